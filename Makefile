@@ -1,0 +1,34 @@
+# make run    the main job on generated images: vanilla, one-shot removal, IRP, oracle, and a table
+# make test   the tests
+# make check  what CI checks besides: format, lint, types
+# make clean  remove the environment and caches (outputs/ stays)
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO := outputs/demo/$(shell date +%Y-%m-%d_%H-%M-%S)
+INSTALLED := $(VENV)/installed
+
+.PHONY: run test check clean
+
+run: $(INSTALLED)
+	$(BIN)/python -m irp_lightning.run -m +experiment=demo refine=none,osr,irp,oracle \
+		data.category=fabric,washer hydra.sweep.dir=$(DEMO)
+	$(BIN)/python -m irp_lightning.compare $(DEMO)
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+check: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python %d.%d is too old: make PYTHON=python3.11" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist

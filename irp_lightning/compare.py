@@ -1,0 +1,95 @@
+"""Many runs on one screen: ``python -m irp_lightning.compare FOLDER``, from run folders alone."""
+
+import argparse
+import json
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from irp_lightning.errors import InputError
+
+__all__ = ["compare", "main", "read_runs"]
+
+Run = dict[str, Any]
+
+ORDER = ("none", "osr", "irp", "irp_all", "oracle")
+
+
+def read_runs(folder: Path) -> tuple[list[Run], list[Path]]:
+    """The metrics of every finished run below a folder, and the folders of those that failed.
+
+    Raises:
+        InputError: There is no run below the folder.
+    """
+    runs, failed = [], []
+    for file in sorted(folder.rglob("metrics.json")):
+        metrics = json.loads(file.read_text(encoding="utf-8"))
+        if metrics.get("status") == "complete":
+            runs.append({**metrics, "folder": file.parent})
+        else:
+            failed.append(file.parent)
+    if not runs and not failed:
+        raise InputError(f"{folder} holds no run (no metrics.json below it); give a run or sweep folder")
+    return runs, failed
+
+
+def mean_sd(values: Sequence[float]) -> str:
+    """``mean`` of one value, ``mean ± sample standard deviation`` of several."""
+    if not values:
+        return "-"
+    mean = f"{statistics.fmean(values):.4f}"
+    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.4f}"
+
+
+def compare(runs: Iterable[Run]) -> Table:
+    """One line per noise level and method: mean ± sd over categories and seeds."""
+    cells: dict[tuple[float, int, str], list[Run]] = defaultdict(list)
+    for run in runs:
+        method = run["method"]
+        rank = ORDER.index(method) if method in ORDER else len(ORDER)
+        cells[run["noise_requested"], rank, method].append(run)
+    table = Table("noise", "method", "runs", "image AUROC", "removed bad", "removed good", "rounds")
+    before = math.nan
+    for noise, _, method in sorted(cells):
+        found = cells[noise, _, method]
+        if noise != before and not math.isnan(before):
+            table.add_section()
+        before = noise
+        injected = sum(round(run["noise_achieved"] * run["train_images"]) for run in found)
+        normal = sum(run["train_images"] for run in found) - injected
+        table.add_row(
+            f"{noise:g}",
+            {"none": "vanilla (none)"}.get(method, method),
+            str(len(found)),
+            mean_sd([run["image_auroc"] for run in found if run["image_auroc"] is not None]),
+            f"{sum(run['removed_bad'] for run in found)} of {injected}",
+            f"{sum(run['removed_good'] for run in found)} of {normal}",
+            f"{statistics.fmean(run['rounds'] for run in found):.1f}",
+        )
+    return table
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m irp_lightning.compare", description=__doc__)
+    parser.add_argument("folder", type=Path, help="a sweep folder, or any folder above run folders")
+    folder: Path = parser.parse_args(arguments).folder
+    try:
+        runs, failed = read_runs(folder)
+    except InputError as error:
+        raise SystemExit(f"irp_lightning: {error}") from None
+    console = Console(soft_wrap=True)
+    console.print(compare(runs))
+    for path in failed:
+        console.print(f"failed: {path}", markup=False)
+    console.print(f"{len(runs)} finished runs below {folder.resolve()}", markup=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Which images exist, and which of them a run may see."""

@@ -1,0 +1,89 @@
+"""Defective images among the training images: how many, and which.
+
+The paper states the noise levels but not what they are a share of; DESIGN choices are in the README.
+"""
+
+import math
+import random
+from dataclasses import dataclass
+
+from irp_lightning.data.samples import Sample
+from irp_lightning.data.split import Split
+
+__all__ = ["CONTAMINATIONS", "TrainingPool", "contaminate", "contaminated_counts"]
+
+CONTAMINATIONS = ("share", "pool", "overlap")
+
+
+@dataclass(frozen=True)
+class TrainingPool:
+    """What one run trains and tests on: indices into the dataset's list of samples.
+
+    Attributes:
+        train: Training images, normal and injected, shuffled: their order tells no label.
+        injected: Those of them that are defective.
+        test: Test images.
+        dropped: Images that the run does not use.
+    """
+
+    train: list[int]
+    injected: frozenset[int]
+    test: list[int]
+    dropped: list[int]
+
+    @property
+    def noise(self) -> float:
+        """The anomalous share of the training images that was achieved, in [0, 1]."""
+        return len(self.injected) / max(1, len(self.train))
+
+
+def contaminated_counts(normals: int, pool: int, noise: float) -> tuple[int, int]:
+    """How many normal and defective images make an anomalous share of ``noise``.
+
+    Defects are added to all normals; where the pool is too small for that, all of it is used and
+    normals are left out, so that no defect is repeated.
+
+    Args:
+        normals: Normal images at hand.
+        pool: Defective images at hand.
+        noise: Wanted share of defects among the training images, in [0, 1).
+
+    Returns:
+        ``(normals, defects)``; the share is as near to ``noise`` as whole images allow.
+    """
+    defects = round(normals * noise / (1 - noise))
+    if defects <= pool:
+        return normals, defects
+    return min(normals, math.floor(pool * (1 - noise) / noise + 0.5)), pool
+
+
+def contaminate(
+    samples: list[Sample], split: Split, contamination: str, noise: float, seed: int
+) -> TrainingPool:
+    """Choose the training images of one run.
+
+    Args:
+        samples: All images of the dataset.
+        split: Its sides.
+        contamination: ``"share"``: ``noise`` is the anomalous share of the training images, and the
+            injected defects are not in the test set. ``"pool"``: ``noise`` is the fraction of the
+            defect pool that is injected, normals untouched. ``"overlap"``: as ``share``, and the
+            whole pool is in the test set too (so the test set is still the same at every noise).
+        noise: In [0, 0.5].
+        seed: Of the draw. The images drawn at a lower noise are among those at a higher one.
+    """
+    rng = random.Random(seed)
+    normals, pool = (rng.sample(side, len(side)) for side in (split.train_normal, split.pool))
+    if contamination == "pool":
+        n_normal, n_injected = len(normals), round(noise * len(pool))
+    else:
+        n_normal, n_injected = contaminated_counts(len(normals), len(pool), noise)
+    test = sorted(split.test + (split.pool if contamination == "overlap" else []))
+    train = normals[:n_normal] + pool[:n_injected]
+    used = {*train, *test}
+    return TrainingPool(
+        train=rng.sample(train, len(train)),
+        injected=frozenset(pool[:n_injected]),
+        test=test,
+        dropped=[i for i in range(len(samples)) if i not in used],
+    )

@@ -1,0 +1,1 @@
+"""Image → frozen feature vectors: views, backbone, bank."""

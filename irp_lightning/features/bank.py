@@ -1,0 +1,143 @@
+"""The feature bank: every feature vector is computed once.
+
+The backbone is frozen, so its output for an image and a set of views never changes. The bank keeps it
+on disk, one file per image, in a folder named by everything the features depend on:
+
+    ROOT/<backbone>-<digest of the spec>/spec.json
+    ROOT/<backbone>-<digest of the spec>/ab/abcdef….npy
+
+A file's name is the digest of the image's content. It holds a plain ``.npy`` array (V, D) followed by
+the digest of those bytes, and comes into being by a rename: it is whole or it is not there. Whatever
+fails its digest is thrown away and made again.
+"""
+
+import errno
+import hashlib
+import io
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from irp_lightning.features.extractor import ExtractorSpec
+
+__all__ = ["DTYPES", "FORMAT", "FeatureBank", "content_hash", "read_entry"]
+
+FORMAT = 1
+"""Version of the layout above; part of every folder's digest."""
+
+DTYPES = {"float32": np.float32, "float16": np.float16}
+
+_DIGEST_SIZE = 16
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=_DIGEST_SIZE).digest()
+
+
+def content_hash(path: Path) -> str:
+    """Digest of a file's content: 32 hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(
+            stream, lambda: hashlib.blake2b(digest_size=_DIGEST_SIZE)
+        ).hexdigest()
+
+
+def read_entry(file: Path) -> np.ndarray | None:
+    """Read one entry and check it.
+
+    Returns:
+        (V, D), or None if its bytes do not match their digest.
+
+    Raises:
+        FileNotFoundError: There is no such entry.
+    """
+    data = file.read_bytes()
+    array, digest = data[:-_DIGEST_SIZE], data[-_DIGEST_SIZE:]
+    if _digest(array) != digest:
+        return None
+    return np.load(io.BytesIO(array), allow_pickle=False)
+
+
+class FeatureBank:
+    """Features of one spec, on disk.
+
+    Any number of processes may read and write it at once.
+
+    Args:
+        root: The folder that holds the banks of all specs.
+        spec: What the features depend on, besides the image.
+        dtype: ``"float32"``, or ``"float16"`` for half the size.
+
+    Attributes:
+        damaged: How many entries were found damaged, and thrown away, so far.
+    """
+
+    def __init__(self, root: Path, spec: ExtractorSpec, dtype: str) -> None:
+        self.description = {"format": FORMAT, "dtype": dtype, **asdict(spec)}
+        text = json.dumps(self.description, sort_keys=True)
+        self.folder = root / f"{spec.backbone}-{_digest(text.encode()).hex()}"
+        self.dtype = dtype
+        self.damaged = 0
+
+    def file(self, image: str) -> Path:
+        """Where the entry of an image lies, by the digest of the image's content."""
+        return self.folder / image[:2] / f"{image}.npy"
+
+    def __contains__(self, image: str) -> bool:
+        return self.file(image).is_file()
+
+    def read(self, image: str) -> Tensor | None:
+        """The features of an image, (V, D) float32, or None where there is no sound entry.
+
+        A damaged entry is removed, so that it is made again.
+        """
+        try:
+            array = read_entry(self.file(image))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if array is None:
+            self.damaged += 1
+            try:
+                self.file(image).unlink(missing_ok=True)
+            except OSError as error:  # a read-only bank: it stays, and stays unused
+                if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+                    raise
+            return None
+        return torch.from_numpy(array.astype(np.float32))
+
+    def write(self, image: str, features: Tensor) -> None:
+        """Keep the features of an image, (V, D).
+
+        Raises:
+            OSError: The disk is full or the folder cannot be written; nothing is left behind.
+        """
+        file = self.file(image)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        description = self.folder / "spec.json"
+        if not description.exists():
+            _write_atomically(description, json.dumps(self.description, indent=1).encode())
+        buffer = io.BytesIO()
+        np.save(buffer, features.cpu().numpy().astype(DTYPES[self.dtype]), allow_pickle=False)
+        array = buffer.getvalue()
+        _write_atomically(file, array + _digest(array))
+
+    def images(self) -> Iterator[str]:
+        """The digests of the images that have an entry."""
+        return (file.stem for file in self.folder.glob("??/*.npy"))
+
+
+def _write_atomically(file: Path, data: bytes) -> None:
+    partial = file.with_name(f".{file.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
+    try:
+        partial.write_bytes(data)
+        os.replace(partial, file)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,111 @@
+"""Run the extractor over many image files, in constant memory."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from irp_lightning.data.images import load_square
+from irp_lightning.features.extractor import FeatureExtractor
+
+__all__ = ["default_workers", "extract"]
+
+VIEWS_PER_PASS = {"cpu": 8, "cuda": 256}
+"""Views that go through the backbone at once: enough to keep the device busy, little memory."""
+
+FEW_IMAGES = 32
+"""Up to this many images are decoded in the main process: workers would take longer to start."""
+
+
+def default_workers() -> int:
+    """Decoding processes: one per processor but one, at most 8; the backbone needs the rest."""
+    return max(1, min(8, (os.cpu_count() or 1) - 1))
+
+
+class _Squares(Dataset[tuple[int, Tensor]]):
+    """Decoded pictures by position; an empty tensor for those somebody else has done meanwhile."""
+
+    def __init__(
+        self, paths: list[Path], size: int, crop: str, done: Callable[[int], bool] | None
+    ) -> None:
+        self.paths, self.size, self.crop, self.done = paths, size, crop, done
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, i: int) -> tuple[int, Tensor]:
+        if self.done is not None and self.done(i):
+            return i, torch.empty(0, dtype=torch.uint8)
+        return i, load_square(self.paths[i], self.size, self.crop)
+
+
+def extract(
+    paths: list[Path],
+    extractor: FeatureExtractor,
+    *,
+    workers: int,
+    device: torch.device,
+    done: Callable[[int], bool] | None = None,
+) -> Iterator[tuple[int, Tensor]]:
+    """Features of the extractor's fixed views, image by image, behind a progress bar.
+
+    On a CPU each image goes through the backbone on its own, so that its features do not depend, in
+    their last bits, on the images beside it.
+
+    Args:
+        paths: Image files.
+        extractor: What to run; it is moved to ``device``.
+        workers: Decoding processes; 0 decodes in this one.
+        device: Where the backbone runs.
+        done: Asked right before an image is decoded; those for which it answers yes are left out.
+
+    Yields:
+        ``(position in paths, (V, D) float32 on the CPU)``, in order.
+
+    Raises:
+        InputError: An image cannot be decoded.
+    """
+    extractor = extractor.to(device).eval()
+    angles = extractor.angles[None]
+    per_batch = 1
+    if device.type != "cpu":
+        per_batch = max(1, VIEWS_PER_PASS["cuda"] // angles.shape[1])
+    loader = DataLoader(
+        _Squares(paths, extractor.spec.image_size, extractor.spec.crop, done),
+        batch_size=per_batch,
+        num_workers=workers if len(paths) > FEW_IMAGES else 0,
+        collate_fn=_collate,
+        pin_memory=device.type == "cuda",
+    )
+    # disable=None: no bar where nobody watches, such as in a log file.
+    bar = tqdm(total=len(paths), desc="features", unit="img", disable=None, leave=False)
+    waiting: tuple[list[int], Tensor] | None = None
+    with bar:
+        for indices, images, seen in loader:
+            ready = waiting
+            waiting = None
+            if indices:
+                pictures = images.to(device, non_blocking=True)
+                waiting = indices, _in_passes(extractor, pictures, angles)
+            # The batch before is copied back while this one is computed.
+            if ready is not None:
+                yield from zip(ready[0], ready[1].cpu(), strict=True)
+            bar.update(seen)
+        if waiting is not None:
+            yield from zip(waiting[0], waiting[1].cpu(), strict=True)
+
+
+def _in_passes(extractor: FeatureExtractor, images: Tensor, angles: Tensor) -> Tensor:
+    views = max(1, VIEWS_PER_PASS[images.device.type] // len(images))
+    parts = [extractor(images, part.expand(len(images), -1)) for part in angles.split(views, dim=1)]
+    return torch.cat(parts, dim=1)
+
+
+def _collate(items: list[tuple[int, Tensor]]) -> tuple[list[int], Tensor, int]:
+    todo = [(i, image) for i, image in items if image.numel()]
+    images = torch.stack([image for _, image in todo]) if todo else torch.empty(0)
+    return [i for i, _ in todo], images, len(items)

@@ -1,0 +1,129 @@
+"""Where batches of features come from: memory, the bank's files, or the images themselves.
+
+All three answer the same two questions, so that whatever trains and scores on them cannot tell them
+apart: which views does training draw, and which views are scored.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from irp_lightning.data.images import load_square
+from irp_lightning.features.bank import FeatureBank
+from irp_lightning.features.extractor import FeatureExtractor
+
+__all__ = ["FeatureSource", "LiveFeatures", "MappedFeatures", "ResidentFeatures"]
+
+
+class FeatureSource(Protocol):
+    """Features of a fixed list of images.
+
+    Attributes:
+        dim: Length D of a feature vector.
+        n_views: Number V of fixed views.
+    """
+
+    dim: int
+    n_views: int
+
+    def scored(self, images: Tensor) -> Tensor:
+        """All fixed views of some images: (B,) positions → (B, V, D)."""
+        ...
+
+    def drawn(self, images: Tensor, count: int, generator: torch.Generator) -> Tensor:
+        """``count`` views of each image, drawn anew: (B,) positions → (B, count, D)."""
+        ...
+
+
+def _draw_views(images: int, n_views: int, count: int, generator: torch.Generator) -> Tensor:
+    """``count`` different views for each image: (images, count)."""
+    return torch.rand(images, n_views, generator=generator).argsort(dim=1)[:, :count]
+
+
+class ResidentFeatures:
+    """Features held in the memory of a device: batches are one gather.
+
+    Args:
+        features: (N, V, D).
+    """
+
+    def __init__(self, features: Tensor) -> None:
+        self.features = features
+        _, self.n_views, self.dim = features.shape
+
+    def scored(self, images: Tensor) -> Tensor:
+        return self.features[images.to(self.features.device)]
+
+    def drawn(self, images: Tensor, count: int, generator: torch.Generator) -> Tensor:
+        rows = _draw_views(len(images), self.n_views, count, generator) + images[:, None] * self.n_views
+        flat = self.features.view(-1, self.dim)
+        return flat[rows.to(flat.device)]
+
+
+class MappedFeatures:
+    """Features read from the bank's files batch by batch, where they do not fit into memory.
+
+    Args:
+        bank: Holds an entry for every image.
+        hashes: The digest of each image's content.
+        dim: Length of a feature vector.
+        n_views: Number of views.
+    """
+
+    def __init__(self, bank: FeatureBank, hashes: Sequence[str], dim: int, n_views: int) -> None:
+        self.bank, self.hashes, self.dim, self.n_views = bank, hashes, dim, n_views
+
+    def scored(self, images: Tensor) -> Tensor:
+        return torch.stack([self._read(i) for i in images.tolist()])
+
+    def drawn(self, images: Tensor, count: int, generator: torch.Generator) -> Tensor:
+        views = _draw_views(len(images), self.n_views, count, generator)
+        return self.scored(images)[torch.arange(len(images))[:, None], views]
+
+    def _read(self, image: int) -> Tensor:
+        features = self.bank.read(self.hashes[image])
+        if features is None:
+            raise RuntimeError(
+                f"the feature bank lost the entry {self.bank.file(self.hashes[image])} while it was "
+                "in use; run again, it will be made anew"
+            )
+        return features
+
+
+class LiveFeatures:
+    """Features computed when they are asked for: training sees angles no other epoch has seen.
+
+    This is the original's way, and pays for the backbone at every step.
+
+    Args:
+        paths: Image files.
+        extractor: Runs on the device it lies on.
+        threads: How many images to decode at once.
+    """
+
+    def __init__(self, paths: Sequence[Path], extractor: FeatureExtractor, threads: int) -> None:
+        self.paths, self.extractor = paths, extractor
+        self.n_views = len(extractor.spec.angles)
+        self.dim = extractor.dim
+        self.threads = ThreadPoolExecutor(max(1, threads))
+
+    def scored(self, images: Tensor) -> Tensor:
+        return self._extract(images, self.extractor.angles.expand(len(images), -1))
+
+    def drawn(self, images: Tensor, count: int, generator: torch.Generator) -> Tensor:
+        return self._extract(images, torch.rand(len(images), count, generator=generator) * 360)
+
+    def _extract(self, images: Tensor, angles: Tensor) -> Tensor:
+        spec, device = self.extractor.spec, self.extractor.mean.device
+        paths = [self.paths[i] for i in images.tolist()]
+        squares = self.threads.map(lambda p: load_square(p, spec.image_size, spec.crop), paths)
+        # Image by image: the memory of a batch's pictures would be hundreds of times its features'.
+        parts = [
+            self.extractor(square[None].to(device), angle[None])
+            for square, angle in zip(squares, angles, strict=True)
+        ]
+        return torch.cat(parts)

@@ -1,0 +1,1 @@
+"""Detectors: LightningModules with ``score(batch) -> (B,)``, higher is more anomalous."""

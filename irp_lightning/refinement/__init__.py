@@ -1,0 +1,1 @@
+"""Score the training images, judge them by a rule, prune, train on."""

@@ -1,0 +1,174 @@
+"""Iterative refinement as a Lightning callback (paper, section 3 and Algorithm 1)."""
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from irp_lightning.data.refinable import RefinableData
+from irp_lightning.refinement.rules import MIN_IMAGES, REMOVALS, lambda_median, limit
+from irp_lightning.refinement.scoring import score_images
+
+__all__ = ["RETRAINS", "IterativeRefinement", "Round"]
+
+RETRAINS = ("continue", "scratch")
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round: what was fitted, how it scored, what was removed because of it.
+
+    Attributes:
+        number: 0 for the pre-training fit.
+        active: (N,), bool: the training images it was fitted on.
+        scores: (N,), of the training images by the model of this round; NaN where not active.
+        test_scores: (T,), of the test images by the same model.
+        removed: (N,), bool: the training images removed after this round.
+        threshold: What the scores were held against; None where there is no rule.
+        seconds: Fit, scoring and judging together.
+    """
+
+    number: int
+    active: Tensor
+    scores: Tensor
+    test_scores: Tensor
+    removed: Tensor
+    threshold: float | None
+    seconds: float
+
+
+class IterativeRefinement(L.Callback):
+    """Fit, score the active training images, remove by the rule, fit on: within one ``trainer.fit``.
+
+    The trainer needs this callback's ``max_epochs`` and ``reload_dataloaders_every_n_epochs=1``, a
+    :class:`RefinableData`, and any module with ``score(batch) -> (B,)``. It never sees a label.
+
+    Args:
+        epochs: Of round 0, the pre-training fit.
+        max_rounds: How often to prune at most; 0 never does. Each pruning is followed by a fit, and
+            the last fit is scored too, but nothing is removed after it.
+        round_epochs: Of the later rounds, when they continue.
+        lam: λ; the threshold is λ × median of the scores of the active images, anew each round.
+        remove: ``"worst"``: the highest-scoring image above the threshold (Algorithm 1);
+            ``"all"``: every image above it (Eq. 6).
+        retrain: ``"continue"`` from the weights at hand; ``"scratch"``: from the weights the run
+            began with and a new optimiser, for ``epochs`` each round.
+        patience: Rounds in a row without a removal after which the process has converged.
+        max_removed: Never prune past this share of the training images, in (0, 1).
+        remove_first: (N,), bool: training images removed before round 0. For the oracle alone.
+
+    Attributes:
+        rounds: What happened, round by round.
+        converged: Whether the last scoring found nothing to remove; None where there is no rule.
+    """
+
+    def __init__(
+        self,
+        *,
+        epochs: int,
+        max_rounds: int = 0,
+        round_epochs: int = 1,
+        lam: float = 1.5,
+        remove: str = "worst",
+        retrain: str = "continue",
+        patience: int = 1,
+        max_removed: float = 0.5,
+        remove_first: Tensor | None = None,
+    ) -> None:
+        self.epochs = epochs
+        self.max_rounds = max_rounds
+        self.round_epochs = epochs if retrain == "scratch" else round_epochs
+        self.lam = lam
+        self.remove = REMOVALS[remove]
+        self.retrain = retrain
+        self.patience = patience
+        self.max_removed = max_removed
+        self.remove_first = remove_first
+        self.rounds: list[Round] = []
+        self.converged: bool | None = None
+        self._initial: dict[str, Tensor] = {}
+        self._began = 0.0
+
+    @property
+    def max_epochs(self) -> int:
+        """Epochs of a run that uses all its rounds."""
+        return self.epochs + self.max_rounds * self.round_epochs
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Remember the initial weights, before a checkpoint could replace them."""
+        if stage == "fit" and self.retrain == "scratch" and self.max_rounds:
+            state = pl_module.state_dict()
+            self._initial = {key: value.detach().cpu().clone() for key, value in state.items()}
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Remove what is to go before round 0."""
+        self._began = time.perf_counter()
+        if self.remove_first is not None:
+            _data(trainer).keep(~self.remove_first)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """At the end of a round: score, judge, prune, and prepare the next one."""
+        if trainer.current_epoch + 1 < self.epochs + len(self.rounds) * self.round_epochs:
+            return
+        data = _data(trainer)
+        active = data.active
+        scores = torch.full((len(active),), torch.nan)
+        scores[active] = score_images(pl_module, data.scored_batches(data.train_images[active]))
+        test_scores = score_images(pl_module, data.predict_dataloader())
+        threshold, removed, stop = self._judge(scores, active)
+        if removed.any():
+            data.keep(~removed)
+        now = time.perf_counter()
+        if self.remove_first is not None and not self.rounds:
+            removed = self.remove_first
+        self.rounds.append(
+            Round(
+                len(self.rounds), active, scores, test_scores, removed, threshold, now - self._began
+            )
+        )
+        self._began = now
+        if stop:
+            trainer.should_stop = True
+        elif self.retrain == "scratch":
+            pl_module.load_state_dict(self._initial)
+            trainer.strategy.setup_optimizers(trainer)
+
+    def _judge(self, scores: Tensor, active: Tensor) -> tuple[float | None, Tensor, bool]:
+        """The threshold, what to remove, and whether this was the last round."""
+        removed = torch.zeros_like(active)
+        if not self.max_rounds:
+            return None, removed, True
+        threshold = lambda_median(scores[active], self.lam)
+        excess = self.remove(scores[active], threshold)
+        self.converged = not bool(excess.any())
+        if len(self.rounds) == self.max_rounds:
+            return threshold, removed, True
+        if self.converged:
+            before = self.rounds[-(self.patience - 1) :] if self.patience > 1 else []
+            quiet = len(before) == self.patience - 1 and not any(r.removed.any() for r in before)
+            return threshold, removed, quiet
+        budget = min(
+            int(self.max_removed * len(active)) - int((~active).sum()),
+            int(active.sum()) - MIN_IMAGES,
+        )
+        removed[active] = limit(excess, scores[active], budget)
+        return threshold, removed, not bool(removed.any())
+
+    def state_dict(self) -> dict[str, Any]:
+        """All rounds so far, as plain values and tensors."""
+        return {"rounds": [asdict(r) for r in self.rounds], "converged": self.converged}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on after the rounds of a checkpoint."""
+        self.rounds = [Round(**r) for r in state_dict["rounds"]]
+        self.converged = state_dict["converged"]
+
+
+def _data(trainer: L.Trainer) -> RefinableData:
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    if not isinstance(data, RefinableData):
+        raise TypeError(f"IterativeRefinement needs a RefinableData, not {type(data).__name__}")
+    return data

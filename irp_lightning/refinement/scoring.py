@@ -1,0 +1,41 @@
+"""Score images with a detector: every image exactly once, no label in sight."""
+
+from collections.abc import Iterable
+from typing import Protocol, cast
+
+import lightning as L
+import torch
+from torch import Tensor
+
+__all__ = ["Detector", "score_images"]
+
+
+class Detector(Protocol):
+    """All that refinement asks of a LightningModule."""
+
+    def score(self, batch: Tensor) -> Tensor:
+        """Anomaly scores, higher is more anomalous: (B, V, D) → (B,)."""
+        ...
+
+
+@torch.no_grad()
+def score_images(
+    module: L.LightningModule, batches: Iterable[tuple[Tensor, Tensor]]
+) -> Tensor:
+    """The scores of all images of some batches, in order.
+
+    Args:
+        module: A detector; it is scored in evaluation mode and left in the mode it was in.
+        batches: ``(features (B, V, D), index (B,))``.
+
+    Returns:
+        (N,), float32, on the CPU.
+    """
+    detector = cast(Detector, module)
+    training = module.training
+    module.eval()
+    try:
+        scores = [detector.score(features.to(module.device)) for features, _ in batches]
+    finally:
+        module.train(training)
+    return torch.cat(scores).float().cpu()

@@ -1,0 +1,37 @@
+"""A run on one screen."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+__all__ = ["print_summary"]
+
+
+def print_summary(metrics: dict[str, Any], folder: Path) -> None:
+    """Print the figures of ``metrics.json`` that a user looks for first, and where the rest is."""
+    table = Table(show_header=False, box=None)
+    table.add_column(style="bold")
+    table.add_column()
+
+    def share(value: float | None) -> str:
+        return "-" if value is None else f"{value:.3f}"
+
+    m = metrics
+    table.add_row("method", f"{m['method']} on {m['category']}")
+    table.add_row(
+        "training images",
+        f"{m['train_images']}, noise {m['noise_achieved']:.3f} ({m['noise_requested']} asked for)",
+    )
+    table.add_row("rounds", f"{m['rounds']}, converged: {m['converged']}")
+    table.add_row(
+        "removed",
+        f"{m['removed_bad']} defective, {m['removed_good']} normal "
+        f"(precision {share(m['removal_precision'])}, recall {share(m['removal_recall'])})",
+    )
+    table.add_row("image AUROC", f"{share(m['image_auroc'])} on {m['test_images']} test images")
+    table.add_row("image AP", share(m["image_ap"]))
+    table.add_row("seconds", ", ".join(f"{phase} {s:.1f}" for phase, s in m["seconds"].items()))
+    table.add_row("run folder", str(folder))
+    Console(soft_wrap=True).print(table)

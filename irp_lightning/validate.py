@@ -1,0 +1,138 @@
+"""Check a whole configuration before any work begins.
+
+Hydra itself refuses unknown keys and unknown choices of a group; here are the values.
+"""
+
+import math
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from irp_lightning.data.contamination import CONTAMINATIONS
+from irp_lightning.data.dataset import READERS
+from irp_lightning.data.images import CROPS
+from irp_lightning.data.split import NORMAL_SPLITS
+from irp_lightning.errors import InputError
+from irp_lightning.features.backbone import BACKBONES, smallest_image
+from irp_lightning.features.bank import DTYPES
+from irp_lightning.features.extractor import AUTOCASTS
+from irp_lightning.features.loading import CACHES
+from irp_lightning.features.views import FILLS, INTERPOLATIONS
+from irp_lightning.models.flow import SCORES
+from irp_lightning.refinement.iterative import RETRAINS
+from irp_lightning.refinement.rules import REMOVALS
+
+__all__ = ["validate"]
+
+CHOICES = {
+    "data.reader": READERS,
+    "data.split": NORMAL_SPLITS,
+    "data.crop": CROPS,
+    "data.on_bad_image": ("error", "skip"),
+    "contamination.kind": CONTAMINATIONS,
+    "backbone.name": BACKBONES,
+    "views.interpolation": INTERPOLATIONS,
+    "views.fill": FILLS,
+    "features.cache": CACHES,
+    "features.dtype": DTYPES,
+    "features.autocast": AUTOCASTS,
+    "refine.remove": REMOVALS,
+    "refine.retrain": RETRAINS,
+    "model.score": SCORES,
+}
+
+COUNTS = {
+    "epochs": 1,
+    "max_rounds": 1,
+    "round_epochs": 1,
+    "batch_size": 1,
+    "seed": 0,
+    "views.count": 1,
+    "views.seed": 0,
+    "views.n_transforms": 1,
+    "views.n_transforms_test": 1,
+    "data.image_size": 1,
+    "backbone.n_scales": 1,
+    "backbone.seed": 0,
+    "refine.max_rounds": 0,
+    "refine.round_epochs": 1,
+    "refine.patience": 1,
+    "model.n_blocks": 1,
+    "model.hidden": 1,
+}
+"""Whole numbers, with their lowest value."""
+
+POSITIVE = ("lam", "refine.lam", "model.lr", "model.clamp", "model.eps")
+
+
+def validate(cfg: DictConfig) -> None:
+    """Check every value that can be checked without touching data or weights.
+
+    Keys that the chosen options do not have are passed over (``refine=none`` has no λ).
+
+    Raises:
+        InputError: A value is of the wrong type or out of its range; the message names the key, the
+            value and what is allowed.
+    """
+    for key, allowed in CHOICES.items():
+        value = OmegaConf.select(cfg, key)
+        if value is not None and value not in allowed:
+            raise InputError(f"{key}={value} is unknown; choose one of: {', '.join(allowed)}")
+    for key, lowest in COUNTS.items():
+        _whole(cfg, key, lowest)
+    for key in POSITIVE:
+        _real(cfg, key, 0, math.inf, "a number above 0", open_ends=True)
+    _real(cfg, "noise", 0, 0.5, "a number in [0, 0.5]")
+    _real(cfg, "refine.max_removed", 0, 1, "a share between 0 and 1, such as 0.5", open_ends=True)
+    _real(cfg, "features.memory_limit_gb", 0, math.inf, "a size in GiB, or null")
+    if OmegaConf.select(cfg, "features.workers") is not None:
+        _whole(cfg, "features.workers", 0)
+    _check_views(cfg)
+    smallest = smallest_image(cfg.backbone.name, cfg.backbone.n_scales)
+    if cfg.data.image_size < smallest:
+        raise InputError(
+            f"data.image_size={cfg.data.image_size} is too small: at the smallest of "
+            f"{cfg.backbone.n_scales} scales {cfg.backbone.name} needs "
+            f"{smallest // 2 ** (cfg.backbone.n_scales - 1)} px, so take {smallest} or more"
+        )
+    weights = cfg.backbone.weights
+    if weights and not Path(weights).expanduser().is_file():
+        raise InputError(f"backbone.weights={weights} is not a file; give a torchvision state dict")
+
+
+def _check_views(cfg: DictConfig) -> None:
+    views = cfg.views
+    drawn = {"n_transforms_test": views.n_transforms_test}
+    if cfg.features.cache != "live":  # live training draws any number of angles
+        drawn["n_transforms"] = views.n_transforms
+    for key, value in drawn.items():
+        if value > views.count:
+            raise InputError(
+                f"views.{key}={value} is more than the {views.count} views there are; "
+                f"raise views.count or lower views.{key}"
+            )
+
+
+def _whole(cfg: DictConfig, key: str, lowest: int) -> None:
+    value = OmegaConf.select(cfg, key)
+    if value is None and not _present(cfg, key):
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or value < lowest:
+        raise InputError(f"{key}={value} is not allowed; give a whole number of at least {lowest}")
+
+
+def _real(
+    cfg: DictConfig, key: str, low: float, high: float, wanted: str, open_ends: bool = False
+) -> None:
+    value = OmegaConf.select(cfg, key)
+    if value is None and (not _present(cfg, key) or key == "features.memory_limit_gb"):
+        return
+    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not good or not (low < value < high if open_ends else low <= value <= high):
+        raise InputError(f"{key}={value} is not allowed; give {wanted}")
+
+
+def _present(cfg: DictConfig, key: str) -> bool:
+    parent, _, name = key.rpartition(".")
+    node = OmegaConf.select(cfg, parent) if parent else cfg
+    return node is not None and name in node

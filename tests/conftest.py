@@ -1,0 +1,74 @@
+"""What the tests share: the real configuration, small generated images, the shared real data."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from irp_lightning.data.generated import write_category
+from irp_lightning.run import CONF
+
+torch.set_num_threads(2)
+
+REPO = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Real images, weights and golden vectors; they are not part of the repository."""
+    folder = Path(os.environ.get("IRP_SHARED", REPO / ".." / "shared")).resolve()
+    if not (folder / "golden").is_dir():
+        pytest.skip(f"needs the shared data: IRP_SHARED={folder} is not there")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root in the MVTec layout with a small generated category ``fabric`` of 64 px images."""
+    root = tmp_path_factory.mktemp("images")
+    write_category(root, "fabric", size=64, train_good=16, test_good=6, per_defect=4)
+    return root
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One feature bank for all tests."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def small(images: Path, cache: Path) -> list[str]:
+    """Overrides that make any experiment small: little images, a random backbone, a narrow flow."""
+    return [
+        f"data.root={images}",
+        "data.category=fabric",
+        "data.image_size=64",
+        "backbone=random",
+        "model=differnet_small",
+        "model.hidden=16",
+        "model.n_blocks=2",
+        "views.count=3",
+        "views.n_transforms=2",
+        "epochs=3",
+        "max_rounds=3",
+        "round_epochs=1",
+        "batch_size=8",
+        "logger=csv",
+        "trainer.accelerator=cpu",
+        f"cache_dir={cache}",
+    ]
+
+
+@pytest.fixture
+def config(small: list[str]) -> Callable[..., DictConfig]:
+    """Compose the real configuration, made small, with further overrides."""
+
+    def composed(*overrides: str) -> DictConfig:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return compose("config", [*small, *overrides])
+
+    return composed

@@ -1,0 +1,164 @@
+"""Behaviour of the KSDD2 reader: the mask decides, and the crop's victims are counted."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from irp_lightning.data.ksdd2 import defects_cropped_away, read_ksdd2
+from irp_lightning.data.samples import Sample
+from irp_lightning.errors import InputError
+
+WIDTH, HEIGHT = 24, 64
+"""As tall and narrow as the dataset's pictures; the central square is the rows 20 to 43."""
+
+
+def _write(
+    root: Path, name: str, *pixels: tuple[int, int], value: int = 255, size=(WIDTH, HEIGHT)
+) -> None:
+    """An image ``side/ID`` and its mask, which has ``value`` at the given (row, column) pixels."""
+    file = root / f"{name}.png"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (90, 90, 90)).save(file)
+    mask = np.zeros(size[::-1], dtype=np.uint8)
+    for pixel in pixels:
+        mask[pixel] = value
+    Image.fromarray(mask).save(root / f"{name}_GT.png")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A normal and a defective image on each side."""
+    _write(tmp_path, "train/10000")
+    _write(tmp_path, "train/10001", (30, 3))
+    _write(tmp_path, "test/20000", (0, 0))
+    _write(tmp_path, "test/20001")
+    return tmp_path
+
+
+def test_lists_both_sides_without_the_masks(root: Path) -> None:
+    assert read_ksdd2(root) == [
+        Sample(root / "train/10000.png", "train/10000.png", "train"),
+        Sample(
+            root / "train/10001.png",
+            "train/10001.png",
+            "train",
+            "defect",
+            root / "train/10001_GT.png",
+        ),
+        Sample(
+            root / "test/20000.png", "test/20000.png", "test", "defect", root / "test/20000_GT.png"
+        ),
+        Sample(root / "test/20001.png", "test/20001.png", "test"),
+    ]
+
+
+@pytest.mark.parametrize("value", [1, 128, 255])
+def test_one_pixel_that_is_not_zero_makes_a_defect(root: Path, value: int) -> None:
+    _write(root, "train/10002", (63, 23), value=value)
+    assert {s.name: s.label for s in read_ksdd2(root)}["train/10002.png"] == 1
+
+
+def test_hidden_and_non_image_files_are_ignored(root: Path) -> None:
+    before = read_ksdd2(root)
+    for name in (".DS_Store", "._10000.png", "Thumbs.db", "split.pyb"):
+        (root / "train" / name).write_bytes(b"x")
+    assert read_ksdd2(root) == before
+
+
+def _error(root: Path) -> str:
+    with pytest.raises(InputError) as caught:
+        read_ksdd2(root)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_missing_root_is_named_with_the_layout_and_where_to_get_it(tmp_path: Path) -> None:
+    message = _error(tmp_path / "nowhere")
+    assert str(tmp_path / "nowhere") in message
+    assert "ID_GT.png" in message
+    assert "vicos.si" in message
+
+
+@pytest.mark.parametrize("side", ["train", "test"])
+def test_side_without_images_is_named(root: Path, side: str) -> None:
+    for file in (root / side).iterdir():
+        file.unlink()
+    assert str(root / side) in _error(root)
+
+
+def test_missing_mask_is_named_and_not_taken_for_a_normal_image(root: Path) -> None:
+    (root / "test/20001_GT.png").unlink()
+    assert str(root / "test/20001_GT.png") in _error(root)
+
+
+@pytest.mark.parametrize("content", [b"", b"text"])
+def test_unreadable_mask_is_named(root: Path, content: bytes) -> None:
+    (root / "train/10001_GT.png").write_bytes(content)
+    assert str(root / "train/10001_GT.png") in _error(root)
+
+
+def test_truncated_mask_is_named(root: Path) -> None:
+    mask = root / "train/10001_GT.png"
+    noise = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH), dtype=np.uint8)
+    Image.fromarray(noise).save(mask)
+    mask.write_bytes(mask.read_bytes()[:400])
+    assert str(mask) in _error(root)
+
+
+def test_defect_at_the_end_of_a_tall_image_is_cropped_away(root: Path) -> None:
+    # Of the fixture's two defects one lies in the middle, the other at the top.
+    samples = read_ksdd2(root)
+    assert defects_cropped_away(samples, "center") == 1
+    assert defects_cropped_away(samples, "none") == 0
+
+
+def test_every_cropped_defect_counts_once(root: Path) -> None:
+    _write(root, "test/20002", (1, 1), (2, 2), (HEIGHT - 1, 5))
+    _write(root, "test/20003", (HEIGHT - 1, 0))
+    assert defects_cropped_away(read_ksdd2(root), "center") == 3
+
+
+def test_defect_that_shows_in_part_is_not_cropped_away(root: Path) -> None:
+    _write(root, "test/20000", (0, 0), (32, 12))
+    assert defects_cropped_away(read_ksdd2(root), "center") == 0
+
+
+@pytest.mark.parametrize(("row", "lost"), [(19, 1), (20, 0), (43, 0), (44, 1)])
+def test_single_pixel_counts_by_the_exact_border_of_the_crop(
+    tmp_path: Path, row: int, lost: int
+) -> None:
+    _write(tmp_path, "train/1", (row, 7))
+    _write(tmp_path, "test/2")
+    assert defects_cropped_away(read_ksdd2(tmp_path), "center") == lost
+
+
+@pytest.mark.parametrize("value", [1, 255])
+def test_thin_defect_inside_the_crop_survives_at_the_dataset_size(
+    tmp_path: Path, value: int
+) -> None:
+    # Shrunk on the way to the backbone's size, one line or pixel could fall between the samples.
+    size = (230, 630)
+    for i, pixel in enumerate([(315, 115), (316, 114), (250, 1), (400, 228)]):
+        _write(tmp_path, f"train/{i}", pixel, value=value, size=size)
+    _write(tmp_path, "test/9", size=size)
+    assert defects_cropped_away(read_ksdd2(tmp_path), "center") == 0
+
+
+def test_wide_images_are_cropped_at_their_sides(tmp_path: Path) -> None:
+    size = (HEIGHT, WIDTH)
+    _write(tmp_path, "train/1", (12, 2), size=size)
+    _write(tmp_path, "train/2", (12, 32), size=size)
+    _write(tmp_path, "test/3", size=size)
+    assert defects_cropped_away(read_ksdd2(tmp_path), "center") == 1
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a normal image's empty mask counts as a defect that is lost"
+)
+def test_empty_mask_of_a_normal_image_is_no_defect_cropped_away(root: Path) -> None:
+    # Some datasets in the MVTec layout ship all-zero masks in ground_truth/good.
+    mask = root / "train/10000_GT.png"
+    normal = Sample(root / "train/10000.png", "test/good/0.png", "test", "good", mask)
+    assert defects_cropped_away([normal], "center") == 0

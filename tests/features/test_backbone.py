@@ -1,0 +1,147 @@
+import http.server
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+
+from irp_lightning.data.images import load_square
+from irp_lightning.errors import InputError
+from irp_lightning.features import backbone as module
+from irp_lightning.features.backbone import (
+    BACKBONES,
+    architecture,
+    build_backbone,
+    smallest_image,
+    state_hash,
+)
+from irp_lightning.features.extractor import MEAN, STD
+
+
+@pytest.fixture
+def alexnet_weights(tmp_path: Path) -> Path:
+    """The weights of a whole, untrained AlexNet, classifier included."""
+    file = tmp_path / "alexnet.pth"
+    torch.save(torchvision.models.alexnet().state_dict(), file)
+    return file
+
+
+def test_features_match_the_original(shared: Path) -> None:
+    golden = np.load(shared / "golden" / "multiscale_features.npz")
+    image = load_square(shared / "data" / "mvtec_layout" / str(golden["image"]), 448, "none")
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (MEAN, STD))
+    network = build_backbone("squeezenet1_1", str(shared / "weights" / "squeezenet1_1.pth"))
+    features = network(((image / 255 - mean) / std)[None])
+    np.testing.assert_allclose(features.numpy(), golden["features"], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_smallest_image_is_the_smallest(name: str) -> None:
+    size = smallest_image(name, 3)
+    network = module.Backbone(architecture(name, 0), 3)
+    assert network(torch.rand(1, 3, size, size)).shape[0] == 1
+    if name == "alexnet":
+        assert size == 252  # 63 px at the third scale
+        with pytest.raises(RuntimeError):
+            network(torch.rand(1, 3, size - 4, size - 4))
+
+
+def test_backbone_is_frozen() -> None:
+    network = module.Backbone(architecture("resnet18", 0), 2)
+    before = state_hash(network)
+    network.train()
+    features = network(torch.rand(2, 3, 64, 64, requires_grad=False))
+    assert state_hash(network) == before  # batch norm has counted nothing
+    assert not features.requires_grad
+
+
+def test_random_backbone_is_fixed_by_its_seed() -> None:
+    hashes = [state_hash(build_backbone("random", None, seed=seed)) for seed in (3, 3, 4)]
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_local_weights_are_used(alexnet_weights: Path) -> None:
+    network = build_backbone("alexnet", str(alexnet_weights))
+    wanted = torch.load(alexnet_weights, weights_only=True)["features.0.weight"]
+    assert torch.equal(network.state_dict()["features.features.0.weight"], wanted)
+
+
+def test_weights_of_another_architecture_are_refused(alexnet_weights: Path) -> None:
+    with pytest.raises(InputError, match=r"alexnet\.pth does not fit backbone=resnet18"):
+        build_backbone("resnet18", str(alexnet_weights))
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights at all", b"PK\x03\x04 half a zip"])
+def test_a_file_without_weights_is_refused(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "weights.pth"
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=re.escape(str(file))):
+        build_backbone("alexnet", str(file))
+
+
+def test_a_pickle_with_code_is_not_run(tmp_path: Path) -> None:
+    file = tmp_path / "weights.pth"
+    torch.save({"features.0.weight": Path("not a tensor")}, file)
+    with pytest.raises(InputError, match="weights_only"):
+        build_backbone("alexnet", str(file))
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A folder, and the address it is served at."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args: object) -> None:
+            super().__init__(*args, directory=str(folder))  # type: ignore[arg-type]
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield folder, f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+
+
+def test_default_weights_are_downloaded_once(
+    server: tuple[Path, str],
+    alexnet_weights: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder, address = server
+    import hashlib
+
+    data = alexnet_weights.read_bytes()
+    name = f"alexnet-{hashlib.sha256(data).hexdigest()[:8]}.pth"
+    (folder / name).write_bytes(data)
+    monkeypatch.setattr(module, "default_weights_url", lambda _: f"{address}/{name}")
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    first = state_hash(build_backbone("alexnet", None))
+    (folder / name).unlink()
+    assert state_hash(build_backbone("alexnet", None)) == first
+
+
+def test_without_network_the_error_names_the_file_to_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Port 9 of this machine: nobody listens there.
+    monkeypatch.setattr(module, "default_weights_url", lambda _: "http://127.0.0.1:9/alexnet-1.pth")
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    with pytest.raises(InputError) as error:
+        build_backbone("alexnet", None)
+    assert str(tmp_path / "checkpoints" / "alexnet-1.pth") in str(error.value)
+    assert "backbone.weights=FILE" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", [name for name in BACKBONES if name != "random"])
+def test_default_weights_are_imagenet_v1(name: str) -> None:
+    wanted = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"].url
+    assert module.default_weights_url(name) == wanted

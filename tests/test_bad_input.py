@@ -1,0 +1,202 @@
+"""Bad input: one line that names the value and the remedy, before any heavy work, nothing written."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+from hydra.errors import ConfigCompositionException
+from omegaconf import DictConfig
+from PIL import Image
+
+from irp_lightning import run as run_module
+from irp_lightning.errors import InputError
+from irp_lightning.run import run
+
+Config = Callable[..., DictConfig]
+
+
+@pytest.fixture(autouse=True)
+def no_heavy_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    def heavy(*args: object, **kwargs: object) -> None:
+        raise AssertionError("features were asked for")
+
+    monkeypatch.setattr(run_module, "load_features", heavy)
+
+
+@pytest.fixture
+def refused(config: Config, tmp_path: Path) -> Callable[..., str]:
+    """Run with overrides and return the message of the refusal."""
+
+    def message(*overrides: str) -> str:
+        folder = tmp_path / "run"
+        with pytest.raises(InputError) as error:
+            run(config("+experiment=mvtec_noise", *overrides), folder)
+        assert not folder.exists()
+        text = str(error.value)
+        assert "\n" not in text
+        return text
+
+    return message
+
+
+@pytest.fixture
+def copied(images: Path, tmp_path: Path) -> Path:
+    """A copy of the small category that may be spoilt."""
+    shutil.copytree(images / "fabric", tmp_path / "data" / "fabric")
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("noise=0.51", "[0, 0.5]"),
+        ("noise=-0.1", "[0, 0.5]"),
+        ("noise=nan", "[0, 0.5]"),
+        ("noise=much", "[0, 0.5]"),
+        ("noise=true", "[0, 0.5]"),
+        ("noise=null", "[0, 0.5]"),
+        ("lam=0", "above 0"),
+        ("lam=-1.5", "above 0"),
+        ("lam=nan", "above 0"),
+        ("lam=inf", "above 0"),
+        ("lam=high", "above 0"),
+        ("epochs=0", "at least 1"),
+        ("epochs=1.5", "at least 1"),
+        ("max_rounds=0", "at least 1"),
+        ("round_epochs=0", "at least 1"),
+        ("batch_size=0", "at least 1"),
+        ("views.count=0", "at least 1"),
+        ("views.n_transforms=0", "at least 1"),
+        ("views.n_transforms_test=0", "at least 1"),
+        ("views.n_transforms=4", "more than the 3 views"),
+        ("views.n_transforms_test=4", "more than the 3 views"),
+        ("seed=-1", "at least 0"),
+        ("refine.max_removed=0", "share between 0 and 1"),
+        ("refine.max_removed=1", "share between 0 and 1"),
+        ("refine.retrain=again", "continue, scratch"),
+        ("refine.remove=some", "worst, all"),
+        ("data.on_bad_image=ignore", "error, skip"),
+        ("data.crop=left", "none, center"),
+        ("model.score=entropy", "latent, nll"),
+        ("features.cache=disk", "bank, memory, live"),
+        ("views.fill=white", "zeros, border, reflection"),
+        ("backbone.weights=/no/such/file.pth", "is not a file"),
+    ],
+)
+def test_a_value_out_of_range(refused: Callable[..., str], override: str, named: str) -> None:
+    message = refused(override)
+    key, value = override.split("=")
+    assert key in message
+    assert value.lower() in message.lower().replace("none", "null")
+    assert named in message
+
+
+def test_lambda_is_checked_for_every_method(refused: Callable[..., str]) -> None:
+    assert "lam=0" in refused("refine=none", "lam=0")
+
+
+@pytest.mark.parametrize(
+    ("backbone", "size", "least"),
+    [("alexnet", 250, 252), ("squeezenet1_1", 64, 68), ("random", 63, 64)],
+)
+def test_an_image_size_below_the_backbones_smallest_scale(
+    refused: Callable[..., str], backbone: str, size: int, least: int
+) -> None:
+    message = refused(f"backbone={backbone}", f"data.image_size={size}")
+    assert f"data.image_size={size}" in message
+    assert f"take {least} or more" in message
+
+
+def test_a_missing_root_says_how_to_get_the_dataset(refused: Callable[..., str]) -> None:
+    message = refused("data.root=/no/such/folder")
+    assert "/no/such/folder" in message
+    assert "mvtec.com" in message
+    assert "train/good" in message
+
+
+def test_a_missing_ksdd2_root_says_how_to_get_the_dataset(refused: Callable[..., str]) -> None:
+    message = refused("data=ksdd2", "data.root=/no/such/folder")
+    assert "KolektorSDD2" in message
+    assert "ID_GT.png" in message
+
+
+def test_a_missing_category_lists_those_that_are_there(refused: Callable[..., str]) -> None:
+    message = refused("data.category=bottle")
+    assert "data.category=bottle" in message
+    assert "fabric" in message
+
+
+def test_no_training_images(refused: Callable[..., str], copied: Path) -> None:
+    shutil.rmtree(copied / "fabric" / "train" / "good")
+    (copied / "fabric" / "train" / "good").mkdir()
+    assert str(copied / "fabric" / "train" / "good") in refused(f"data.root={copied}")
+
+
+def test_noise_without_defective_test_images(refused: Callable[..., str], copied: Path) -> None:
+    for kind in (copied / "fabric" / "test").iterdir():
+        if kind.name != "good":
+            shutil.rmtree(kind)
+    assert "set noise=0" in refused(f"data.root={copied}", "noise=0.1")
+
+
+def test_fewer_training_images_than_a_batch(refused: Callable[..., str]) -> None:
+    message = refused("batch_size=1000")
+    assert "batch_size=1000" in message
+    assert "20 training images" in message  # 16 normal and 4 injected
+
+
+def test_fewer_training_images_than_the_rule_can_judge(
+    refused: Callable[..., str], copied: Path
+) -> None:
+    for file in sorted((copied / "fabric" / "train" / "good").iterdir())[2:]:
+        file.unlink()
+    message = refused(f"data.root={copied}", "noise=0", "batch_size=1")
+    assert "cannot judge 2 training images" in message
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "text"])
+def test_an_image_that_cannot_be_decoded_is_named(
+    refused: Callable[..., str], copied: Path, damage: str
+) -> None:
+    file = sorted((copied / "fabric" / "train" / "good").iterdir())[3]
+    data = file.read_bytes()
+    file.write_bytes({"cut": data[: len(data) // 2], "empty": b"", "text": b"no image"}[damage])
+    message = refused(f"data.root={copied}")
+    assert str(file) in message
+    assert "data.on_bad_image=skip" in message
+
+
+def test_groups_file_that_is_not_there(refused: Callable[..., str]) -> None:
+    assert "data.groups=/no/groups.csv" in refused("data.groups=/no/groups.csv")
+
+
+def test_weights_of_another_architecture(refused: Callable[..., str], tmp_path: Path) -> None:
+    torch.save(torchvision.models.squeezenet1_1().state_dict(), tmp_path / "squeezenet.pth")
+    message = refused(
+        "backbone=alexnet", "data.image_size=256", f"backbone.weights={tmp_path}/squeezenet.pth"
+    )
+    assert "does not fit backbone=alexnet" in message
+
+
+@pytest.mark.parametrize("override", ["nosie=0.1", "refine.lambda=2", "data.rooot=x", "refine=magic"])
+def test_unknown_keys_and_choices_are_hydras_own_errors(config: Config, override: str) -> None:
+    with pytest.raises(ConfigCompositionException):
+        config(override)
+
+
+def test_skipped_images_are_listed_in_the_manifest(
+    config: Config, copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # this one does run
+    bad = sorted((copied / "fabric" / "train" / "good").iterdir())[3]
+    bad.write_bytes(b"no image")
+    Image.new("RGB", (40, 30)).save(copied / "fabric" / "test" / "good" / "fine.png")
+    run(config("+experiment=mvtec_noise", f"data.root={copied}", "data.on_bad_image=skip"), tmp_path)
+    lines = (tmp_path / "manifest.csv").read_text().splitlines()
+    assert [line for line in lines if f"train/good/{bad.name}" in line] == [
+        f"train/good/{bad.name},unused,skipped,,,"
+    ]
+    assert any(line.startswith("test/good/fine.png,test,normal") for line in lines)

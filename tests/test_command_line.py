@@ -1,0 +1,88 @@
+"""``python -m irp_lightning.run`` as a user starts it: real processes, from another folder."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+Result = subprocess.CompletedProcess[str]
+
+
+def command(module: str, *arguments: str, cwd: Path) -> Result:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("WANDB")}
+    environment |= {"NETRC": "/no/netrc", "COLUMNS": "200", "OMP_NUM_THREADS": "2"}
+    return subprocess.run(
+        [sys.executable, "-m", f"irp_lightning.{module}", *arguments],
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL,  # nobody there to answer a prompt
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_help_runs_from_any_folder(tmp_path: Path) -> None:
+    result = command("run", "--help", cwd=tmp_path)
+    assert result.returncode == 0
+    for word in ("+experiment=mvtec_noise", "refine: irp, irp_all, none, oracle, osr", "noise: 0.2"):
+        assert word in result.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_refusal_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    result = command("run", "noise=0.7", cwd=tmp_path)
+    assert result.returncode != 0
+    assert result.stderr.strip().splitlines() == [
+        "irp_lightning: noise=0.7 is not allowed; give a number in [0, 0.5]"
+    ]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_logs_to_wandb_offline_without_a_key(small: list[str], tmp_path: Path) -> None:
+    overrides = [s for s in small if not s.startswith("logger")]
+    result = command("run", "+experiment=mvtec_noise", "noise=0.3", *overrides, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "W&B: offline (no key" in result.stdout
+    (folder,) = (tmp_path / "outputs" / "mvtec_noise").iterdir()
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["status"] == "complete"
+    assert metrics["noise_requested"] == 0.3
+    assert str(folder) in result.stdout
+    assert f"{metrics['image_auroc']:.3f}" in result.stdout
+    assert list((folder / "wandb").glob("offline-run-*/*.wandb"))
+    assert (folder / "logs" / "metrics.csv").stat().st_size > 0
+
+
+def test_a_sweep_goes_on_past_a_refused_job_and_compares(small: list[str], tmp_path: Path) -> None:
+    result = command(
+        "run", "-m", "+experiment=mvtec_noise", "noise=0,0.9,0.3", "lam=1.5,2", *small,
+        "refine=irp_all", "hydra.sweep.dir=sweep", cwd=tmp_path,
+    )  # fmt: skip
+    assert result.returncode != 0
+    assert "noise=0.9 is not allowed" in result.stderr
+    assert "Traceback" not in result.stderr
+    complete = sorted(file.parent.name for file in tmp_path.rglob("metrics.json"))
+    assert complete == ["0", "1", "4", "5"]
+
+    table = command("compare", "sweep", cwd=tmp_path)
+    assert table.returncode == 0
+    assert "4 finished runs" in table.stdout
+    assert "irp_all" in table.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [(("compare", "nothing"), "holds no run"), (("predict", "nothing", "a.png"), "is not a file")],
+)
+def test_the_other_commands_refuse_in_one_line(
+    arguments: tuple[str, ...], named: str, tmp_path: Path
+) -> None:
+    result = command(*arguments, cwd=tmp_path)
+    assert result.returncode != 0
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert named in result.stderr

@@ -1,0 +1,161 @@
+"""The whole path, with the real configuration, on small images."""
+
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from omegaconf import DictConfig
+
+from irp_lightning import run as run_module
+from irp_lightning.predict import predict
+from irp_lightning.run import run
+
+Config = Callable[..., DictConfig]
+
+
+def rows(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def metrics(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "metrics.json").read_text())
+
+
+@pytest.mark.parametrize("experiment", ["demo", "mvtec_noise"])
+@pytest.mark.parametrize("refine", ["none", "osr", "irp", "irp_all", "oracle"])
+def test_every_method_leaves_a_whole_run_folder(
+    config: Config, tmp_path: Path, refine: str, experiment: str
+) -> None:
+    area = run(config(f"+experiment={experiment}", f"refine={refine}", "lam=1.05"), tmp_path)
+    m = metrics(tmp_path)
+    assert m["status"] == "complete"
+    assert m["image_auroc"] == area
+    assert 0 <= m["image_auroc"] <= 1
+    assert 0 <= m["image_ap"] <= 1
+    assert m["method"] == refine
+    assert m["noise_requested"] == 0.2
+    assert m["noise_achieved"] == pytest.approx(0.2, abs=0.03)
+    assert set(m["seconds"]) == {"read", "features", "fit", "evaluate"}
+    assert m["versions"]["torch"] == torch.__version__.split("+")[0]
+
+    manifest, rounds, removed = (
+        rows(tmp_path / f"{name}.csv") for name in ("manifest", "rounds", "removed")
+    )
+    train = [row for row in manifest if row["split"] == "train"]
+    assert len(train) == m["train_images"]
+    assert {row["role"] for row in train} == {"normal", "injected"}
+    assert all((row["role"] == "injected") == (row["label"] == "1") for row in train)
+    assert len(rounds) == m["rounds"] + 1
+    assert sum(int(r["removed_bad"]) for r in rounds) == m["removed_bad"]
+    assert len(removed) == m["removed_bad"] + m["removed_good"]
+    assert {row["path"] for row in removed} <= {row["path"] for row in train}
+    scores = rows(tmp_path / "scores.csv")
+    assert [s["path"] for s in scores] == [r["path"] for r in manifest if r["split"] == "test"]
+    for figure in ("scores", "roc", "removed"):
+        assert (tmp_path / "figures" / f"{figure}.png").stat().st_size > 1000
+    assert not list(tmp_path.rglob(".*"))  # no temporary file stays behind
+
+    if refine == "none":
+        assert not removed
+    elif refine == "oracle":
+        assert (m["removal_precision"], m["removal_recall"]) == (1, 1)
+        assert [r["active"] for r in rounds] == [str(sum(r["role"] == "normal" for r in train))]
+    elif refine == "osr":
+        assert len(rounds) <= 2
+    elif refine == "irp":
+        assert all(int(r["removed_good"]) + int(r["removed_bad"]) <= 1 for r in rounds)
+
+
+def test_same_seed_same_figures(config: Config, tmp_path: Path) -> None:
+    figures = []
+    for name in "ab":
+        run(config("+experiment=demo", "refine=irp_all", "lam=1.1"), tmp_path / name)
+        m = metrics(tmp_path / name)
+        figures.append({k: v for k, v in m.items() if k != "seconds"})
+        figures[-1]["scores"] = (tmp_path / name / "scores.csv").read_text()
+    assert figures[0] == figures[1]
+
+
+def test_another_seed_another_pool(config: Config, tmp_path: Path) -> None:
+    manifests = []
+    for seed in (0, 1):
+        run(config("+experiment=demo", "refine=none", f"seed={seed}"), tmp_path / str(seed))
+        manifests.append((tmp_path / str(seed) / "manifest.csv").read_text())
+    assert manifests[0] != manifests[1]
+
+
+def test_labels_never_reach_refinement(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the training labels say, the same images are removed, with the same scores."""
+    cfg = config("+experiment=demo", "refine=irp_all", "lam=1.1")
+    run(cfg, tmp_path / "true")
+    fit = run_module._fit_and_report
+
+    def mislabelled(*args: Any) -> float | None:
+        *before, dataset, pool, source, extractor = args
+        samples = list(dataset.samples)
+        kinds = [samples[i].defect for i in pool.train]
+        for i, kind in zip(pool.train, reversed(kinds), strict=True):
+            samples[i] = replace(samples[i], defect=kind)
+        injected = frozenset(i for i in pool.train if samples[i].label)
+        dataset, pool = replace(dataset, samples=samples), replace(pool, injected=injected)
+        return fit(*before, dataset, pool, source, extractor)
+
+    monkeypatch.setattr(run_module, "_fit_and_report", mislabelled)
+    run(cfg, tmp_path / "shuffled")
+
+    true, other = (rows(tmp_path / name / "removed.csv") for name in ("true", "shuffled"))
+    assert [r["label"] for r in true] != [r["label"] for r in other]  # the labels did change
+    for key in ("path", "round", "score", "threshold"):
+        assert [r[key] for r in true] == [r[key] for r in other]
+
+
+def test_nll_runs_without_a_rule(config: Config, tmp_path: Path) -> None:
+    area = run(config("+experiment=demo", "refine=none", "model.score=nll"), tmp_path)
+    assert area is not None
+
+
+@pytest.mark.parametrize("cache", ["memory", "live"])
+def test_the_other_feature_sources(config: Config, tmp_path: Path, cache: str) -> None:
+    cfg = config("+experiment=demo", f"features.cache={cache}", "epochs=1", "max_rounds=1")
+    assert run(cfg, tmp_path) is not None
+
+
+def test_predict_needs_the_checkpoint_alone(
+    config: Config, images: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    run(config("+experiment=demo", "refine=irp"), folder)
+    scores = rows(folder / "scores.csv")
+    checkpoint = (folder / "checkpoints" / "last.ckpt").rename(tmp_path / "moved.ckpt")
+    predicted = predict(checkpoint, [images / "fabric" / row["path"] for row in scores])
+    expected = torch.tensor([float(row["score"]) for row in scores])
+    torch.testing.assert_close(predicted, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_test_images_of_one_kind_give_no_auroc(config: Config, images: Path, tmp_path: Path) -> None:
+    root = tmp_path / "data" / "good_only"
+    (root / "train").mkdir(parents=True)
+    (root / "test").mkdir()
+    (root / "train" / "good").symlink_to(images / "fabric" / "train" / "good")
+    (root / "test" / "good").symlink_to(images / "fabric" / "test" / "good")
+    cfg = config(
+        "+experiment=mvtec_noise", "noise=0", f"data.root={root.parent}", "data.category=good_only"
+    )
+    assert run(cfg, tmp_path / "run") is None
+    assert metrics(tmp_path / "run")["image_auroc"] is None
+
+
+def test_a_failure_in_training_is_written_down(config: Config, tmp_path: Path) -> None:
+    cfg = config("+experiment=demo", "refine=irp", "model.score=nll", "epochs=30", "model.lr=1e-2")
+    with pytest.raises(ValueError, match="median"):
+        run(cfg, tmp_path)
+    assert metrics(tmp_path)["status"] == "failed"
+    assert "model.score=latent" in metrics(tmp_path)["error"]
