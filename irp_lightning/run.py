@@ -5,10 +5,7 @@ import math
 import os
 import platform
 import sys
-import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -27,28 +24,32 @@ from irp_lightning.data.contamination import TrainingPool, contaminate
 from irp_lightning.data.dataset import Dataset, list_samples, load_dataset
 from irp_lightning.data.images import find_unreadable
 from irp_lightning.data.refinable import RefinableData
-from irp_lightning.data.samples import Sample
 from irp_lightning.data.split import split_samples
 from irp_lightning.errors import InputError
-from irp_lightning.features.bank import FeatureBank, content_hash
+from irp_lightning.features.bank import FeatureBank, content_hashes
 from irp_lightning.features.extraction import default_workers
 from irp_lightning.features.extractor import FeatureExtractor, build_extractor
 from irp_lightning.features.loading import load_features
 from irp_lightning.features.source import FeatureSource
 from irp_lightning.refinement.iterative import IterativeRefinement
 from irp_lightning.refinement.rules import MIN_IMAGES
-from irp_lightning.reporting.evaluation import (
-    auroc,
-    average_precision,
-    removal_counts,
-    removed_rows,
-    round_rows,
-)
+from irp_lightning.reporting.evaluation import auroc, average_precision, removal_counts
 from irp_lightning.reporting.figures import removed_gallery, roc_curve, score_histograms
 from irp_lightning.reporting.loggers import finish_loggers, make_loggers
 from irp_lightning.reporting.progress import RoundProgress
 from irp_lightning.reporting.run_folder import RunFolder
+from irp_lightning.reporting.stopwatch import Stopwatch
 from irp_lightning.reporting.summary import print_summary
+from irp_lightning.reporting.tables import (
+    MANIFEST_COLUMNS,
+    REMOVED_COLUMNS,
+    ROUND_COLUMNS,
+    SCORE_COLUMNS,
+    manifest_rows,
+    removed_rows,
+    round_rows,
+    score_rows,
+)
 from irp_lightning.validate import validate
 
 __all__ = ["main", "run"]
@@ -58,19 +59,6 @@ _HERE = Path(__file__).parent
 CONF = _HERE / "conf" if (_HERE / "conf").is_dir() else _HERE.parent / "conf"
 
 PACKAGES = ("torch", "torchvision", "lightning", "hydra-core", "torchmetrics", "FrEIA", "wandb")
-
-
-class Stopwatch:
-    """Seconds per phase of a run."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, phase: str) -> Iterator[None]:
-        began = time.perf_counter()
-        yield
-        self.seconds[phase] = round(time.perf_counter() - began, 3)
 
 
 def run(cfg: DictConfig, path: Path) -> float | None:
@@ -93,10 +81,8 @@ def run(cfg: DictConfig, path: Path) -> float | None:
     with watch("read"):
         samples = list_samples(cfg.data)
         extractor = _extractor(cfg)
-        bank = FeatureBank(
-            Path(cfg.cache_dir).expanduser(), extractor.spec, cfg.features.dtype
-        )
-        hashes = {sample.path: content_hash(sample.path) for sample in samples}
+        bank = FeatureBank(Path(cfg.cache_dir).expanduser(), extractor.spec, cfg.features.dtype)
+        hashes = content_hashes([sample.path for sample in samples])
         dataset = load_dataset(cfg.data, samples, partial(_unreadable, bank, hashes))
         split = split_samples(dataset.samples, dataset.groups, cfg.data.split, cfg.seed)
         if cfg.noise > 0 and not split.pool:
@@ -106,7 +92,8 @@ def run(cfg: DictConfig, path: Path) -> float | None:
             )
         pool = contaminate(dataset.samples, split, cfg.contamination.kind, cfg.noise, cfg.seed)
         _check_size(cfg, pool)
-    _report_dataset(dataset)
+    for line in dataset.remarks():
+        print(line)
     with watch("features"):
         source = load_features(
             cfg.features.cache,
@@ -120,7 +107,7 @@ def run(cfg: DictConfig, path: Path) -> float | None:
         )
 
     folder.text("config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
-    folder.csv("manifest.csv", *_manifest(dataset, pool))
+    folder.csv("manifest.csv", MANIFEST_COLUMNS, manifest_rows(dataset, pool))
     try:
         return _fit_and_report(cfg, folder, watch, dataset, pool, source, extractor)
     except BaseException as error:
@@ -189,7 +176,9 @@ def _fit_and_report(
             test_labels = torch.tensor([sample.label for sample in test])
             last = refinement.rounds[-1]
             rows = round_rows(refinement.rounds, labels, test_labels)
-            _write_tables(folder, refinement, rows, train, test)
+            folder.csv("rounds.csv", ROUND_COLUMNS, rows)
+            folder.csv("removed.csv", REMOVED_COLUMNS, removed_rows(refinement.rounds, train))
+            folder.csv("scores.csv", SCORE_COLUMNS, score_rows(test, last.test_scores))
             folder.write("figures/scores.png", score_histograms(refinement.rounds, labels).savefig)
             folder.write("figures/roc.png", roc_curve(last.test_scores, test_labels).savefig)
             folder.write("figures/removed.png", removed_gallery(refinement.rounds, train).savefig)
@@ -248,7 +237,7 @@ def _extractor(cfg: DictConfig) -> FeatureExtractor:
 
 def _unreadable(bank: FeatureBank, hashes: dict[Path, str], paths: list[Path]) -> dict[Path, str]:
     """Images that cannot be decoded; one that is in the bank was decoded when it came there."""
-    new = [path for path in paths if hashes[path] not in bank]
+    new = [path for path in paths if path not in hashes or hashes[path] not in bank]
     return find_unreadable(new, os.cpu_count() or 1)
 
 
@@ -269,64 +258,6 @@ def _check_size(cfg: DictConfig, pool: TrainingPool) -> None:
             f"refine={cfg.refine.name} cannot judge {count} training images; "
             f"give at least {MIN_IMAGES}, or set refine=none"
         )
-
-
-def _report_dataset(dataset: Dataset) -> None:
-    if dataset.skipped:
-        print(f"skipped {len(dataset.skipped)} images that cannot be decoded (see manifest.csv)")
-    if dataset.cropped_away:
-        print(
-            f"data.crop=center cuts the whole defect away in {dataset.cropped_away} defective images; "
-            "data.crop=none keeps them"
-        )
-    facts = dataset.facts()
-    if facts["groups"] < facts["images"]:
-        print(
-            f"{facts['images']} images in {facts['groups']} groups, "
-            f"the largest of {facts['largest_group']}"
-        )
-
-
-def _manifest(dataset: Dataset, pool: TrainingPool) -> tuple[list[str], list[dict[str, Any]]]:
-    """Columns and rows of ``manifest.csv``; with ``overlap`` an injected defect has two rows."""
-    columns = ["path", "split", "role", "defect", "label", "group"]
-    rows = []
-
-    def add(i: int, side: str, role: str) -> None:
-        sample = dataset.samples[i]
-        values = (sample.name, side, role, sample.defect, sample.label, dataset.groups[i])
-        rows.append(dict(zip(columns, values, strict=True)))
-
-    for i in sorted(pool.train):
-        add(i, "train", "injected" if i in pool.injected else "normal")
-    for i in pool.test:
-        add(i, "test", "held_out" if dataset.samples[i].label else "normal")
-    for i in pool.dropped:
-        add(i, "unused", "dropped")
-    for name in dataset.skipped:
-        rows.append({"path": name, "split": "unused", "role": "skipped"})
-    return columns, rows
-
-
-def _write_tables(
-    folder: RunFolder,
-    refinement: IterativeRefinement,
-    rows: list[dict[str, Any]],
-    train: list[Sample],
-    test: list[Sample],
-) -> None:
-    folder.csv("rounds.csv", list(rows[0]), rows)
-    columns = ["path", "label", "defect", "round", "score", "threshold"]
-    folder.csv("removed.csv", columns, removed_rows(refinement.rounds, train))
-    scores = refinement.rounds[-1].test_scores.tolist()
-    folder.csv(
-        "scores.csv",
-        ["path", "label", "defect", "score"],
-        (
-            {"path": s.name, "label": s.label, "defect": s.defect, "score": score}
-            for s, score in zip(test, scores, strict=True)
-        ),
-    )
 
 
 def _quiet() -> None:

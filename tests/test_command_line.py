@@ -29,7 +29,11 @@ def command(module: str, *arguments: str, cwd: Path) -> Result:
 def test_help_runs_from_any_folder(tmp_path: Path) -> None:
     result = command("run", "--help", cwd=tmp_path)
     assert result.returncode == 0
-    for word in ("+experiment=mvtec_noise", "refine: irp, irp_all, none, oracle, osr", "noise: 0.2"):
+    for word in (
+        "+experiment=mvtec_noise",
+        "refine: irp, irp_all, none, oracle, osr",
+        "noise: 0.2",
+    ):
         assert word in result.stdout
     assert not list(tmp_path.iterdir())
 

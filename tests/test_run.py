@@ -128,9 +128,7 @@ def test_the_other_feature_sources(config: Config, tmp_path: Path, cache: str) -
     assert run(cfg, tmp_path) is not None
 
 
-def test_predict_needs_the_checkpoint_alone(
-    config: Config, images: Path, tmp_path: Path
-) -> None:
+def test_predict_needs_the_checkpoint_alone(config: Config, images: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     run(config("+experiment=demo", "refine=irp"), folder)
     scores = rows(folder / "scores.csv")

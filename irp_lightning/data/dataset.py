@@ -44,6 +44,23 @@ class Dataset:
             "defects_cropped_away": self.cropped_away,
         }
 
+    def remarks(self) -> list[str]:
+        """What the user should know, a line each."""
+        facts, lines = self.facts(), []
+        if self.skipped:
+            lines.append(f"skipped {len(self.skipped)} images that cannot be decoded (see manifest.csv)")
+        if self.cropped_away:
+            lines.append(
+                f"data.crop=center cuts the whole defect away in {self.cropped_away} defective "
+                "images; data.crop=none keeps them"
+            )
+        if facts["groups"] < facts["images"]:
+            lines.append(
+                f"{facts['images']} images in {facts['groups']} groups, "
+                f"the largest of {facts['largest_group']}"
+            )
+        return lines
+
 
 def list_samples(data: DictConfig) -> list[Sample]:
     """List the images that ``data.reader`` finds, from names (and KSDD2's masks) alone.

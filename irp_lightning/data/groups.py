@@ -55,23 +55,24 @@ def find_groups(samples: list[Sample], source: str, threads: int) -> list[str]:
         with ThreadPoolExecutor(max(1, threads)) as pool:
             thumbnails = torch.stack(list(pool.map(lambda s: thumbnail(s.path), samples)))
         return [f"auto-{g:04d}" for g in near_duplicates(thumbnails)]
-    return read_groups(samples, Path(source))
+    return read_groups(samples, Path(source).expanduser())
 
 
 def read_groups(samples: list[Sample], file: Path) -> list[str]:
     """Groups from a CSV file with the columns ``path`` (relative to the category) and ``group``.
 
-    An image that the file does not name is a group of its own.
+    An image that the file does not name, or names without a group, is a group of its own.
     """
     if not file.is_file():
         raise InputError(f"data.groups={file} is not a file; give none, auto or a CSV path,group")
-    with file.open(newline="", encoding="utf-8") as stream:
+    # utf-8-sig: spreadsheets put a mark in front. Names that are no UTF-8 match no image.
+    with file.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
         reader = csv.DictReader(stream)
         if not {"path", "group"} <= set(reader.fieldnames or ()):
             raise InputError(
                 f"data.groups={file} has the columns {reader.fieldnames}; it needs path and group"
             )
-        groups = {row["path"]: f"file-{row['group']}" for row in reader}
+        groups = {row["path"]: f"file-{row['group']}" for row in reader if row["group"]}
     if not any(sample.name in groups for sample in samples):
         raise InputError(
             f"data.groups={file} names none of the images; its paths must look like {samples[0].name}"
@@ -91,7 +92,8 @@ def near_duplicates(thumbnails: Tensor, threshold: float = CORRELATION) -> list[
     """Group thumbnails whose normalised correlation exceeds a threshold, directly or by a chain.
 
     The mean thumbnail is taken away first: parts photographed in one fixture all share its
-    structure, and that alone does not make two of them the same part.
+    structure, and that alone does not make two of them the same part. (So a set in which *all*
+    images show one part falls apart; a dataset is expected to hold many.)
 
     Args:
         thumbnails: (N, P), any scale.
@@ -100,9 +102,10 @@ def near_duplicates(thumbnails: Tensor, threshold: float = CORRELATION) -> list[
     Returns:
         A group number per row, counted from 0 in order of first appearance.
     """
-    residual = thumbnails - thumbnails.mean(0) if len(thumbnails) > 2 else thumbnails
-    residual = residual - residual.mean(1, keepdim=True)
-    unit = residual / residual.norm(dim=1, keepdim=True).clamp_min(1e-6)
+    unit = _unit_rows(thumbnails)
+    if len(unit) > 2:
+        # After scaling each row: a brighter shot would keep more of the shared structure otherwise.
+        unit = _unit_rows(unit - unit.mean(0))
     pairs = []
     # In blocks: all pairs at once would take memory with the square of the number of images.
     for start in range(0, len(unit), 1024):
@@ -111,6 +114,11 @@ def near_duplicates(thumbnails: Tensor, threshold: float = CORRELATION) -> list[
             if start + i < j:
                 pairs.append((start + i, j))
     return connected_components(len(unit), pairs)
+
+
+def _unit_rows(rows: Tensor) -> Tensor:
+    rows = rows - rows.mean(1, keepdim=True)
+    return rows / rows.norm(dim=1, keepdim=True).clamp_min(1e-6)
 
 
 def connected_components(count: int, pairs: list[tuple[int, int]]) -> list[int]:

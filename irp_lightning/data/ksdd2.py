@@ -46,7 +46,7 @@ def defects_cropped_away(samples: list[Sample], crop: str) -> int:
     """How many defective images show nothing of their defect after the crop."""
     if crop == "none":
         return 0
-    masks = [sample.mask for sample in samples if sample.mask is not None]
+    masks = [sample.mask for sample in samples if sample.label and sample.mask is not None]
     return sum(not _survives(mask, crop) for mask in masks)
 
 

@@ -45,7 +45,7 @@ def read_mvtec(root: Path, category: str) -> list[Sample]:
             f"{folder / 'train' / GOOD} holds no images; training needs normal images there ({LAYOUT})"
         )
     samples = [Sample(path, _name(path, folder), "train") for path in train]
-    for kind in sorted(p for p in (folder / "test").glob("*") if p.is_dir()):
+    for kind in sorted(p for p in (folder / "test").glob("[!.]*") if p.is_dir()):
         for path in image_files(kind):
             mask = folder / "ground_truth" / kind.name / f"{path.stem}_mask.png"
             samples.append(

@@ -70,7 +70,9 @@ def split_samples(samples: list[Sample], groups: list[str], normals: str, seed: 
     for i in pooled:
         if groups[i] in tested:
             side[i] = "unused"
-    return Split(*([i for i, s in side.items() if s == name] for name in ("train", "pool", "test", "unused")))
+    return Split(
+        *([i for i, s in side.items() if s == name] for name in ("train", "pool", "test", "unused"))
+    )
 
 
 def draw_share(contents: dict[str, Counter[str]], share: float, seed: int) -> list[str]:

@@ -17,7 +17,15 @@ from torch import Tensor, nn
 
 from irp_lightning.errors import InputError
 
-__all__ = ["BACKBONES", "Backbone", "architecture", "build_backbone", "default_weights_url", "smallest_image", "state_hash"]
+__all__ = [
+    "BACKBONES",
+    "Backbone",
+    "architecture",
+    "build_backbone",
+    "default_weights_url",
+    "smallest_image",
+    "state_hash",
+]
 
 BACKBONES = ("alexnet", "squeezenet1_1", "resnet18", "wide_resnet50_2", "random")
 
@@ -35,7 +43,7 @@ class Backbone(nn.Module):
 
     def __init__(self, features: nn.Module, n_scales: int) -> None:
         super().__init__()
-        self.features = features.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.features = features.to(memory_format=torch.channels_last)
         self.n_scales = n_scales
         self.requires_grad_(False).eval()
 
@@ -114,9 +122,7 @@ def smallest_image(name: str, n_scales: int) -> int:
     return side * 2 ** (n_scales - 1)
 
 
-def build_backbone(
-    name: str, weights: str | None, n_scales: int = 3, seed: int = 0
-) -> Backbone:
+def build_backbone(name: str, weights: str | None, n_scales: int = 3, seed: int = 0) -> Backbone:
     """Build a frozen backbone.
 
     Args:

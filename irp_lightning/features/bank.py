@@ -11,13 +11,15 @@ the digest of those bytes, and comes into being by a rename: it is whole or it i
 fails its digest is thrown away and made again.
 """
 
+import contextlib
 import errno
 import hashlib
 import io
 import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -27,12 +29,23 @@ from torch import Tensor
 
 from irp_lightning.features.extractor import ExtractorSpec
 
-__all__ = ["DTYPES", "FORMAT", "FeatureBank", "content_hash", "read_entry"]
+__all__ = [
+    "DTYPES",
+    "FORMAT",
+    "PARTIAL_SUFFIX",
+    "FeatureBank",
+    "content_hash",
+    "content_hashes",
+    "is_sound",
+]
 
 FORMAT = 1
 """Version of the layout above; part of every folder's digest."""
 
 DTYPES = {"float32": np.float32, "float16": np.float16}
+
+PARTIAL_SUFFIX = ".part"
+"""Of files that are being written."""
 
 _DIGEST_SIZE = 16
 
@@ -44,25 +57,32 @@ def _digest(data: bytes) -> bytes:
 def content_hash(path: Path) -> str:
     """Digest of a file's content: 32 hexadecimal digits."""
     with path.open("rb") as stream:
-        return hashlib.file_digest(
-            stream, lambda: hashlib.blake2b(digest_size=_DIGEST_SIZE)
-        ).hexdigest()
+        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=_DIGEST_SIZE)).hexdigest()
 
 
-def read_entry(file: Path) -> np.ndarray | None:
-    """Read one entry and check it.
+def is_sound(file: Path) -> bool:
+    """Whether an entry's bytes match their digest."""
+    return _checked(file.read_bytes()) is not None
 
-    Returns:
-        (V, D), or None if its bytes do not match their digest.
 
-    Raises:
-        FileNotFoundError: There is no such entry.
-    """
-    data = file.read_bytes()
+def _checked(data: bytes) -> bytes | None:
+    """The array's bytes if they match the digest that follows them."""
     array, digest = data[:-_DIGEST_SIZE], data[-_DIGEST_SIZE:]
-    if _digest(array) != digest:
-        return None
-    return np.load(io.BytesIO(array), allow_pickle=False)
+    return array if _digest(array) == digest else None
+
+
+def content_hashes(paths: Sequence[Path]) -> dict[Path, str]:
+    """The digest of each file's content; files that cannot be read are left out."""
+
+    def digest(path: Path) -> str | None:
+        try:
+            return content_hash(path)
+        except OSError:
+            return None
+
+    # Hashing and reading let go of the interpreter lock.
+    with ThreadPoolExecutor() as pool:
+        return {path: h for path, h in zip(paths, pool.map(digest, paths), strict=True) if h}
 
 
 class FeatureBank:
@@ -99,10 +119,10 @@ class FeatureBank:
         A damaged entry is removed, so that it is made again.
         """
         try:
-            array = read_entry(self.file(image))
+            data = _checked(self.file(image).read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             return None
-        if array is None:
+        if data is None:
             self.damaged += 1
             try:
                 self.file(image).unlink(missing_ok=True)
@@ -110,6 +130,7 @@ class FeatureBank:
                 if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
                     raise
             return None
+        array = np.load(io.BytesIO(data), allow_pickle=False)
         return torch.from_numpy(array.astype(np.float32))
 
     def write(self, image: str, features: Tensor) -> None:
@@ -128,16 +149,21 @@ class FeatureBank:
         array = buffer.getvalue()
         _write_atomically(file, array + _digest(array))
 
+    def mark_used(self) -> None:
+        """Note that a run uses this bank now, so that pruning can tell those nobody needs."""
+        with contextlib.suppress(OSError):  # not there yet, or read-only
+            os.utime(self.folder / "spec.json")
+
     def images(self) -> Iterator[str]:
         """The digests of the images that have an entry."""
         return (file.stem for file in self.folder.glob("??/*.npy"))
 
 
 def _write_atomically(file: Path, data: bytes) -> None:
-    partial = file.with_name(f".{file.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
+    partial = file.with_name(f".{file.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}{PARTIAL_SUFFIX}")
     try:
         partial.write_bytes(data)
-        os.replace(partial, file)
+        partial.replace(file)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise

@@ -60,11 +60,12 @@ def load_features(
     run_extractor = partial(extract, extractor=extractor, workers=workers, device=device)
     if cache == "memory":
         features = torch.empty(shape)
-        for i, value in run_extractor(list(paths)):
-            features[i] = value
+        for i, vectors in run_extractor(list(paths)):
+            features[i] = vectors
         return ResidentFeatures(features.to(device))
 
     kept = fill_bank(bank, paths, hashes, run_extractor, say)
+    bank.mark_used()
     size = 4 * shape[0] * shape[1] * shape[2]
     # Where the bank cannot be written there are no files to read from: memory it is.
     place = _place(size, device, memory_limit) or (torch.device("cpu") if kept else None)
@@ -72,8 +73,7 @@ def load_features(
     for _ in range(ATTEMPTS):
         bad = []
         for i, image in enumerate(hashes):
-            value = kept.get(image)
-            value = bank.read(image) if value is None else value
+            value = kept[image] if image in kept else bank.read(image)
             if value is None or value.shape != shape[1:]:
                 bad.append(i)
             elif resident is not None:

@@ -125,9 +125,7 @@ class IterativeRefinement(L.Callback):
         if self.remove_first is not None and not self.rounds:
             removed = self.remove_first
         self.rounds.append(
-            Round(
-                len(self.rounds), active, scores, test_scores, removed, threshold, now - self._began
-            )
+            Round(len(self.rounds), active, scores, test_scores, removed, threshold, now - self._began)
         )
         self._began = now
         if stop:

@@ -19,9 +19,7 @@ class Detector(Protocol):
 
 
 @torch.no_grad()
-def score_images(
-    module: L.LightningModule, batches: Iterable[tuple[Tensor, Tensor]]
-) -> Tensor:
+def score_images(module: L.LightningModule, batches: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
     """The scores of all images of some batches, in order.
 
     Args:

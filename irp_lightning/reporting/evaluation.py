@@ -1,16 +1,12 @@
 """Labels join scores here, after everything is trained, and nowhere else."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torchmetrics.functional.classification import binary_auroc, binary_average_precision
 
-from irp_lightning.data.samples import Sample
-from irp_lightning.refinement.iterative import Round
-
-__all__ = ["auroc", "average_precision", "removal_counts", "removed_rows", "round_rows", "unit_ranks"]
+__all__ = ["auroc", "average_precision", "removal_counts", "unit_ranks"]
 
 
 def unit_ranks(scores: Tensor) -> Tensor:
@@ -64,56 +60,3 @@ def removal_counts(removed: Tensor, labels: Tensor) -> dict[str, Any]:
         "removal_precision": bad / total if total else None,
         "removal_recall": bad / defects if defects else None,
     }
-
-
-def round_rows(rounds: Sequence[Round], labels: Tensor, test_labels: Tensor) -> list[dict[str, Any]]:
-    """The rows of ``rounds.csv``.
-
-    Args:
-        rounds: What the callback recorded.
-        labels: (N,), of the training images.
-        test_labels: (T,), of the test images.
-    """
-    rows = []
-    for r in rounds:
-        scores = r.scores[r.active].double()
-        bad = int(labels[r.removed].sum())
-        rows.append(
-            {
-                "round": r.number,
-                "active": int(r.active.sum()),
-                "removed_good": int(r.removed.sum()) - bad,
-                "removed_bad": bad,
-                "median": torch.quantile(scores, 0.5).item(),
-                "threshold": r.threshold,
-                "max_score": scores.max().item(),
-                "image_auroc": auroc(r.test_scores, test_labels),
-                "seconds": round(r.seconds, 3),
-            }
-        )
-    return rows
-
-
-def removed_rows(rounds: Sequence[Round], samples: Sequence[Sample]) -> list[dict[str, Any]]:
-    """The rows of ``removed.csv``: in each round, the highest score first.
-
-    Args:
-        rounds: What the callback recorded.
-        samples: The training images.
-    """
-    rows = []
-    for r in rounds:
-        indices = r.removed.nonzero().flatten().tolist()
-        for i in sorted(indices, key=lambda i: -r.scores[i].nan_to_num(0.0).item()):
-            score = r.scores[i].item()
-            rows.append(
-                {
-                    "path": samples[i].name,
-                    "label": samples[i].label,
-                    "defect": samples[i].defect,
-                    "round": r.number,
-                    "score": None if score != score else score,  # the oracle removes unscored
-                    "threshold": r.threshold,
-                }
-            )
-    return rows

@@ -17,7 +17,7 @@ from irp_lightning.reporting.evaluation import auroc, unit_ranks
 
 matplotlib.use("Agg")
 
-from matplotlib.figure import Figure  # noqa: E402  (after the backend is chosen)
+from matplotlib.figure import Figure
 
 __all__ = ["removed_gallery", "roc_curve", "score_histograms"]
 
@@ -114,4 +114,8 @@ def _legend() -> list[object]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    return [Patch(color=GOOD_COLOUR), Patch(color=BAD_COLOUR), Line2D([], [], color="black", ls="--")]
+    return [
+        Patch(color=GOOD_COLOUR),
+        Patch(color=BAD_COLOUR),
+        Line2D([], [], color="black", ls="--"),
+    ]

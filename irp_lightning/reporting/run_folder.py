@@ -34,7 +34,7 @@ class RunFolder:
         partial = file.with_name(f".{os.getpid()}-{file.name}")
         try:
             save(partial)
-            os.replace(partial, file)
+            partial.replace(file)
         finally:
             partial.unlink(missing_ok=True)
         return file

@@ -77,8 +77,7 @@ def test_index_seed_and_split_each_give_another_object(category: str) -> None:
     images = [generate_image(category, index, size=SIZE)[0] for index in range(6)]
     images.append(generate_image(category, 0, size=SIZE, seed=1)[0])
     images += [
-        generate_image(category, 0, size=SIZE, split=split)[0]
-        for split in ("test", *DEFECTS[category])
+        generate_image(category, 0, size=SIZE, split=split)[0] for split in ("test", *DEFECTS[category])
     ]
     for k, image in enumerate(images):
         for other in images[:k]:
@@ -145,9 +144,7 @@ def test_second_write_changes_nothing(tmp_path: Path) -> None:
     assert _files(tmp_path) == before
 
 
-def test_failed_write_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_write_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
@@ -189,9 +186,7 @@ def test_leftovers_of_a_killed_write_do_not_disturb(
     assert leftovers.items() < _files(tmp_path).items()
 
 
-def test_loser_of_a_race_uses_the_winners_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_loser_of_a_race_uses_the_winners_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = Path.rename
 
     def lose(source: Path, target: Path) -> Path:

@@ -90,23 +90,18 @@ def test_file_that_names_none_of_the_images_shows_how_a_path_looks(tmp_path: Pat
     assert "train/good/a.png" in _error(file).replace("/data/screw/train/good/a.png", "")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a byte order mark, as Excel writes it, hides the column path"
-)
 def test_file_saved_by_excel_is_read(tmp_path: Path) -> None:
     file = tmp_path / "groups.csv"
     file.write_text("path,group\na.png,1\nb.png,1\n", encoding="utf-8-sig")
     assert _pairs(find_groups(_samples("a.png", "b.png"), str(file), 1)) == {(0, 1)}
 
 
-@pytest.mark.xfail(strict=True, raises=UnicodeDecodeError, reason="the decoding error gets through")
 def test_file_that_is_no_text_is_refused_in_one_line(tmp_path: Path) -> None:
     file = tmp_path / "groups.csv"
     file.write_bytes(b"path,group\n\xff\xfe\x00.png,1\n")
     _error(file)
 
 
-@pytest.mark.xfail(strict=True, reason="images with an empty group are all put into one group")
 @pytest.mark.parametrize("row", ["{},\n", "{}\n"])
 def test_image_with_an_empty_group_is_a_group_of_its_own(tmp_path: Path, row: str) -> None:
     file = tmp_path / "groups.csv"
@@ -224,13 +219,22 @@ def test_parts_that_share_an_outline_are_not_chained(tmp_path: Path) -> None:
     assert _pairs(find_groups(samples, "auto", 2)) == set()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the mean is taken away before the exposure: outlines remain"
-)
 def test_parts_that_share_an_outline_are_not_chained_by_their_exposure(tmp_path: Path) -> None:
     gains = np.random.default_rng(0).uniform(0.7, 1.3, 24).tolist()
     samples = _fixture_shots(tmp_path, gains)
     assert _pairs(find_groups(samples, "auto", 2)) == set()
+
+
+def test_light_from_one_side_does_not_matter(tmp_path: Path) -> None:
+    # Shading makes all parts under one lamp alike, and a part under two lamps unlike.
+    slope = np.linspace(-60, 60, SIZE)
+    for part in range(6):
+        for lamp in (-1, 1):
+            scene = 120 + 20 * _texture(part) + lamp * slope
+            _shoot(tmp_path / f"{part}{lamp}.png", scene, noise_seed=2 * part + (lamp > 0))
+    parts = [(part, lamp) for part in range(6) for lamp in (-1, 1)]
+    samples = _samples(*(f"{part}{lamp}.png" for part, lamp in parts), folder=tmp_path)
+    assert _pairs(find_groups(samples, "auto", 2)) == _pairs([part for part, _ in parts])
 
 
 def test_unreadable_image_is_named(tmp_path: Path) -> None:
@@ -262,7 +266,7 @@ def _graphs(draw: st.DrawFn) -> tuple[int, list[tuple[int, int]]]:
     return count, draw(st.lists(st.tuples(node, node), max_size=30))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None, derandomize=True)
 @given(graph=_graphs())
 def test_components_are_those_of_a_naive_union(graph: tuple[int, list[tuple[int, int]]]) -> None:
     count, edges = graph
@@ -275,7 +279,7 @@ def test_components_are_those_of_a_naive_union(graph: tuple[int, list[tuple[int,
     assert _pairs(components) == _pairs([min(union) for union in naive])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None, derandomize=True)
 @given(graph=_graphs())
 def test_components_are_numbered_by_first_appearance(
     graph: tuple[int, list[tuple[int, int]]],

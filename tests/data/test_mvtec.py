@@ -91,9 +91,7 @@ def test_hidden_and_non_image_files_are_ignored(root: Path) -> None:
     assert read_mvtec(root, "screw") == before
 
 
-@pytest.mark.parametrize(
-    "suffix", ["png", "PNG", "jpg", "jpeg", "JPG", "bmp", "tif", "tiff", "webp"]
-)
+@pytest.mark.parametrize("suffix", ["png", "PNG", "jpg", "jpeg", "JPG", "bmp", "tif", "tiff", "webp"])
 def test_common_image_suffixes_are_listed_in_any_case(root: Path, suffix: str) -> None:
     _write(root / f"screw/train/good/extra.{suffix}")
     assert f"train/good/extra.{suffix}" in [s.name for s in read_mvtec(root, "screw")]
@@ -151,7 +149,6 @@ def test_category_without_training_images_names_the_folder(root: Path, leave_fol
     assert "normal images" in message
 
 
-@pytest.mark.xfail(strict=True, reason="test/.ipynb_checkpoints is listed as a kind of defect")
 def test_hidden_folders_are_no_kind_of_defect(root: Path) -> None:
     before = read_mvtec(root, "screw")
     _write(root / "screw/test/.ipynb_checkpoints/000-checkpoint.png")

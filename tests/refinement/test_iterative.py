@@ -81,7 +81,7 @@ def removed_per_round(rounds: list[Round]) -> list[list[int]]:
 
 
 def test_irp_removes_the_worst_one_per_round_until_nothing_exceeds() -> None:
-    refinement, module, data, trainer = fit(max_rounds=10, round_epochs=2, lam=3.0)
+    refinement, _, data, trainer = fit(max_rounds=10, round_epochs=2, lam=3.0)
     assert removed_per_round(refinement.rounds) == [[3], [2], [1], [0], []]
     assert refinement.converged is True
     assert trainer.current_epoch == 3 + 4 * 2  # converged: the other rounds were not fitted
@@ -89,7 +89,7 @@ def test_irp_removes_the_worst_one_per_round_until_nothing_exceeds() -> None:
 
 
 def test_what_was_removed_is_not_trained_on_again() -> None:
-    refinement, module, _, _ = fit(max_rounds=2, round_epochs=2, lam=3.0)
+    _, module, _, _ = fit(max_rounds=2, round_epochs=2, lam=3.0)
     assert isinstance(module, Distance)
     assert [len(epoch) for epoch in module.seen] == [N] * 3 + [N - 1] * 2 + [N - 2] * 2
     assert 3 not in module.seen[3]
@@ -125,9 +125,7 @@ def test_max_rounds_ends_an_unfinished_process() -> None:
 
 def test_the_guard_stops_removals() -> None:
     # 10 % of 24 images: two may go, however many exceed the threshold.
-    refinement, _, data, _ = fit(
-        max_rounds=10, round_epochs=1, lam=3.0, remove="all", max_removed=0.1
-    )
+    refinement, _, data, _ = fit(max_rounds=10, round_epochs=1, lam=3.0, remove="all", max_removed=0.1)
     assert removed_per_round(refinement.rounds) == [[2, 3], []]
     assert data.active.sum() == N - 2
     assert refinement.converged is False
@@ -179,7 +177,7 @@ def test_continue_goes_on_with_the_weights_at_hand() -> None:
 
 
 def test_scores_are_of_the_active_images_by_the_rounds_own_model() -> None:
-    refinement, module, data, _ = fit(max_rounds=1, round_epochs=1, lam=3.0)
+    refinement, module, _, _ = fit(max_rounds=1, round_epochs=1, lam=3.0)
     last = refinement.rounds[-1]
     assert torch.equal(last.scores.isnan(), ~last.active)
     with torch.no_grad():

@@ -31,9 +31,7 @@ def test_all_is_permutation_equivariant(scores: Tensor, lam: float, random: obje
 
 
 @given(scores_, lams, st.sampled_from([0.25, 0.5, 2.0, 1024.0]), st.sampled_from(list(REMOVALS)))
-def test_rules_do_not_depend_on_the_scale(
-    scores: Tensor, lam: float, scale: float, how: str
-) -> None:
+def test_rules_do_not_depend_on_the_scale(scores: Tensor, lam: float, scale: float, how: str) -> None:
     assert torch.equal(removed(scores * scale, lam, how), removed(scores, lam, how))
 
 
