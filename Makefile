@@ -13,7 +13,7 @@ INSTALLED := $(VENV)/installed
 
 run: $(INSTALLED)
 	$(BIN)/python -m irp_lightning.run -m +experiment=demo refine=none,osr,irp,oracle \
-		data.category=fabric,washer hydra.sweep.dir=$(DEMO)
+		data.category=fabric,grain hydra.sweep.dir=$(DEMO)
 	$(BIN)/python -m irp_lightning.compare $(DEMO)
 
 test: $(INSTALLED)

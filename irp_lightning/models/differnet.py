@@ -82,4 +82,5 @@ class DifferNet(L.LightningModule):
             betas=tuple(h["betas"]),
             eps=h["eps"],
             weight_decay=h["weight_decay"],
+            fused=True,  # the same update in one pass over the parameters
         )
