@@ -6,6 +6,7 @@ Hydra itself refuses unknown keys and unknown choices of a group; here are the v
 import math
 from pathlib import Path
 
+import torch
 from omegaconf import DictConfig, OmegaConf
 
 from irp_lightning.data.contamination import CONTAMINATIONS
@@ -88,6 +89,7 @@ def validate(cfg: DictConfig) -> None:
     if OmegaConf.select(cfg, "features.workers") is not None:
         _whole(cfg, "features.workers", 0)
     _check_views(cfg)
+    _check_device(cfg.trainer)
     smallest = smallest_image(cfg.backbone.name, cfg.backbone.n_scales)
     if cfg.data.image_size < smallest:
         raise InputError(
@@ -111,6 +113,18 @@ def _check_views(cfg: DictConfig) -> None:
                 f"views.{key}={value} is more than the {views.count} views there are; "
                 f"raise views.count or lower views.{key}"
             )
+
+
+def _check_device(trainer: DictConfig) -> None:
+    accelerator, devices = trainer.accelerator, trainer.devices
+    if accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
+        raise InputError(
+            f"trainer.accelerator={accelerator}, but torch sees no CUDA device; set it to auto or cpu"
+        )
+    if devices != 1 and not (OmegaConf.is_list(devices) and len(devices) == 1):
+        raise InputError(
+            f"trainer.devices={devices}: a run uses one device; set 1, or one index such as [0]"
+        )
 
 
 def _whole(cfg: DictConfig, key: str, lowest: int) -> None:

@@ -84,6 +84,9 @@ def copied(images: Path, tmp_path: Path) -> Path:
         ("features.cache=disk", "bank, memory, live"),
         ("views.fill=white", "zeros, border, reflection"),
         ("backbone.weights=/no/such/file.pth", "is not a file"),
+        ("trainer.devices=2", "one device"),
+        ("data.root=null", "is not a folder"),
+        ("data.category=123", "fabric"),
     ],
 )
 def test_a_value_out_of_range(refused: Callable[..., str], override: str, named: str) -> None:
@@ -115,6 +118,17 @@ def test_a_missing_root_says_how_to_get_the_dataset(refused: Callable[..., str])
     assert "/no/such/folder" in message
     assert "mvtec.com" in message
     assert "train/good" in message
+
+
+def test_a_category_that_is_not_generated(refused: Callable[..., str]) -> None:
+    message = refused("data=generated", "data.category=marble")
+    assert "data.category=marble" in message
+    assert "fabric, grain, washer, tablet" in message
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there(refused: Callable[..., str]) -> None:
+    assert "no CUDA device" in refused("trainer.accelerator=gpu")
 
 
 def test_a_missing_ksdd2_root_says_how_to_get_the_dataset(refused: Callable[..., str]) -> None:

@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from omegaconf import DictConfig
+from PIL import Image
 
 from irp_lightning import run as run_module
 from irp_lightning.predict import predict
@@ -75,7 +77,7 @@ def test_every_method_leaves_a_whole_run_folder(
 def test_same_seed_same_figures(config: Config, tmp_path: Path) -> None:
     figures = []
     for name in "ab":
-        run(config("+experiment=demo", "refine=irp_all", "lam=1.1"), tmp_path / name)
+        run(config("+experiment=demo", "refine=irp_all", "lam=1.01"), tmp_path / name)
         m = metrics(tmp_path / name)
         figures.append({k: v for k, v in m.items() if k != "seconds"})
         figures[-1]["scores"] = (tmp_path / name / "scores.csv").read_text()
@@ -94,7 +96,7 @@ def test_labels_never_reach_refinement(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever the training labels say, the same images are removed, with the same scores."""
-    cfg = config("+experiment=demo", "refine=irp_all", "lam=1.1")
+    cfg = config("+experiment=demo", "refine=irp_all", "lam=1.01")
     run(cfg, tmp_path / "true")
     fit = run_module._fit_and_report
 
@@ -115,6 +117,47 @@ def test_labels_never_reach_refinement(
     assert [r["label"] for r in true] != [r["label"] for r in other]  # the labels did change
     for key in ("path", "round", "score", "threshold"):
         assert [r[key] for r in true] == [r[key] for r in other]
+
+
+def test_ksdd2_reports_defects_that_the_crop_cuts_away(
+    config: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "ksdd2"
+    rng = np.random.default_rng(0)
+    for side, count in (("train", 16), ("test", 8)):
+        (root / side).mkdir(parents=True)
+        for i in range(count):
+            Image.fromarray(rng.integers(0, 256, (90, 30, 3), dtype=np.uint8)).save(
+                root / side / f"{i}.png"
+            )
+            mask = np.zeros((90, 30), np.uint8)
+            if i < 4:  # four defects a side, one of them near the upper end
+                mask[5 if i == 0 else 45, 10:20] = 255
+            Image.fromarray(mask).save(root / side / f"{i}_GT.png")
+    cfg = config(
+        "+experiment=ksdd2_noise", "noise=0.2", f"data.root={root}", "data.category=ksdd2", "epochs=1"
+    )
+    area = run(cfg, tmp_path / "run")
+    assert area is not None
+    m = metrics(tmp_path / "run")
+    assert m["dataset"]["defects_cropped_away"] == 2
+    assert "cuts the whole defect away in 2 defective images" in capsys.readouterr().out
+    manifest = rows(tmp_path / "run" / "manifest.csv")
+    injected = [row["path"] for row in manifest if row["role"] == "injected"]
+    assert len(injected) == 3  # of 15 training images
+    assert all(path.startswith("train/") for path in injected)
+
+
+def test_groups_are_written_down(config: Config, images: Path, tmp_path: Path) -> None:
+    names = sorted(p.name for p in (images / "fabric" / "train" / "good").iterdir())
+    lines = [f"train/good/{name},pair-{k // 2}" for k, name in enumerate(names)]
+    (tmp_path / "groups.csv").write_text("\n".join(["path,group", *lines]))
+    run(config("+experiment=demo", f"data.groups={tmp_path}/groups.csv", "epochs=1"), tmp_path / "run")
+    m = metrics(tmp_path / "run")
+    assert m["dataset"]["largest_group"] == 2
+    assert m["dataset"]["grouped_by"] == f"{tmp_path}/groups.csv"
+    groups = [row["group"] for row in rows(tmp_path / "run" / "manifest.csv")]
+    assert groups.count("file-pair-0") == 2
 
 
 def test_nll_runs_without_a_rule(config: Config, tmp_path: Path) -> None:

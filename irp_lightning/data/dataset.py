@@ -8,7 +8,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from irp_lightning.data.generated import write_category
+from irp_lightning.data.generated import CATEGORIES, write_category
 from irp_lightning.data.groups import find_groups
 from irp_lightning.data.ksdd2 import defects_cropped_away, read_ksdd2
 from irp_lightning.data.mvtec import read_mvtec
@@ -98,14 +98,27 @@ def load_dataset(
     return Dataset(samples, groups, skipped, defects_cropped_away(samples, data.crop))
 
 
+def _root(data: DictConfig) -> Path:
+    return Path(str(data.root)).expanduser()
+
+
 def _generated(data: DictConfig) -> list[Sample]:
-    root = Path(data.root).expanduser()
-    write_category(root, data.category)
-    return read_mvtec(root, data.category)
+    if data.category not in CATEGORIES:
+        raise InputError(
+            f"data.category={data.category} is not generated; choose one of: {', '.join(CATEGORIES)}"
+        )
+    try:
+        write_category(_root(data), data.category)
+    except OSError as error:
+        raise InputError(
+            f"data.root={data.root} cannot be written ({error.strerror}); set data.root or cache_dir "
+            "to a folder for the generated images"
+        ) from error
+    return read_mvtec(_root(data), data.category)
 
 
 READERS: dict[str, Callable[[DictConfig], list[Sample]]] = {
-    "mvtec": lambda data: read_mvtec(Path(data.root).expanduser(), data.category),
-    "ksdd2": lambda data: read_ksdd2(Path(data.root).expanduser()),
+    "mvtec": lambda data: read_mvtec(_root(data), str(data.category)),
+    "ksdd2": lambda data: read_ksdd2(_root(data)),
     "generated": _generated,
 }

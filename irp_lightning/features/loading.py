@@ -13,9 +13,9 @@ from irp_lightning.features.bank import FeatureBank
 from irp_lightning.features.extraction import extract
 from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.features.source import (
+    BankFeatures,
     FeatureSource,
     LiveFeatures,
-    MappedFeatures,
     ResidentFeatures,
 )
 
@@ -89,7 +89,7 @@ def load_features(
         )
     if resident is None or place is None:
         say(f"the features' {size / 2**30:.1f} GiB do not fit into memory: read from {bank.folder}")
-        return MappedFeatures(bank, hashes, shape[2], shape[1])
+        return BankFeatures(bank, hashes, shape[2], shape[1])
     return ResidentFeatures(resident.to(place))
 
 

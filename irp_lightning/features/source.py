@@ -16,7 +16,7 @@ from irp_lightning.data.images import load_square
 from irp_lightning.features.bank import FeatureBank
 from irp_lightning.features.extractor import FeatureExtractor
 
-__all__ = ["FeatureSource", "LiveFeatures", "MappedFeatures", "ResidentFeatures"]
+__all__ = ["BankFeatures", "FeatureSource", "LiveFeatures", "ResidentFeatures"]
 
 
 class FeatureSource(Protocol):
@@ -64,7 +64,7 @@ class ResidentFeatures:
         return flat[rows.to(flat.device)]
 
 
-class MappedFeatures:
+class BankFeatures:
     """Features read from the bank's files batch by batch, where they do not fit into memory.
 
     Args:

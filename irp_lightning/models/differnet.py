@@ -25,6 +25,7 @@ class DifferNet(L.LightningModule):
         betas: Adam's.
         eps: Adam's.
         weight_decay: Adam's.
+        compile: Run the flow through ``torch.compile``; needs a C++ compiler on a CPU.
     """
 
     def __init__(
@@ -38,11 +39,14 @@ class DifferNet(L.LightningModule):
         betas: tuple[float, float] = (0.8, 0.8),
         eps: float = 1e-4,
         weight_decay: float = 1e-5,
+        compile: bool = False,
     ) -> None:
         super().__init__()
         betas = (betas[0], betas[1])  # a plain tuple, whatever the configuration held
         self.save_hyperparameters()
         self.flow = build_flow(dim, n_blocks, hidden, clamp)
+        if compile:
+            self.flow.compile(dynamic=True)  # batches shrink as images are removed
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Map features to the latent space.

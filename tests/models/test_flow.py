@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,14 @@ def test_module_pickles() -> None:
     twin = pickle.loads(pickle.dumps(module))
     features = torch.randn(2, 3, 8)
     assert torch.equal(twin.score(features), module.score(features))
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
+def test_compiled_scores_and_state_are_the_same() -> None:
+    plain, compiled = (DifferNet(8, n_blocks=1, hidden=8, compile=flag) for flag in (False, True))
+    compiled.load_state_dict(plain.state_dict())
+    features = torch.randn(4, 3, 8)
+    torch.testing.assert_close(compiled.score(features), plain.score(features), atol=1e-5, rtol=1e-5)
 
 
 def test_optimiser_is_the_originals() -> None:
