@@ -13,7 +13,7 @@ def print_summary(metrics: dict[str, Any], folder: Path) -> None:
     """Print the figures of ``metrics.json`` that a user looks for first, and where the rest is."""
     table = Table(show_header=False, box=None)
     table.add_column(style="bold")
-    table.add_column()
+    table.add_column(overflow="fold")
 
     def share(value: float | None) -> str:
         return "-" if value is None else f"{value:.3f}"
