@@ -43,8 +43,8 @@ def mean_sd(values: Sequence[float]) -> str:
     """``mean`` of one value, ``mean ± sample standard deviation`` of several."""
     if not values:
         return "-"
-    mean = f"{statistics.fmean(values):.4f}"
-    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.4f}"
+    mean = f"{statistics.fmean(values):.3f}"
+    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.3f}"
 
 
 def compare(runs: Iterable[Run]) -> Table:
@@ -65,7 +65,7 @@ def compare(runs: Iterable[Run]) -> Table:
         normal = sum(run["train_images"] for run in found) - injected
         table.add_row(
             f"{noise:g}",
-            {"none": "vanilla (none)"}.get(method, method),
+            {"none": "vanilla"}.get(method, method),
             str(len(found)),
             mean_sd([run["image_auroc"] for run in found if run["image_auroc"] is not None]),
             f"{sum(run['removed_bad'] for run in found)} of {injected}",

@@ -1,6 +1,7 @@
 """Make sure that every image has its features, and give them to a run."""
 
 import os
+import random
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -110,8 +111,8 @@ def fill_bank(
 ) -> dict[str, Tensor]:
     """Extract what the bank lacks, in memory that does not grow with the number of images.
 
-    Several processes that lack the same images share the work: each starts at another place of the
-    list, and looks again right before an image's turn whether somebody else has done it.
+    Several processes that lack the same images share the work: each takes them in an order of its
+    own, and looks again right before an image's turn whether somebody else has done it.
 
     Args:
         bank: Where entries are looked for and written.
@@ -128,8 +129,7 @@ def fill_bank(
     images = list(lacking)
     if not images:
         return {}
-    start = os.getpid() % len(images)
-    images = images[start:] + images[:start]
+    random.SystemRandom().shuffle(images)
     unwritten: dict[str, Tensor] = {}
     done = partial(_is_done, bank, images)
     for i, features in run_extractor([lacking[image] for image in images], done=done):  # type: ignore[attr-defined]
