@@ -29,7 +29,7 @@ from irp_lightning.models.flow import nll
 from irp_lightning.reporting.evaluation import auroc
 
 HERE = Path(__file__).parent
-BATCH = 16
+BATCH = 8
 
 
 def sample(
