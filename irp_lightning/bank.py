@@ -1,9 +1,9 @@
 """Look after the feature bank: ``python -m irp_lightning.bank list | verify | prune``."""
 
 import argparse
+import contextlib
 import json
 import os
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from irp_lightning.errors import InputError
-from irp_lightning.features.bank import PARTIAL_SUFFIX, is_sound
+from irp_lightning.features.bank import PARTIAL_SUFFIX, folder_name, is_sound
 
 __all__ = ["Folder", "default_cache", "folders", "main", "prune", "verify"]
 
@@ -43,7 +43,7 @@ class Folder:
     def leftovers(self) -> list[Path]:
         """Partly written files of processes that were killed."""
         now = time.time()
-        files = self.path.rglob(f"*{PARTIAL_SUFFIX}")
+        files = (*self.path.glob(f".*{PARTIAL_SUFFIX}"), *self.path.glob(f"??/.*{PARTIAL_SUFFIX}"))
         return [file for file in files if now - file.stat().st_mtime > ABANDONED]
 
 
@@ -53,7 +53,7 @@ def default_cache() -> Path:
 
 
 def folders(cache: Path) -> list[Folder]:
-    """The banks below a cache folder.
+    """The banks below a cache folder; what is no bank is left alone.
 
     Raises:
         InputError: The folder is not there.
@@ -62,11 +62,13 @@ def folders(cache: Path) -> list[Folder]:
         raise InputError(f"{cache} is not a folder; give --cache-dir, or set IRP_CACHE")
     found = []
     for spec in sorted(cache.glob("*/spec.json")):
-        entries = sorted(spec.parent.glob("??/*.npy"))
         try:
             content = json.loads(spec.read_text(encoding="utf-8"))
-        except ValueError:
-            content = {}
+            if spec.parent.name != folder_name(content):
+                continue
+        except (OSError, ValueError, TypeError, KeyError):
+            continue
+        entries = sorted(spec.parent.glob("??/*.npy"))
         size = sum(file.stat().st_size for file in entries)
         found.append(Folder(spec.parent, content, entries, size, spec.stat().st_mtime))
     return found
@@ -84,7 +86,11 @@ def prune(folder: Folder, unused_days: float | None) -> int:
         Bytes freed.
     """
     if unused_days is not None and time.time() - folder.used > unused_days * DAY:
-        shutil.rmtree(folder.path)
+        for file in (*folder.entries, *folder.leftovers(), folder.path / "spec.json"):
+            file.unlink(missing_ok=True)
+        for path in (*folder.path.glob("??"), folder.path):
+            with contextlib.suppress(OSError):  # somebody put something else there: it stays
+                path.rmdir()
         return folder.size
     freed = 0
     for file in (*verify(folder), *folder.leftovers()):
@@ -95,7 +101,10 @@ def prune(folder: Folder, unused_days: float | None) -> int:
 
 def table(found: list[Folder]) -> Table:
     """One line per bank."""
-    lines = Table("bank", "backbone", "px", "views", "type", "images", "size", "last used")
+    lines = Table()
+    lines.add_column("bank", overflow="fold")
+    for name in ("backbone", "px", "views", "type", "images", "size", "last used"):
+        lines.add_column(name, no_wrap=True)
     for folder in found:
         spec = folder.spec
         lines.add_row(
@@ -111,6 +120,13 @@ def table(found: list[Folder]) -> Table:
     return lines
 
 
+def _days(text: str) -> float:
+    days = float(text)
+    if not days >= 0:  # nan too
+        raise argparse.ArgumentTypeError(f"{text} is not a number of days, 0 or more")
+    return days
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The command line; ``verify`` exits with status 1 if anything is damaged."""
     parser = argparse.ArgumentParser(prog="python -m irp_lightning.bank", description=__doc__)
@@ -121,14 +137,14 @@ def main(arguments: list[str] | None = None) -> None:
     pruning = commands.add_parser("prune", help="remove damaged entries and leftovers of killed runs")
     pruning.add_argument(
         "--unused-days",
-        type=float,
+        type=_days,
         metavar="N",
         help="also whole banks not used for N days (0: all)",
     )
     chosen = parser.parse_args(arguments)
     console = Console(soft_wrap=True, highlight=False)
     try:
-        found = folders(chosen.cache_dir)
+        found = folders(chosen.cache_dir.expanduser())
     except InputError as error:
         raise SystemExit(f"irp_lightning: {error}") from None
     if chosen.command == "list":

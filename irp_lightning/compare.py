@@ -18,19 +18,28 @@ __all__ = ["compare", "main", "read_runs"]
 
 Run = dict[str, Any]
 
+USED = {
+    *("method", "noise_requested", "noise_achieved", "train_images", "image_auroc", "rounds"),
+    *("removed_bad", "removed_good"),
+}
+"""What the table needs of ``metrics.json``."""
+
 ORDER = ("none", "osr", "irp", "irp_all", "oracle")
 
 
 def read_runs(folder: Path) -> tuple[list[Run], list[Path]]:
-    """The metrics of every finished run below a folder, and the folders of those that failed.
+    """The metrics of every finished run below a folder, and the folders of all others.
 
     Raises:
         InputError: There is no run below the folder.
     """
     runs, failed = [], []
     for file in sorted(folder.rglob("metrics.json")):
-        metrics = json.loads(file.read_text(encoding="utf-8"))
-        if metrics.get("status") == "complete":
+        try:
+            metrics = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            metrics = None
+        if isinstance(metrics, dict) and metrics.get("status") == "complete" and metrics.keys() >= USED:
             runs.append({**metrics, "folder": file.parent})
         else:
             failed.append(file.parent)
@@ -87,7 +96,7 @@ def main(arguments: list[str] | None = None) -> None:
     console = Console(soft_wrap=True)
     console.print(compare(runs))
     for path in failed:
-        console.print(f"failed: {path}", markup=False)
+        console.print(f"failed or unreadable: {path}", markup=False)
     console.print(f"{len(runs)} finished runs below {folder.resolve()}", markup=False)
 
 

@@ -5,7 +5,6 @@ import csv
 import os
 import sys
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import lightning as L
@@ -42,19 +41,19 @@ def load_detector(checkpoint: Path) -> tuple[L.LightningModule, FeatureExtractor
     try:
         state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
         carried = state["RefinableData"]["carried"]
-    except (UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, ValueError) as error:
+        # A checkpoint names its class; nothing but a LightningModule is built from it.
+        if not issubclass(get_class(carried["model"]["_target_"]), L.LightningModule):
+            raise TypeError(f"{carried['model']['_target_']} is not a LightningModule")
+        module: L.LightningModule = instantiate(carried["model"])
+        module.load_state_dict(state["state_dict"])
+        extractor = FeatureExtractor.restore(carried["extractor"])
+        n_transforms = int(carried["n_transforms_test"])
+    except Exception as error:  # a file from anywhere can be wrong in any way
         raise InputError(
-            f"{file} is not a checkpoint of irp_lightning ({type(error).__name__}); "
+            f"{file} is not a whole checkpoint of irp_lightning ({type(error).__name__}); "
             "give a run folder or its checkpoints/last.ckpt"
         ) from error
-    # A checkpoint names its class; nothing but a LightningModule is built from it.
-    target = carried["model"]["_target_"]
-    if not issubclass(get_class(target), L.LightningModule):
-        raise InputError(f"{file} names the model {target}, which is not a LightningModule")
-    module: L.LightningModule = instantiate(carried["model"])
-    module.load_state_dict(state["state_dict"])
-    extractor = FeatureExtractor.restore(carried["extractor"])
-    return module.eval(), extractor.eval(), carried["n_transforms_test"]
+    return module.eval(), extractor.eval(), n_transforms
 
 
 @torch.no_grad()

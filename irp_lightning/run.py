@@ -32,7 +32,6 @@ from irp_lightning.features.extractor import FeatureExtractor, build_extractor
 from irp_lightning.features.loading import load_features
 from irp_lightning.features.source import FeatureSource
 from irp_lightning.refinement.iterative import IterativeRefinement
-from irp_lightning.refinement.rules import MIN_IMAGES
 from irp_lightning.reporting.evaluation import auroc, average_precision, removal_counts
 from irp_lightning.reporting.figures import removed_gallery, roc_curve, score_histograms
 from irp_lightning.reporting.loggers import finish_loggers, make_loggers
@@ -50,7 +49,7 @@ from irp_lightning.reporting.tables import (
     round_rows,
     score_rows,
 )
-from irp_lightning.validate import validate
+from irp_lightning.validate import validate, validate_data
 
 __all__ = ["main", "run"]
 
@@ -77,21 +76,20 @@ def run(cfg: DictConfig, path: Path) -> float | None:
     """
     validate(cfg)
     folder, watch = RunFolder(path), Stopwatch()
+    if folder.is_used():
+        raise InputError(
+            f"{path} holds a run already; remove it, or set hydra.run.dir to another folder"
+        )
     device = _device(cfg.trainer.accelerator)
     with watch("read"):
         samples = list_samples(cfg.data)
         extractor = _extractor(cfg)
-        bank = FeatureBank(Path(cfg.cache_dir).expanduser(), extractor.spec, cfg.features.dtype)
+        bank = FeatureBank(Path(str(cfg.cache_dir)).expanduser(), extractor.spec, cfg.features.dtype)
         hashes = content_hashes([sample.path for sample in samples])
         dataset = load_dataset(cfg.data, samples, partial(_unreadable, bank, hashes))
         split = split_samples(dataset.samples, dataset.groups, cfg.data.split, cfg.seed)
-        if cfg.noise > 0 and not split.pool:
-            raise InputError(
-                f"noise={cfg.noise} needs defective images to inject, and {cfg.data.root} has none "
-                "(test/<defect>/ in the MVTec layout); set noise=0"
-            )
         pool = contaminate(dataset.samples, split, cfg.contamination.kind, cfg.noise, cfg.seed)
-        _check_size(cfg, pool)
+        validate_data(cfg, dataset, split, pool)
     for line in dataset.remarks():
         print(line)
     with watch("features"):
@@ -110,7 +108,10 @@ def run(cfg: DictConfig, path: Path) -> float | None:
     folder.csv("manifest.csv", MANIFEST_COLUMNS, manifest_rows(dataset, pool))
     try:
         return _fit_and_report(cfg, folder, watch, dataset, pool, source, extractor)
-    except BaseException as error:
+    except (KeyboardInterrupt, SystemExit):  # Lightning turns the one into the other
+        folder.json("metrics.json", {"status": "failed", "error": "interrupted"})
+        raise KeyboardInterrupt from None
+    except Exception as error:
         message = " ".join(str(error).split()) or type(error).__name__
         folder.json("metrics.json", {"status": "failed", "error": message})
         raise
@@ -246,20 +247,6 @@ def _device(accelerator: str) -> torch.device:
     return torch.device("cuda" if cuda else "cpu")
 
 
-def _check_size(cfg: DictConfig, pool: TrainingPool) -> None:
-    count = len(pool.train)
-    if count < cfg.batch_size:
-        raise InputError(
-            f"batch_size={cfg.batch_size} is more than the {count} training images; "
-            f"set batch_size={count} or lower"
-        )
-    if cfg.refine.max_rounds and count < MIN_IMAGES:
-        raise InputError(
-            f"refine={cfg.refine.name} cannot judge {count} training images; "
-            f"give at least {MIN_IMAGES}, or set refine=none"
-        )
-
-
 def _quiet() -> None:
     """Silence what Lightning says about things that are as they should be here."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -281,17 +268,23 @@ def main(cfg: DictConfig) -> float:
     try:
         area = run(cfg, folder)
     except InputError as error:
-        _remove_if_empty(folder)
         if job.mode == RunMode.RUN:
             raise SystemExit(f"irp_lightning: {error}") from None
         # Within a sweep the other jobs go on; Hydra prints this without a traceback at the end.
         raise CompactHydraException(f"irp_lightning: {error}") from None
+    except KeyboardInterrupt:
+        print("irp_lightning: interrupted; features that were extracted are kept", file=sys.stderr)
+        raise SystemExit(130) from None
+    finally:
+        _remove_if_empty(folder)
     return math.nan if area is None else area
 
 
 def _remove_if_empty(folder: Path) -> None:
     """Hydra makes the run folder before anything is checked: take it, and its parents, back."""
-    for path in (folder, folder.parent, folder.parent.parent):
+    for path in (folder, *folder.parents):
+        if path == Path.cwd():
+            return
         try:
             path.rmdir()
         except OSError:

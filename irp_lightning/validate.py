@@ -4,15 +4,18 @@ Hydra itself refuses unknown keys and unknown choices of a group; here are the v
 """
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
+import lightning as L
 import torch
+from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
-from irp_lightning.data.contamination import CONTAMINATIONS
-from irp_lightning.data.dataset import READERS
+from irp_lightning.data.contamination import CONTAMINATIONS, TrainingPool
+from irp_lightning.data.dataset import READERS, Dataset
 from irp_lightning.data.images import CROPS
-from irp_lightning.data.split import NORMAL_SPLITS
+from irp_lightning.data.split import NORMAL_SPLITS, Split
 from irp_lightning.errors import InputError
 from irp_lightning.features.backbone import BACKBONES, smallest_image
 from irp_lightning.features.bank import DTYPES
@@ -21,9 +24,9 @@ from irp_lightning.features.loading import CACHES
 from irp_lightning.features.views import FILLS, INTERPOLATIONS
 from irp_lightning.models.flow import SCORES
 from irp_lightning.refinement.iterative import RETRAINS
-from irp_lightning.refinement.rules import REMOVALS
+from irp_lightning.refinement.rules import MIN_IMAGES, REMOVALS
 
-__all__ = ["validate"]
+__all__ = ["validate", "validate_data"]
 
 CHOICES = {
     "data.reader": READERS,
@@ -40,7 +43,13 @@ CHOICES = {
     "refine.remove": REMOVALS,
     "refine.retrain": RETRAINS,
     "model.score": SCORES,
+    "model.compile": (True, False),
+    "trainer.accelerator": ("auto", "cpu", "gpu", "cuda"),
+    "trainer.precision": ("32-true", "bf16-mixed", "16-mixed"),
 }
+
+NAMES = ("name", "cache_dir", "data.root", "data.category", "data.groups")
+"""Texts that must not be empty."""
 
 COUNTS = {
     "epochs": 1,
@@ -63,6 +72,9 @@ COUNTS = {
 }
 """Whole numbers, with their lowest value."""
 
+LARGEST = 2**32
+"""Whole numbers stay below it: what seeds may be, and more than any count needs."""
+
 POSITIVE = ("lam", "refine.lam", "model.lr", "model.clamp", "model.eps")
 
 
@@ -77,19 +89,24 @@ def validate(cfg: DictConfig) -> None:
     """
     for key, allowed in CHOICES.items():
         value = OmegaConf.select(cfg, key)
-        if value is not None and value not in allowed:
-            raise InputError(f"{key}={value} is unknown; choose one of: {', '.join(allowed)}")
+        if _present(cfg, key) and value not in allowed:
+            raise InputError(f"{key}={value} is unknown; choose one of: {', '.join(map(str, allowed))}")
+    for key in NAMES:
+        _name(cfg, key)
     for key, lowest in COUNTS.items():
         _whole(cfg, key, lowest)
     for key in POSITIVE:
         _real(cfg, key, 0, math.inf, "a number above 0", open_ends=True)
     _real(cfg, "noise", 0, 0.5, "a number in [0, 0.5]")
     _real(cfg, "refine.max_removed", 0, 1, "a share between 0 and 1, such as 0.5", open_ends=True)
+    _real(cfg, "model.weight_decay", 0, math.inf, "a number of at least 0")
     _real(cfg, "features.memory_limit_gb", 0, math.inf, "a size in GiB, or null")
     if OmegaConf.select(cfg, "features.workers") is not None:
         _whole(cfg, "features.workers", 0)
     _check_views(cfg)
     _check_device(cfg.trainer)
+    _check_model(cfg.model)
+    _check_tags(cfg.logger)
     smallest = smallest_image(cfg.backbone.name, cfg.backbone.n_scales)
     if cfg.data.image_size < smallest:
         raise InputError(
@@ -98,8 +115,40 @@ def validate(cfg: DictConfig) -> None:
             f"{smallest // 2 ** (cfg.backbone.n_scales - 1)} px, so take {smallest} or more"
         )
     weights = cfg.backbone.weights
-    if weights and not Path(weights).expanduser().is_file():
+    if weights is not None and not Path(str(weights)).expanduser().is_file():
         raise InputError(f"backbone.weights={weights} is not a file; give a torchvision state dict")
+
+
+def validate_data(cfg: DictConfig, dataset: Dataset, split: Split, pool: TrainingPool) -> None:
+    """Check that the images are enough for what the configuration asks of them.
+
+    Raises:
+        InputError: There is nothing to inject, or fewer training images than a batch or than the
+            rule can judge.
+    """
+    defects = sum(sample.label for sample in dataset.samples)
+    if cfg.noise > 0 and not split.pool:
+        if not defects:
+            found = (
+                f"{cfg.data.category} in {cfg.data.root} has none (test/<defect>/ in the MVTec layout)"
+            )
+        else:
+            found = (
+                f"none of the {defects} in {cfg.data.category} is free for the pool: half of each kind, "
+                "and whole groups, stay in the test set"
+            )
+        raise InputError(f"noise={cfg.noise} needs defective images to inject, and {found}; set noise=0")
+    count = len(pool.train)
+    if count < cfg.batch_size:
+        raise InputError(
+            f"batch_size={cfg.batch_size} is more than the {count} training images; "
+            f"set batch_size={count} or lower"
+        )
+    if cfg.refine.max_rounds and count < MIN_IMAGES:
+        raise InputError(
+            f"refine={cfg.refine.name} cannot judge {count} training images; "
+            f"give at least {MIN_IMAGES}, or set refine=none"
+        )
 
 
 def _check_views(cfg: DictConfig) -> None:
@@ -127,11 +176,39 @@ def _check_device(trainer: DictConfig) -> None:
         )
 
 
+def _check_model(model: DictConfig) -> None:
+    betas = model.get("betas", (0.8, 0.8))
+    pair = isinstance(betas, Sequence) and len(betas) == 2
+    if not pair or not all(isinstance(b, int | float) and 0 <= b < 1 for b in betas):
+        raise InputError(f"model.betas={betas} is not allowed; give two numbers in [0, 1)")
+    name = model.get("_target_")
+    try:
+        target = get_class(str(name))
+    except Exception as error:
+        raise InputError(f"model._target_={name} is no class; name that of a LightningModule") from error
+    if not issubclass(target, L.LightningModule):
+        raise InputError(f"model._target_={name} is no LightningModule; name one with score(batch)")
+
+
+def _check_tags(logger: DictConfig) -> None:
+    tags = OmegaConf.select(logger, "wandb.tags")
+    if logger.wandb is not None and not (
+        OmegaConf.is_list(tags) and all(isinstance(tag, str) for tag in tags)
+    ):
+        raise InputError(f"logger.wandb.tags={tags} is not allowed; give a list of words, such as [a,b]")
+
+
+def _name(cfg: DictConfig, key: str) -> None:
+    value = OmegaConf.select(cfg, key)
+    if value is None or not str(value).strip():
+        raise InputError(f"{key}={value} is not allowed; give a name or a path")
+
+
 def _whole(cfg: DictConfig, key: str, lowest: int) -> None:
     value = OmegaConf.select(cfg, key)
     if value is None and not _present(cfg, key):
         return
-    if not isinstance(value, int) or isinstance(value, bool) or value < lowest:
+    if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value < LARGEST:
         raise InputError(f"{key}={value} is not allowed; give a whole number of at least {lowest}")
 
 

@@ -85,7 +85,21 @@ def copied(images: Path, tmp_path: Path) -> Path:
         ("views.fill=white", "zeros, border, reflection"),
         ("backbone.weights=/no/such/file.pth", "is not a file"),
         ("trainer.devices=2", "one device"),
-        ("data.root=null", "is not a folder"),
+        ("data.root=null", "a name or a path"),
+        ("cache_dir=null", "a name or a path"),
+        ("name=''", "a name or a path"),
+        ("seed=99999999999", "at least 0"),
+        ("data.on_bad_image=null", "error, skip"),
+        ("model.score=null", "latent, nll"),
+        ("model.compile=maybe", "True, False"),
+        ("model.betas=0.8", "two numbers"),
+        ("model.betas=[1.5,0.8]", "two numbers"),
+        ("model.weight_decay=-1", "at least 0"),
+        ("model._target_=foo.bar", "LightningModule"),
+        ("model._target_=torch.nn.Linear", "LightningModule"),
+        ("trainer.accelerator=foo", "auto, cpu"),
+        ("trainer.precision=foo", "32-true"),
+        ("backbone.weights=5", "is not a file"),
         ("data.category=123", "fabric"),
     ],
 )
@@ -93,7 +107,8 @@ def test_a_value_out_of_range(refused: Callable[..., str], override: str, named:
     message = refused(override)
     key, value = override.split("=")
     assert key in message
-    assert value.lower() in message.lower().replace("none", "null")
+    shown = "none" if value == "null" else value.strip("'").replace(",", ", ")
+    assert shown.lower() in message.lower()
     assert named in message
 
 
@@ -154,6 +169,24 @@ def test_noise_without_defective_test_images(refused: Callable[..., str], copied
         if kind.name != "good":
             shutil.rmtree(kind)
     assert "set noise=0" in refused(f"data.root={copied}", "noise=0.1")
+
+
+def test_a_single_defective_image_stays_in_the_test_set(
+    refused: Callable[..., str], copied: Path
+) -> None:
+    kinds = [kind for kind in sorted((copied / "fabric" / "test").iterdir()) if kind.name != "good"]
+    for kind in kinds[1:]:
+        shutil.rmtree(kind)
+    for file in sorted(kinds[0].iterdir())[1:]:
+        file.unlink()
+    assert "none of the 1 in fabric is free for the pool" in refused(f"data.root={copied}", "noise=0.1")
+
+
+def test_a_folder_that_holds_a_run_already(config: Config, tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text("{}")
+    with pytest.raises(InputError, match="holds a run already"):
+        run(config("+experiment=mvtec_noise"), tmp_path)
+    assert (tmp_path / "metrics.json").read_text() == "{}"
 
 
 def test_fewer_training_images_than_a_batch(refused: Callable[..., str]) -> None:

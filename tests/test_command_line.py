@@ -2,11 +2,15 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from irp_lightning.compare import main as compare_command
 
 Result = subprocess.CompletedProcess[str]
 
@@ -90,3 +94,46 @@ def test_the_other_commands_refuse_in_one_line(
     assert result.returncode != 0
     assert len(result.stderr.strip().splitlines()) == 1
     assert named in result.stderr
+
+
+@pytest.mark.parametrize("content", ["{bad", "", "[]", "null", '{"status": "complete"}'])
+def test_compare_names_what_it_cannot_read(
+    content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cell").mkdir()
+    (tmp_path / "cell" / "metrics.json").write_text(content)
+    compare_command([str(tmp_path)])
+    shown = capsys.readouterr().out
+    assert f"failed or unreadable: {tmp_path / 'cell'}" in shown
+    assert "0 finished runs" in shown
+
+
+def test_an_interrupted_run_says_so_and_keeps_its_features(small: list[str], tmp_path: Path) -> None:
+    overrides = [s for s in small if not s.startswith(("epochs", "cache_dir"))]
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "irp_lightning.run",
+            "+experiment=mvtec_noise",
+            *overrides,
+            "epochs=100000",
+            "cache_dir=cache",
+        ],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("outputs/*/*/logs/*")) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.strip().splitlines()[-1].startswith("irp_lightning: interrupted")
+    assert "Traceback" not in errors
+    (file,) = tmp_path.glob("outputs/*/*/metrics.json")
+    assert json.loads(file.read_text()) == {"status": "failed", "error": "interrupted"}
+    assert list(tmp_path.glob("cache/*/??/*.npy"))

@@ -12,16 +12,16 @@ fails its digest is thrown away and made again.
 """
 
 import contextlib
-import errno
 import hashlib
 import io
 import json
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,6 +36,7 @@ __all__ = [
     "FeatureBank",
     "content_hash",
     "content_hashes",
+    "folder_name",
     "is_sound",
 ]
 
@@ -54,6 +55,12 @@ def _digest(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=_DIGEST_SIZE).digest()
 
 
+def folder_name(description: Mapping[str, Any]) -> str:
+    """The name of the folder that holds the features of a spec: the content of its ``spec.json``."""
+    text = json.dumps(description, sort_keys=True)
+    return f"{description['backbone']}-{_digest(text.encode()).hex()}"
+
+
 def content_hash(path: Path) -> str:
     """Digest of a file's content: 32 hexadecimal digits."""
     with path.open("rb") as stream:
@@ -61,8 +68,11 @@ def content_hash(path: Path) -> str:
 
 
 def is_sound(file: Path) -> bool:
-    """Whether an entry's bytes match their digest."""
-    return _checked(file.read_bytes()) is not None
+    """Whether an entry can be read and its bytes match their digest."""
+    try:
+        return _checked(file.read_bytes()) is not None
+    except OSError:
+        return False
 
 
 def _checked(data: bytes) -> bytes | None:
@@ -101,17 +111,17 @@ class FeatureBank:
 
     def __init__(self, root: Path, spec: ExtractorSpec, dtype: str) -> None:
         self.description = {"format": FORMAT, "dtype": dtype, **asdict(spec)}
-        text = json.dumps(self.description, sort_keys=True)
-        self.folder = root / f"{spec.backbone}-{_digest(text.encode()).hex()}"
+        self.folder = root / folder_name(self.description)
         self.dtype = dtype
         self.damaged = 0
+        self._unusable: set[str] = set()
 
     def file(self, image: str) -> Path:
         """Where the entry of an image lies, by the digest of the image's content."""
         return self.folder / image[:2] / f"{image}.npy"
 
     def __contains__(self, image: str) -> bool:
-        return self.file(image).is_file()
+        return image not in self._unusable and self.file(image).is_file()
 
     def read(self, image: str) -> Tensor | None:
         """The features of an image, (V, D) float32, or None where there is no sound entry.
@@ -122,13 +132,14 @@ class FeatureBank:
             data = _checked(self.file(image).read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError:  # not ours to read, or a failing disk
+            data = None
         if data is None:
             self.damaged += 1
             try:
                 self.file(image).unlink(missing_ok=True)
-            except OSError as error:  # a read-only bank: it stays, and stays unused
-                if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
-                    raise
+            except OSError:  # a read-only bank: it stays, and is not used
+                self._unusable.add(image)
             return None
         array = np.load(io.BytesIO(data), allow_pickle=False)
         return torch.from_numpy(array.astype(np.float32))

@@ -1,6 +1,7 @@
 """Run the extractor over many image files, in constant memory."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -80,6 +81,7 @@ def extract(
         num_workers=workers if len(paths) > FEW_IMAGES else 0,
         collate_fn=_collate,
         pin_memory=device.type == "cuda",
+        worker_init_fn=_leave_interrupts_to_the_main_process,
     )
     # disable=None: no bar where nobody watches, such as in a log file.
     bar = tqdm(total=len(paths), desc="features", unit="img", disable=None, leave=False)
@@ -103,6 +105,10 @@ def _in_passes(extractor: FeatureExtractor, images: Tensor, angles: Tensor) -> T
     views = max(1, VIEWS_PER_PASS[images.device.type] // len(images))
     parts = [extractor(images, part.expand(len(images), -1)) for part in angles.split(views, dim=1)]
     return torch.cat(parts, dim=1)
+
+
+def _leave_interrupts_to_the_main_process(worker: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _collate(items: list[tuple[int, Tensor]]) -> tuple[list[int], Tensor, int]:

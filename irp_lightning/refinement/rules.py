@@ -22,14 +22,9 @@ def lambda_median(scores: Tensor, lam: float) -> float:
         lam: λ > 0.
 
     Raises:
-        InputError: A score is not finite; or the median is not positive, so that a multiple of it
-            says nothing about what is far above it.
+        InputError: The median is not positive, so that a multiple of it says nothing about what is
+            far above it.
     """
-    if scores.isnan().any():
-        raise InputError(
-            f"{int(scores.isnan().sum())} of {len(scores)} training scores are not numbers: training "
-            "diverged; lower model.lr"
-        )
     median = torch.quantile(scores.double(), 0.5).item()
     if median <= 0:
         raise InputError(

@@ -7,6 +7,8 @@ import lightning as L
 import torch
 from torch import Tensor
 
+from irp_lightning.errors import InputError
+
 __all__ = ["Detector", "score_images"]
 
 
@@ -28,6 +30,9 @@ def score_images(module: L.LightningModule, batches: Iterable[tuple[Tensor, Tens
 
     Returns:
         (N,), float32, on the CPU.
+
+    Raises:
+        InputError: A score is not a number.
     """
     detector = cast(Detector, module)
     training = module.training
@@ -36,4 +41,10 @@ def score_images(module: L.LightningModule, batches: Iterable[tuple[Tensor, Tens
         scores = [detector.score(features.to(module.device)) for features, _ in batches]
     finally:
         module.train(training)
-    return torch.cat(scores).float().cpu()
+    result = torch.cat(scores).float().cpu()
+    if result.isnan().any():
+        raise InputError(
+            f"{int(result.isnan().sum())} of {len(result)} scores are not numbers: training diverged; "
+            "lower model.lr"
+        )
+    return result

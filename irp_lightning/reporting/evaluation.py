@@ -16,8 +16,13 @@ def unit_ranks(scores: Tensor) -> Tensor:
     scores that differ; AUROC and AP depend on nothing but the order.
 
     Args:
-        scores: (N,), finite.
+        scores: (N,).
+
+    Raises:
+        ValueError: A score is not a number: it has no rank.
     """
+    if scores.isnan().any():
+        raise ValueError(f"{int(scores.isnan().sum())} of {len(scores)} scores are not numbers")
     _, ranks = torch.unique(scores.double(), return_inverse=True)
     return ranks.double() / ranks.max().clamp_min(1)
 

@@ -22,6 +22,10 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def is_used(self) -> bool:
+        """Whether the files of a run are there already."""
+        return any((self.path / name).exists() for name in ("config.yaml", "metrics.json"))
+
     def write(self, name: str, save: Callable[[Path], Any]) -> Path:
         """Have ``save`` write a file, and give it its name once it is whole.
 

@@ -299,3 +299,45 @@ def test_the_bank_command_lists_verifies_and_prunes(
 def test_the_bank_command_refuses_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="is not a folder"):
         bank_command(["--cache-dir", str(tmp_path / "nothing"), "list"])
+
+
+def test_pruning_leaves_what_is_no_bank(paths: list[Path], tmp_path: Path) -> None:
+    foreign = tmp_path / "project" / "ab"
+    foreign.mkdir(parents=True)
+    files = [foreign.parent / "spec.json", foreign / "data.npy", foreign.parent / ".x.part"]
+    for file in files:
+        file.write_text('{"backbone": "random"}')
+        os.utime(file, (0, 0))
+    load(paths, tmp_path)
+    bank_command(["--cache-dir", str(tmp_path), "prune", "--unused-days", "0"])
+    assert all(file.exists() for file in files)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["project"]
+
+
+@pytest.mark.parametrize("days", ["-5", "nan", "soon"])
+def test_days_must_be_a_number_of_days(days: str, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as status:
+        bank_command(["--cache-dir", str(tmp_path), "prune", f"--unused-days={days}"])
+    assert status.value.code == 2
+
+
+def test_a_damaged_entry_that_cannot_be_removed_costs_no_feature(
+    paths: list[Path], truth: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(paths, tmp_path)
+    bank = FeatureBank(tmp_path, extractor().spec, "float32")
+    for path in paths[:2]:
+        file = bank.file(content_hash(path))
+        file.write_bytes(file.read_bytes()[:-3])
+
+    def read_only(*args: object, **kwargs: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    # The whole bank is read-only: nothing can be removed, written or renamed.
+    for name in ("unlink", "write_bytes", "replace"):
+        monkeypatch.setattr(Path, name, read_only)
+    source, extracted, said = load(paths, tmp_path)
+    assert extracted == 2
+    check(source, truth)
+    assert any("2 damaged" in line for line in said)
+    assert any("cannot be written" in line for line in said)

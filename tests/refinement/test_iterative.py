@@ -207,6 +207,16 @@ def test_scores_that_the_rule_cannot_judge_end_the_run() -> None:
         fit(Negative(), max_rounds=2)
 
 
+@pytest.mark.parametrize("max_rounds", [0, 2])
+def test_a_detector_that_diverged_ends_the_run(max_rounds: int) -> None:
+    class Diverged(Distance):
+        def score(self, batch: Tensor) -> Tensor:
+            return super().score(batch) * torch.nan
+
+    with pytest.raises(InputError, match="diverged"):
+        fit(Diverged(), max_rounds=max_rounds)
+
+
 def test_a_checkpoint_carries_rounds_and_active_images(tmp_path: Path) -> None:
     refinement, _, data, trainer = fit(max_rounds=2, round_epochs=1, lam=3.0)
     trainer.save_checkpoint(tmp_path / "last.ckpt")
