@@ -97,15 +97,9 @@ class FeatureExtractor(nn.Module):
         Returns:
             (B, V, D), float32.
         """
-        size = self.spec.image_size
-        views = (images.float() / 255)[:, None].expand(-1, angles.shape[1], -1, -1, -1)
-        rotated = rotate(
-            views.reshape(-1, 3, size, size),
-            angles.flatten().to(images.device),
-            self.spec.interpolation,
-            self.spec.fill,
-        )
-        rotated.sub_(self.mean).div_(self.std)
+        rotated = rotate(images.float(), angles, self.spec.interpolation, self.spec.fill).flatten(0, 1)
+        rotated = rotated.contiguous(memory_format=torch.channels_last)
+        rotated.div_(255 * self.std).sub_(self.mean / self.std)
         dtype = AUTOCASTS[self.spec.autocast]
         with torch.autocast(images.device.type, dtype=dtype, enabled=dtype is not None):
             features = self.backbone(rotated)

@@ -4,6 +4,8 @@ DifferNet trains on random rotations of every image and averages its score over 
 section 3.1 and Eq. 4).
 """
 
+from functools import lru_cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -25,17 +27,31 @@ def rotate(images: Tensor, angles: Tensor, interpolation: str, fill: str) -> Ten
 
     Args:
         images: (B, C, S, S), floating point, on any device.
-        angles: (B,), degrees.
+        angles: (B, V), degrees.
         interpolation: ``"bilinear"`` or ``"nearest"``.
         fill: What comes in from beyond the edges: ``"zeros"``, ``"border"`` or ``"reflection"``.
 
     Returns:
-        (B, C, S, S), the corners that leave the square lost.
+        (B, V, C, S, S), the corners that leave the square lost.
     """
-    radians = torch.deg2rad(angles).to(images)
+    batch, channels, size, _ = images.shape
+    views = angles.shape[1]
+    grids = [_grid(tuple(row), size, images.device) for row in angles.tolist()]
+    # The views of an image are sampled from it as one tall picture: no copy of it for each view.
+    tall = torch.stack(grids).view(batch, views * size, size, 2) if batch > 1 else grids[0][None]
+    sampled = F.grid_sample(
+        images, tall.to(images.dtype), mode=interpolation, padding_mode=fill, align_corners=False
+    )
+    return sampled.view(batch, channels, views, size, size).transpose(1, 2)
+
+
+@lru_cache(maxsize=4)  # extraction asks for the same angles again and again; a grid is 13 MB at 8 views
+def _grid(angles: tuple[float, ...], size: int, device: torch.device) -> Tensor:
+    """Where each pixel of each view comes from: (V · S, S, 2), in [-1, 1] within the image."""
+    radians = torch.deg2rad(torch.tensor(angles, dtype=torch.float64)).float()
     cos, sin, zero = radians.cos(), radians.sin(), torch.zeros_like(radians)
-    # grid_sample asks for each output pixel where it comes from: the inverse rotation; its y points
-    # down, which turns the sense of the angle round.
+    # The inverse rotation, as grid_sample asks where to read; its y points down, which turns the
+    # sense of the angle round.
     inverse = torch.stack([cos, -sin, zero, sin, cos, zero], dim=1).view(-1, 2, 3)
-    grid = F.affine_grid(inverse, list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, mode=interpolation, padding_mode=fill, align_corners=False)
+    grid = F.affine_grid(inverse, [len(angles), 1, size, size], align_corners=False)
+    return grid.view(-1, size, 2).to(device)
