@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from PIL import Image
 
 from irp_lightning import run as run_module
 from irp_lightning.predict import predict
-from irp_lightning.run import run
+from irp_lightning.run import CONF, run
+from irp_lightning.validate import validate
 
 Config = Callable[..., DictConfig]
 
@@ -72,6 +74,14 @@ def test_every_method_leaves_a_whole_run_folder(
         assert len(rounds) <= 2
     elif refine == "irp":
         assert all(int(r["removed_good"]) + int(r["removed_bad"]) <= 1 for r in rounds)
+
+
+@pytest.mark.parametrize("experiment", sorted(file.stem for file in CONF.glob("experiment/*.yaml")))
+def test_every_experiment_composes_to_a_valid_configuration(experiment: str) -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("config", [f"+experiment={experiment}"])
+    validate(cfg)
+    assert cfg.name == experiment
 
 
 def test_same_seed_same_figures(config: Config, tmp_path: Path) -> None:
