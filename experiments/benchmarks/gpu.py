@@ -48,7 +48,7 @@ def main() -> None:
         raise SystemExit("gpu.py: no CUDA device; the other scripts in this folder run on a CPU")
 
     paths = image_files(chosen.root / chosen.category / "train" / "good")
-    network = extractor(chosen.backbone, chosen.weights, 448, 16)
+    network = extractor(chosen.backbone, chosen.weights, 448, 8)
     throughput(paths, network, torch.device("cuda"), repeats=5)
 
     with torch.device("meta"):
