@@ -3,6 +3,7 @@
 Hydra itself refuses unknown keys and unknown choices of a group; here are the values.
 """
 
+import inspect
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -75,6 +76,20 @@ COUNTS = {
 LARGEST = 2**32
 """Whole numbers stay below it: what seeds may be, and more than any count needs."""
 
+OWNED = {
+    *(
+        "max_epochs",
+        "min_epochs",
+        "max_steps",
+        "reload_dataloaders_every_n_epochs",
+        "callbacks",
+        "logger",
+    ),
+    *("log_every_n_steps", "default_root_dir", "enable_checkpointing", "enable_model_summary"),
+    *("enable_progress_bar", "use_distributed_sampler", "strategy", "num_nodes"),
+}
+"""Arguments of the trainer that ``epochs``, ``max_rounds`` and the rest decide."""
+
 POSITIVE = ("lam", "refine.lam", "model.lr", "model.clamp", "model.eps")
 
 
@@ -104,7 +119,7 @@ def validate(cfg: DictConfig) -> None:
     if OmegaConf.select(cfg, "features.workers") is not None:
         _whole(cfg, "features.workers", 0)
     _check_views(cfg)
-    _check_device(cfg.trainer)
+    _check_trainer(cfg.trainer)
     _check_model(cfg.model)
     _check_tags(cfg.logger)
     smallest = smallest_image(cfg.backbone.name, cfg.backbone.n_scales)
@@ -164,7 +179,14 @@ def _check_views(cfg: DictConfig) -> None:
             )
 
 
-def _check_device(trainer: DictConfig) -> None:
+def _check_trainer(trainer: DictConfig) -> None:
+    known = inspect.signature(L.Trainer).parameters
+    for key in map(str, trainer):
+        if key not in known or key in OWNED:
+            reason = (
+                "the run sets it itself" if key in OWNED else "lightning.Trainer has no such argument"
+            )
+            raise InputError(f"trainer.{key} cannot be set: {reason}; leave it out")
     accelerator, devices = trainer.accelerator, trainer.devices
     if accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
         raise InputError(

@@ -112,6 +112,18 @@ def test_a_value_out_of_range(refused: Callable[..., str], override: str, named:
     assert named in message
 
 
+@pytest.mark.parametrize(
+    ("override", "reason"),
+    [("+trainer.max_epochs=3", "the run sets it itself"), ("+trainer.foo=3", "no such argument")],
+)
+def test_a_trainer_argument_that_cannot_be_set(
+    refused: Callable[..., str], override: str, reason: str
+) -> None:
+    message = refused(override)
+    assert override.strip("+").split("=")[0] in message
+    assert reason in message
+
+
 def test_lambda_is_checked_for_every_method(refused: Callable[..., str]) -> None:
     assert "lam=0" in refused("refine=none", "lam=0")
 
