@@ -76,18 +76,11 @@ COUNTS = {
 LARGEST = 2**32
 """Whole numbers stay below it: what seeds may be, and more than any count needs."""
 
-OWNED = {
-    *(
-        "max_epochs",
-        "min_epochs",
-        "max_steps",
-        "reload_dataloaders_every_n_epochs",
-        "callbacks",
-        "logger",
-    ),
-    *("log_every_n_steps", "default_root_dir", "enable_checkpointing", "enable_model_summary"),
-    *("enable_progress_bar", "use_distributed_sampler", "strategy", "num_nodes"),
-}
+OWNED = frozenset(
+    "max_epochs min_epochs max_steps reload_dataloaders_every_n_epochs callbacks logger log_every_n_steps "
+    "default_root_dir enable_checkpointing enable_model_summary enable_progress_bar "
+    "use_distributed_sampler strategy num_nodes".split()
+)
 """Arguments of the trainer that ``epochs``, ``max_rounds`` and the rest decide."""
 
 POSITIVE = ("lam", "refine.lam", "model.lr", "model.clamp", "model.eps")

@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -106,7 +106,7 @@ def fill_bank(
     bank: FeatureBank,
     paths: Sequence[Path],
     hashes: Sequence[str],
-    run_extractor: Callable[..., object],
+    run_extractor: Callable[..., Iterator[tuple[int, Tensor]]],
     say: Callable[[str], None],
 ) -> dict[str, Tensor]:
     """Extract what the bank lacks, in memory that does not grow with the number of images.
@@ -132,7 +132,7 @@ def fill_bank(
     random.SystemRandom().shuffle(images)
     unwritten: dict[str, Tensor] = {}
     done = partial(_is_done, bank, images)
-    for i, features in run_extractor([lacking[image] for image in images], done=done):  # type: ignore[attr-defined]
+    for i, features in run_extractor([lacking[image] for image in images], done=done):
         try:
             bank.write(images[i], features)
         except OSError as error:
