@@ -16,6 +16,7 @@ from irp_lightning.data.samples import image_files
 from irp_lightning.errors import InputError
 from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.features.source import LiveFeatures
+from irp_lightning.reporting.heat_map_folder import check_heat_map_folder, write_heat_maps
 
 __all__ = ["load_detector", "main", "predict"]
 
@@ -56,10 +57,15 @@ def load_detector(checkpoint: Path) -> tuple[L.LightningModule, FeatureExtractor
     return module.eval(), extractor.eval(), n_transforms
 
 
-@torch.no_grad()
 def predict(checkpoint: Path, images: list[Path]) -> Tensor:
     """Anomaly scores of images, higher is more anomalous: (len(images),)."""
-    module, extractor, n_transforms = load_detector(checkpoint)
+    return _score(*load_detector(checkpoint), images)
+
+
+@torch.no_grad()
+def _score(
+    module: L.LightningModule, extractor: FeatureExtractor, n_transforms: int, images: list[Path]
+) -> Tensor:
     source = LiveFeatures(images, extractor, os.cpu_count() or 1)
     batches = torch.arange(len(images)).split(BATCH_SIZE)
     return torch.cat(
@@ -68,10 +74,16 @@ def predict(checkpoint: Path, images: list[Path]) -> Tensor:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line: prints ``path,score`` as CSV."""
+    """The command line: prints ``path,score`` as CSV, and writes heat maps where asked to."""
     parser = argparse.ArgumentParser(prog="python -m irp_lightning.predict", description=__doc__)
     parser.add_argument("checkpoint", type=Path, help="run folder, or its checkpoints/last.ckpt")
     parser.add_argument("images", type=Path, nargs="+", help="image files, or folders of them")
+    parser.add_argument(
+        "--heat-maps",
+        type=Path,
+        metavar="DIR",
+        help="write each image there as PNG, with the pixels that its score comes from in colour",
+    )
     chosen = parser.parse_args(arguments)
     try:
         images = [
@@ -79,12 +91,20 @@ def main(arguments: list[str] | None = None) -> None:
         ]
         if not images:
             raise InputError(f"no images in {', '.join(map(str, chosen.images))}")
-        scores = predict(chosen.checkpoint, images)
+        if chosen.heat_maps is not None:
+            check_heat_map_folder(chosen.heat_maps, images)
+        module, extractor, n_transforms = load_detector(chosen.checkpoint)
+        scores = _score(module, extractor, n_transforms, images)
+        # The scores first: they are there already, and each heat map takes its time.
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(["path", "score"])
+        writer.writerows((str(path), score) for path, score in zip(images, scores.tolist(), strict=True))
+        if chosen.heat_maps is not None:
+            sys.stdout.flush()
+            score: Any = module.score
+            write_heat_maps(score, extractor, images, n_transforms, chosen.heat_maps)
     except InputError as error:
         raise SystemExit(f"irp_lightning: {error}") from None
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["path", "score"])
-    writer.writerows((str(path), score) for path, score in zip(images, scores.tolist(), strict=True))
 
 
 if __name__ == "__main__":

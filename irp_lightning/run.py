@@ -12,18 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-import lightning as L
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
 from hydra.types import RunMode
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
 
 from irp_lightning.data.contamination import TrainingPool, contaminate
 from irp_lightning.data.dataset import Dataset, list_samples, load_dataset
+from irp_lightning.data.groups import find_groups
 from irp_lightning.data.images import find_unreadable
-from irp_lightning.data.refinable import RefinableData
 from irp_lightning.data.split import split_samples
 from irp_lightning.errors import InputError
 from irp_lightning.features.bank import FeatureBank, content_hashes
@@ -31,24 +30,14 @@ from irp_lightning.features.extraction import default_workers
 from irp_lightning.features.extractor import FeatureExtractor, build_extractor
 from irp_lightning.features.loading import load_features
 from irp_lightning.features.source import FeatureSource
-from irp_lightning.refinement.iterative import IterativeRefinement
-from irp_lightning.reporting.evaluation import auroc, average_precision, removal_counts
-from irp_lightning.reporting.figures import removed_gallery, roc_curve, score_histograms
+from irp_lightning.fitting import fit_detector, fit_references, make_scorer
+from irp_lightning.reporting.localisation import choose_images, localise
 from irp_lightning.reporting.loggers import finish_loggers, make_loggers
-from irp_lightning.reporting.progress import RoundProgress
+from irp_lightning.reporting.results import Results
 from irp_lightning.reporting.run_folder import RunFolder
 from irp_lightning.reporting.stopwatch import Stopwatch
 from irp_lightning.reporting.summary import print_summary
-from irp_lightning.reporting.tables import (
-    MANIFEST_COLUMNS,
-    REMOVED_COLUMNS,
-    ROUND_COLUMNS,
-    SCORE_COLUMNS,
-    manifest_rows,
-    removed_rows,
-    round_rows,
-    score_rows,
-)
+from irp_lightning.reporting.tables import MANIFEST_COLUMNS, manifest_rows
 from irp_lightning.validate import validate, validate_data
 
 __all__ = ["main", "run"]
@@ -89,25 +78,36 @@ def run(cfg: DictConfig, path: Path) -> float | None:
         dataset = load_dataset(cfg.data, samples, partial(_unreadable, bank, hashes))
         split = split_samples(dataset.samples, dataset.groups, cfg.data.split, cfg.seed)
         pool = contaminate(dataset.samples, split, cfg.contamination.kind, cfg.noise, cfg.seed)
-        validate_data(cfg, dataset, split, pool)
+        fold_groups = _fold_groups(cfg, dataset, pool)
+        validate_data(cfg, dataset, split, pool, fold_groups)
     for line in dataset.remarks():
         print(line)
+    load = partial(
+        load_features,
+        paths=[sample.path for sample in dataset.samples],
+        hashes=[hashes[sample.path] for sample in dataset.samples],
+        workers=cfg.features.workers if cfg.features.workers is not None else default_workers(),
+        device=device,
+        memory_limit=cfg.features.memory_limit_gb,
+    )
     with watch("features"):
-        source = load_features(
-            cfg.features.cache,
-            [sample.path for sample in dataset.samples],
-            [hashes[sample.path] for sample in dataset.samples],
-            extractor,
-            bank,
-            workers=cfg.features.workers if cfg.features.workers is not None else default_workers(),
-            device=device,
-            memory_limit=cfg.features.memory_limit_gb,
-        )
+        source = load(cfg.features.cache, extractor=extractor, bank=bank)
+        cells = None
+        if cfg.refine.get("scoring") == "local":
+            of_cells = extractor.of_cells(cfg.refine.grid)
+            cells = load(
+                "bank" if cfg.features.cache == "bank" else "memory",
+                extractor=of_cells,
+                bank=FeatureBank(bank.folder.parent, of_cells.spec, cfg.features.dtype),
+            )
 
     folder.text("config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
     folder.csv("manifest.csv", MANIFEST_COLUMNS, manifest_rows(dataset, pool))
+    config: Any = OmegaConf.to_container(cfg, resolve=True)
     try:
-        return _fit_and_report(cfg, folder, watch, dataset, pool, source, extractor)
+        metrics = _fit_and_report(
+            config, folder, watch, dataset, pool, source, cells, fold_groups, extractor, device
+        )
     except (KeyboardInterrupt, SystemExit):  # Lightning turns the one into the other
         folder.json("metrics.json", {"status": "failed", "error": "interrupted"})
         raise KeyboardInterrupt from None
@@ -115,109 +115,96 @@ def run(cfg: DictConfig, path: Path) -> float | None:
         message = " ".join(str(error).split()) or type(error).__name__
         folder.json("metrics.json", {"status": "failed", "error": message})
         raise
+    folder.json("metrics.json", metrics)
+    print_summary(metrics, folder.path)
+    return metrics["image_auroc"]
 
 
 def _fit_and_report(
-    cfg: DictConfig,
+    config: dict[str, Any],
     folder: RunFolder,
     watch: Stopwatch,
     dataset: Dataset,
     pool: TrainingPool,
     source: FeatureSource,
+    cells: FeatureSource | None,
+    fold_groups: Tensor | None,
     extractor: FeatureExtractor,
-) -> float | None:
-    L.seed_everything(cfg.seed, workers=True, verbose=False)
-    config: Any = OmegaConf.to_container(cfg, resolve=True)
-    train = [dataset.samples[i] for i in pool.train]
+    device: torch.device,
+) -> dict[str, Any]:
+    # Labels reach training in one place, and only for the ceiling: what the oracle leaves out.
     injected = torch.tensor([i in pool.injected for i in pool.train], dtype=torch.bool)
     carried = {
         "model": {**config["model"], "dim": source.dim},
         "extractor": extractor.export(),
-        "n_transforms_test": cfg.views.n_transforms_test,
+        "n_transforms_test": config["views"]["n_transforms_test"],
     }
-    data = RefinableData(
-        source,
-        pool.train,
-        pool.test,
-        batch_size=cfg.batch_size,
-        n_transforms=cfg.views.n_transforms,
-        n_transforms_test=cfg.views.n_transforms_test,
-        seed=cfg.seed,
-        carried=carried,
-    )
-    module = instantiate(carried["model"])
-    rules = {key: value for key, value in config["refine"].items() if key != "name"}
-    refinement = IterativeRefinement(
-        epochs=cfg.epochs,
-        **rules,
-        # The one place where labels reach training, and only for the ceiling.
-        remove_first=injected if cfg.refine.name == "oracle" else None,
-    )
-    loggers = make_loggers(cfg.logger.wandb, folder.path, config, print)
+    loggers = make_loggers(config["logger"]["wandb"], folder.path, config, print)
     status = "failed"
     try:
         with watch("fit"):
-            trainer = L.Trainer(
-                **config["trainer"],
-                max_epochs=refinement.max_epochs,
-                reload_dataloaders_every_n_epochs=1,
-                callbacks=[refinement, RoundProgress(refinement)],
-                logger=loggers,
-                log_every_n_steps=1,
-                default_root_dir=folder.path,
-                enable_checkpointing=False,
-                enable_model_summary=False,
-                enable_progress_bar=False,
-                use_distributed_sampler=False,
+            fitted = fit_detector(
+                config,
+                source,
+                pool,
+                carried=carried,
+                folder=folder.path,
+                scorer=make_scorer(config, cells, fold_groups),
+                remove_first=injected if config["refine"]["name"] == "oracle" else None,
+                loggers=loggers,
             )
-            trainer.fit(module, datamodule=data)
+        folder.write("checkpoints/last.ckpt", fitted.trainer.save_checkpoint)
+        references = {}
+        if config["references"]:
+            with watch("references"):
+                references = fit_references(
+                    config, source, pool, carried=carried, folder=folder.path, injected=injected
+                )
+        found = None
+        if config["localise"] != 0:
+            with watch("localise"):
+                test = [dataset.samples[i] for i in pool.test]
+                chosen = choose_images(test, config["localise"], config["seed"])
+                detector: Any = fitted.module.to(device).eval()
+                found = localise(
+                    detector.score,
+                    extractor,
+                    [test[i] for i in chosen],
+                    config["views"]["n_transforms_test"],
+                    device,
+                )
         with watch("evaluate"):
-            labels = torch.tensor([sample.label for sample in train])
-            test = [dataset.samples[i] for i in pool.test]
-            test_labels = torch.tensor([sample.label for sample in test])
-            last = refinement.rounds[-1]
-            rows = round_rows(refinement.rounds, labels, test_labels)
-            folder.csv("rounds.csv", ROUND_COLUMNS, rows)
-            folder.csv("removed.csv", REMOVED_COLUMNS, removed_rows(refinement.rounds, train))
-            folder.csv("scores.csv", SCORE_COLUMNS, score_rows(test, last.test_scores))
-            folder.write("figures/scores.png", score_histograms(refinement.rounds, labels).savefig)
-            folder.write("figures/roc.png", roc_curve(last.test_scores, test_labels).savefig)
-            folder.write("figures/removed.png", removed_gallery(refinement.rounds, train).savefig)
-            folder.write("checkpoints/last.ckpt", trainer.save_checkpoint)
-        removed = torch.stack([r.removed for r in refinement.rounds]).any(dim=0)
-        area = auroc(last.test_scores, test_labels)
-        metrics = {
-            "image_auroc": area,
-            "image_ap": average_precision(last.test_scores, test_labels),
-            "noise_requested": cfg.noise,
-            "noise_achieved": pool.noise,
-            **removal_counts(removed, labels),
-            "rounds": len(refinement.rounds) - 1,
-            "converged": refinement.converged,
-            "method": cfg.refine.name,
-            "category": cfg.data.category,
-            "seed": cfg.seed,
-            "train_images": len(train),
-            "test_images": len(test),
-            "dataset": {**dataset.facts(), "grouped_by": str(cfg.data.groups)},
-            "seconds": watch.seconds,
-            "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
-            "status": "complete",
-        }
-        for logger in loggers:
-            for row in rows:
-                numbers = {f"round/{k}": v for k, v in row.items() if v is not None}
-                logger.log_metrics(numbers, step=trainer.global_step + row["round"])
-            logger.log_metrics(
-                {k: float(v) for k, v in metrics.items() if isinstance(v, int | float)},
-                step=trainer.global_step + len(rows),
+            refinement = fitted.refinement
+            results = Results(
+                config, dataset, pool, refinement.rounds, refinement.converged, references, found
             )
+            results.write(folder)
+            results.log(loggers, fitted.trainer.global_step)
         status = "success"
     finally:
         finish_loggers(loggers, status)
-    folder.json("metrics.json", metrics)
-    print_summary(metrics, folder.path)
-    return area
+    return {
+        **results.metrics(),
+        "seconds": watch.seconds,
+        "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
+        "status": "complete",
+    }
+
+
+def _fold_groups(cfg: DictConfig, dataset: Dataset, pool: TrainingPool) -> Tensor | None:
+    """The group of each training image as a number; None where no folds are drawn.
+
+    Where none are known they are found: two photographs of one part in different folds would give
+    each other away.
+    """
+    if cfg.refine.get("scoring", "in_sample") == "in_sample":
+        return None
+    names = [dataset.groups[i] for i in pool.train]
+    if cfg.data.groups == "none":
+        train = [dataset.samples[i] for i in pool.train]
+        names = find_groups(train, "auto", os.cpu_count() or 1)
+    number = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    return torch.tensor([number[name] for name in names])
 
 
 def _extractor(cfg: DictConfig) -> FeatureExtractor:

@@ -12,6 +12,7 @@ import lightning as L
 import torch
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
 
 from irp_lightning.data.contamination import CONTAMINATIONS, TrainingPool
 from irp_lightning.data.dataset import READERS, Dataset
@@ -25,7 +26,8 @@ from irp_lightning.features.loading import CACHES
 from irp_lightning.features.views import FILLS, INTERPOLATIONS
 from irp_lightning.models.flow import SCORES
 from irp_lightning.refinement.iterative import RETRAINS
-from irp_lightning.refinement.rules import MIN_IMAGES, REMOVALS
+from irp_lightning.refinement.rules import MIN_IMAGES, REMOVALS, RULES
+from irp_lightning.refinement.scoring import SCORINGS
 
 __all__ = ["validate", "validate_data"]
 
@@ -41,10 +43,13 @@ CHOICES = {
     "features.cache": CACHES,
     "features.dtype": DTYPES,
     "features.autocast": AUTOCASTS,
+    "refine.scoring": SCORINGS,
+    "refine.rule": RULES,
     "refine.remove": REMOVALS,
     "refine.retrain": RETRAINS,
     "model.score": SCORES,
     "model.compile": (True, False),
+    "references": (True, False),
     "trainer.accelerator": ("auto", "cpu", "gpu", "cuda"),
     "trainer.precision": ("32-true", "bf16-mixed", "16-mixed"),
 }
@@ -68,6 +73,9 @@ COUNTS = {
     "refine.max_rounds": 0,
     "refine.round_epochs": 1,
     "refine.patience": 1,
+    "refine.folds": 2,
+    "refine.grid": 1,
+    "model.neighbours": 1,
     "model.n_blocks": 1,
     "model.hidden": 1,
 }
@@ -76,14 +84,15 @@ COUNTS = {
 LARGEST = 2**32
 """Whole numbers stay below it: what seeds may be, and more than any count needs."""
 
-OWNED = frozenset(
-    "max_epochs min_epochs max_steps reload_dataloaders_every_n_epochs callbacks logger log_every_n_steps "
-    "default_root_dir enable_checkpointing enable_model_summary enable_progress_bar "
-    "use_distributed_sampler strategy num_nodes".split()
-)
+OWNED = {
+    *("max_epochs", "min_epochs", "max_steps", "reload_dataloaders_every_n_epochs"),
+    *("callbacks", "logger", "log_every_n_steps", "default_root_dir", "enable_checkpointing"),
+    *("enable_model_summary", "enable_progress_bar", "use_distributed_sampler", "strategy"),
+    "num_nodes",
+}
 """Arguments of the trainer that ``epochs``, ``max_rounds`` and the rest decide."""
 
-POSITIVE = ("lam", "refine.lam", "model.lr", "model.clamp", "model.eps")
+POSITIVE = ("lam", "refine.k", "model.lr", "model.clamp", "model.eps")
 
 
 def validate(cfg: DictConfig) -> None:
@@ -107,10 +116,14 @@ def validate(cfg: DictConfig) -> None:
         _real(cfg, key, 0, math.inf, "a number above 0", open_ends=True)
     _real(cfg, "noise", 0, 0.5, "a number in [0, 0.5]")
     _real(cfg, "refine.max_removed", 0, 1, "a share between 0 and 1, such as 0.5", open_ends=True)
+    _real(cfg, "model.average", 0, 0.9999, "0 for none, or a decay below 1, such as 0.98")
     _real(cfg, "model.weight_decay", 0, math.inf, "a number of at least 0")
     _real(cfg, "features.memory_limit_gb", 0, math.inf, "a size in GiB, or null")
-    if OmegaConf.select(cfg, "features.workers") is not None:
-        _whole(cfg, "features.workers", 0)
+    if OmegaConf.select(cfg, "refine.rule") == "top_share":
+        _real(cfg, "refine.k", 0, 1, "a share between 0 and 1, such as 0.1", open_ends=True)
+    for key in ("features.workers", "localise"):
+        if OmegaConf.select(cfg, key) is not None:
+            _whole(cfg, key, 0)
     _check_views(cfg)
     _check_trainer(cfg.trainer)
     _check_model(cfg.model)
@@ -127,8 +140,17 @@ def validate(cfg: DictConfig) -> None:
         raise InputError(f"backbone.weights={weights} is not a file; give a torchvision state dict")
 
 
-def validate_data(cfg: DictConfig, dataset: Dataset, split: Split, pool: TrainingPool) -> None:
+def validate_data(
+    cfg: DictConfig, dataset: Dataset, split: Split, pool: TrainingPool, fold_groups: Tensor | None
+) -> None:
     """Check that the images are enough for what the configuration asks of them.
+
+    Args:
+        cfg: The configuration.
+        dataset: What was read.
+        split: Its sides.
+        pool: What is trained on.
+        fold_groups: (N,), the group of each training image, where folds are drawn.
 
     Raises:
         InputError: There is nothing to inject, or fewer training images than a batch or than the
@@ -156,6 +178,11 @@ def validate_data(cfg: DictConfig, dataset: Dataset, split: Split, pool: Trainin
         raise InputError(
             f"refine={cfg.refine.name} cannot judge {count} training images; "
             f"give at least {MIN_IMAGES}, or set refine=none"
+        )
+    if fold_groups is not None and len(fold_groups.unique()) < cfg.refine.folds:
+        raise InputError(
+            f"refine.folds={cfg.refine.folds} is more than the {len(fold_groups.unique())} groups of "
+            "training images; lower it, or set refine.scoring=in_sample"
         )
 
 

@@ -11,12 +11,12 @@ from torch import Tensor, from_numpy
 
 from irp_lightning.errors import InputError
 
-__all__ = ["CROPS", "find_unreadable", "fit_square", "load_rgb", "load_square"]
+__all__ = ["CROPS", "DECODE_ERRORS", "find_unreadable", "fit_square", "load_rgb", "load_square"]
 
 CROPS = ("none", "center")
 
 # What Pillow was seen to raise on damaged files, besides its own UnidentifiedImageError (an OSError).
-_DECODE_ERRORS = (
+DECODE_ERRORS = (
     OSError,
     SyntaxError,
     ValueError,
@@ -51,7 +51,7 @@ def load_rgb(path: Path) -> Image.Image:
             # By way of RGBA: a palette with transparency would warn, and lose colours, otherwise.
             image = image.convert("RGBA")
         return image.convert("RGB")
-    except _DECODE_ERRORS as error:
+    except DECODE_ERRORS as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{path} is not a readable image ({reason})") from error
 

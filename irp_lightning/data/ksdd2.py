@@ -6,9 +6,8 @@ Božič, Tabernik, Skočaj: *Mixed supervision for surface-defect detection*, Co
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from irp_lightning.data.images import fit_square
+from irp_lightning.data.masks import fit_mask, read_mask
 from irp_lightning.data.samples import GOOD, Sample, image_files
 from irp_lightning.errors import InputError
 
@@ -51,18 +50,13 @@ def defects_cropped_away(samples: list[Sample], crop: str) -> int:
 
 
 def _survives(mask: Path, crop: str) -> bool:
-    with Image.open(mask) as file:
-        binary = file.convert("L").point(lambda v: 255 if v else 0)
-    side = min(binary.size)
+    pixels = read_mask(mask)
     # At its own resolution: a resize could lose a thin defect that the crop has kept.
-    return bool(np.asarray(fit_square(binary, side, crop, Image.Resampling.NEAREST)).any())
+    return bool(fit_mask(pixels, min(pixels.shape), crop).any())
 
 
 def _mask_pixels(mask: Path) -> np.ndarray:
     try:
-        with Image.open(mask) as file:
-            return np.asarray(file.convert("L"))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(
-            f"{mask} is missing or unreadable; every KSDD2 image needs its mask ({LAYOUT})"
-        ) from error
+        return read_mask(mask)
+    except InputError as error:
+        raise InputError(f"{error}; every KSDD2 image needs its mask ({LAYOUT})") from error

@@ -131,6 +131,20 @@ class RefinableData(L.LightningDataModule):
             raise ValueError("keep would remove every training image")
         self.active = self.active & mask
 
+    def restricted(self, active: Tensor) -> "RefinableData":
+        """The same data with other active images: (len(train),), bool. This one is not touched."""
+        other = RefinableData(
+            self.source,
+            self.train_images.tolist(),
+            self.test_images.tolist(),
+            batch_size=self.batch_size,
+            n_transforms=self.n_transforms,
+            n_transforms_test=self.n_transforms_test,
+            seed=self.seed,
+        )
+        other.keep(active)
+        return other
+
     def train_dataloader(self) -> TrainingBatches:
         """The active images, shuffled by the seed and the epoch."""
         epoch = self.trainer.current_epoch if self.trainer is not None else 0

@@ -39,12 +39,14 @@ class Backbone(nn.Module):
     Args:
         features: The convolutional part of a network, (B, 3, s, s) → (B, C, h, w).
         n_scales: How many scales; scale k sees the image at 1 / 2**k of its size.
+        grid: Cells per side that a feature map is averaged within; 1 averages the whole map.
     """
 
-    def __init__(self, features: nn.Module, n_scales: int) -> None:
+    def __init__(self, features: nn.Module, n_scales: int, grid: int = 1) -> None:
         super().__init__()
         self.features = features.to(memory_format=torch.channels_last)
         self.n_scales = n_scales
+        self.grid = grid
         self.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> "Backbone":
@@ -58,7 +60,7 @@ class Backbone(nn.Module):
             images: (B, 3, S, S), normalised.
 
         Returns:
-            (B, n_scales · C), float32.
+            (B · grid², n_scales · C), float32: the cells of an image one after another, row by row.
         """
         images = images.contiguous(memory_format=torch.channels_last)
         pooled = []
@@ -66,7 +68,12 @@ class Backbone(nn.Module):
             # Nearest, as the original: its golden features depend on it.
             size = images.shape[-1] // 2**scale
             scaled = F.interpolate(images, size=(size, size)) if scale else images
-            pooled.append(self.features(scaled).float().mean(dim=(2, 3)))
+            maps = self.features(scaled).float()
+            if self.grid == 1:
+                pooled.append(maps.mean(dim=(2, 3)))
+            else:  # a map with fewer pixels than cells repeats them
+                cells = F.adaptive_avg_pool2d(maps, self.grid)
+                pooled.append(cells.flatten(2).transpose(1, 2).flatten(0, 1))
         return torch.cat(pooled, dim=1)
 
 

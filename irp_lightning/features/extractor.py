@@ -1,6 +1,6 @@
 """From pictures to feature vectors: normalise, rotate, run the backbone."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -35,6 +35,7 @@ class ExtractorSpec:
         view_seed: Of the angles.
         angles: One per view, in degrees.
         autocast: Precision of the backbone: ``"none"`` is float32.
+        grid: Cells per side that feature maps are averaged within; 1: over the whole picture.
     """
 
     backbone: str
@@ -50,6 +51,12 @@ class ExtractorSpec:
     view_seed: int
     angles: tuple[float, ...]
     autocast: str
+    grid: int = 1
+
+    @property
+    def n_vectors(self) -> int:
+        """Feature vectors of an image: one per view and cell."""
+        return len(self.angles) * self.grid**2
 
 
 class FeatureExtractor(nn.Module):
@@ -95,15 +102,36 @@ class FeatureExtractor(nn.Module):
             angles: (B, V), degrees.
 
         Returns:
-            (B, V, D), float32.
+            (B, V, D), float32; with a grid of cells (B, V · grid², D).
+        """
+        dtype = AUTOCASTS[self.spec.autocast]
+        with torch.autocast(images.device.type, dtype=dtype, enabled=dtype is not None):
+            features = self.describe(self.views(images, angles))
+        return features.float().view(len(images), -1, features.shape[1])
+
+    @torch.no_grad()
+    def views(self, images: Tensor, angles: Tensor) -> Tensor:
+        """What the backbone sees: rotated and normalised, image by image.
+
+        Args:
+            images: (B, 3, S, S), uint8.
+            angles: (B, V), degrees.
+
+        Returns:
+            (B · V, 3, S, S), float32.
         """
         rotated = rotate(images.float(), angles, self.spec.interpolation, self.spec.fill).flatten(0, 1)
         rotated = rotated.contiguous(memory_format=torch.channels_last)
-        rotated.div_(255 * self.std).sub_(self.mean / self.std)
-        dtype = AUTOCASTS[self.spec.autocast]
-        with torch.autocast(images.device.type, dtype=dtype, enabled=dtype is not None):
-            features = self.backbone(rotated)
-        return features.float().view(len(images), angles.shape[1], -1)
+        return rotated.div_(255 * self.std).sub_(self.mean / self.std)
+
+    def describe(self, views: Tensor) -> Tensor:
+        """Features of views, differentiable with respect to them: (N, 3, S, S) → (N, D)."""
+        return self.backbone(views)
+
+    def of_cells(self, grid: int) -> "FeatureExtractor":
+        """The same backbone on unrotated pictures, averaged within ``grid``² cells: (B, grid², D)."""
+        backbone = Backbone(self.backbone.features, self.backbone.n_scales, grid)
+        return FeatureExtractor(backbone, replace(self.spec, angles=(0.0,), grid=grid))
 
     def export(self) -> dict[str, Any]:
         """All of it as plain values and tensors: what a checkpoint carries."""
@@ -113,7 +141,7 @@ class FeatureExtractor(nn.Module):
     def restore(cls, exported: dict[str, Any]) -> "FeatureExtractor":
         """The extractor that :meth:`export` described; needs no weights from elsewhere."""
         spec = ExtractorSpec(**exported["spec"])
-        backbone = Backbone(architecture(spec.backbone, spec.backbone_seed), spec.n_scales)
+        backbone = Backbone(architecture(spec.backbone, spec.backbone_seed), spec.n_scales, spec.grid)
         backbone.load_state_dict(exported["backbone"])
         return cls(backbone, spec)
 

@@ -57,7 +57,7 @@ def load_features(
     """
     if cache == "live":
         return LiveFeatures(paths, extractor.to(device), os.cpu_count() or 1)
-    shape = (len(paths), len(extractor.spec.angles), extractor.dim)
+    shape = (len(paths), extractor.spec.n_vectors, extractor.dim)
     run_extractor = partial(extract, extractor=extractor, workers=workers, device=device)
     if cache == "memory":
         features = torch.empty(shape)

@@ -1,5 +1,8 @@
 """DifferNet as a LightningModule."""
 
+import copy
+from typing import Any
+
 import lightning as L
 import torch
 from torch import Tensor
@@ -25,6 +28,8 @@ class DifferNet(L.LightningModule):
         betas: Adam's.
         eps: Adam's.
         weight_decay: Adam's.
+        average: Decay per step of a running average of the weights, which then does the scoring; 0: the
+            weights themselves, as the original. An average wanders less from epoch to epoch.
         compile: Run the flow through ``torch.compile``; needs a C++ compiler on a CPU.
     """
 
@@ -39,12 +44,14 @@ class DifferNet(L.LightningModule):
         betas: tuple[float, float] = (0.8, 0.8),
         eps: float = 1e-4,
         weight_decay: float = 1e-5,
+        average: float = 0.0,
         compile: bool = False,
     ) -> None:
         super().__init__()
         betas = (betas[0], betas[1])  # a plain tuple, whatever the configuration held
         self.save_hyperparameters()
         self.flow = build_flow(dim, n_blocks, hidden, clamp)
+        self.averaged = copy.deepcopy(self.flow).requires_grad_(False) if average else None
         if compile:
             self.flow.compile(dynamic=True)  # batches shrink as images are removed
 
@@ -57,10 +64,7 @@ class DifferNet(L.LightningModule):
         Returns:
             ``z`` (..., d) and ``log_det`` (...), in float32.
         """
-        # Under a lower precision the log determinant, a sum over d terms, would lose its digits.
-        with torch.autocast(features.device.type, enabled=False):
-            z, log_det = self.flow(features.float().flatten(0, -2))
-        return z.view(features.shape), log_det.view(features.shape[:-1])
+        return _through(self.flow, features)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """The loss of a batch ``(features (B, V, d), index (B,))``."""
@@ -71,7 +75,19 @@ class DifferNet(L.LightningModule):
 
     def score(self, batch: Tensor) -> Tensor:
         """Anomaly scores of images, higher is more anomalous: (B, V, d) → (B,)."""
-        return SCORES[self.hparams["score"]](*self(batch))
+        return SCORES[self.hparams["score"]](*_through(self.averaged or self.flow, batch))
+
+    @torch.no_grad()
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if self.averaged is None:
+            return
+        # The first steps move the most: an average that began with them would drag them along.
+        steps = self.trainer.global_step
+        decay = min(self.hparams["average"], (1 + steps) / (10 + steps))
+        pairs = zip(self.averaged.parameters(), self.flow.parameters(), strict=True)
+        for mean, weight in pairs:
+            if weight.is_floating_point():  # permutations are parameters too, of integers
+                mean.lerp_(weight, 1 - decay)
 
     def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """The scores of a batch ``(features, index)``: (B,)."""
@@ -88,3 +104,11 @@ class DifferNet(L.LightningModule):
             weight_decay=h["weight_decay"],
             fused=True,  # the same update in one pass over the parameters
         )
+
+
+def _through(flow: torch.nn.Module, features: Tensor) -> tuple[Tensor, Tensor]:
+    """(..., d) → ``z`` (..., d) and ``log_det`` (...), in float32."""
+    # Under a lower precision the log determinant, a sum over d terms, would lose its digits.
+    with torch.autocast(features.device.type, enabled=False):
+        z, log_det = flow(features.float().flatten(0, -2))
+    return z.view(features.shape), log_det.view(features.shape[:-1])

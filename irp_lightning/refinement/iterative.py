@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from irp_lightning.data.refinable import RefinableData
-from irp_lightning.refinement.rules import MIN_IMAGES, REMOVALS, lambda_median, limit
-from irp_lightning.refinement.scoring import score_images
+from irp_lightning.refinement.rules import MIN_IMAGES, REMOVALS, RULES, limit
+from irp_lightning.refinement.scoring import OutOfSample, score_images
 
 __all__ = ["RETRAINS", "IterativeRefinement", "Round"]
 
@@ -22,10 +22,10 @@ class Round:
     """One round: what was fitted, how it scored, what was removed because of it.
 
     Attributes:
-        number: 0 for the pre-training fit.
+        number: Counted from 0.
         active: (N,), bool: the training images it was fitted on.
-        scores: (N,), of the training images by the model of this round; NaN where not active.
-        test_scores: (T,), of the test images by the same model.
+        scores: (N,), of the training images; NaN where not active.
+        test_scores: (T,), of the test images; None where the detector was not fitted yet.
         removed: (N,), bool: the training images removed after this round.
         threshold: What the scores were held against; None where there is no rule.
         seconds: Fit, scoring and judging together.
@@ -34,7 +34,7 @@ class Round:
     number: int
     active: Tensor
     scores: Tensor
-    test_scores: Tensor
+    test_scores: Tensor | None
     removed: Tensor
     threshold: float | None
     seconds: float
@@ -42,6 +42,9 @@ class Round:
 
 class IterativeRefinement(L.Callback):
     """Fit, score the active training images, remove by the rule, fit on: within one ``trainer.fit``.
+
+    With an out-of-sample scorer all rounds of scoring and removing come first, and the detector is
+    fitted once, on what is left, for ``epochs``.
 
     The trainer needs this callback's ``max_epochs`` and ``reload_dataloaders_every_n_epochs=1``, a
     :class:`RefinableData`, and any module with ``score(batch) -> (B,)``. It never sees a label.
@@ -51,7 +54,9 @@ class IterativeRefinement(L.Callback):
         max_rounds: How often to prune at most; 0 never does. Each pruning is followed by a fit, and
             the last fit is scored too, but nothing is removed after it.
         round_epochs: Of the later rounds, when they continue.
-        lam: λ; the threshold is λ × median of the scores of the active images, anew each round.
+        rule: Name of the rule (``RULES``) that finds the threshold, anew each round, from the scores
+            of the active images.
+        k: The rule's parameter; λ for ``"lambda_median"``.
         remove: ``"worst"``: the highest-scoring image above the threshold (Algorithm 1);
             ``"all"``: every image above it (Eq. 6).
         retrain: ``"continue"`` from the weights at hand; ``"scratch"``: from the weights the run
@@ -59,6 +64,7 @@ class IterativeRefinement(L.Callback):
         patience: Rounds in a row without a removal after which the process has converged.
         max_removed: Never prune past this share of the training images, in (0, 1).
         remove_first: (N,), bool: training images removed before round 0. For the oracle alone.
+        out_of_sample: Scores training images before the detector is fitted; None: by the detector.
 
     Attributes:
         rounds: What happened, round by round.
@@ -71,22 +77,26 @@ class IterativeRefinement(L.Callback):
         epochs: int,
         max_rounds: int = 0,
         round_epochs: int = 1,
-        lam: float = 1.5,
+        rule: str = "lambda_median",
+        k: float = 1.5,
         remove: str = "worst",
         retrain: str = "continue",
         patience: int = 1,
         max_removed: float = 0.5,
         remove_first: Tensor | None = None,
+        out_of_sample: OutOfSample | None = None,
     ) -> None:
         self.epochs = epochs
         self.max_rounds = max_rounds
         self.round_epochs = epochs if retrain == "scratch" else round_epochs
-        self.lam = lam
+        self.rule = RULES[rule]
+        self.k = k
         self.remove = REMOVALS[remove]
         self.retrain = retrain
         self.patience = patience
         self.max_removed = max_removed
         self.remove_first = remove_first
+        self.out_of_sample = out_of_sample
         self.rounds: list[Round] = []
         self.converged: bool | None = None
         self._initial: dict[str, Tensor] = {}
@@ -95,7 +105,7 @@ class IterativeRefinement(L.Callback):
     @property
     def max_epochs(self) -> int:
         """Epochs of a run that uses all its rounds."""
-        return self.epochs + self.max_rounds * self.round_epochs
+        return self.epochs + (0 if self.out_of_sample else self.max_rounds * self.round_epochs)
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Remember the initial weights, before a checkpoint could replace them."""
@@ -104,45 +114,69 @@ class IterativeRefinement(L.Callback):
             self._initial = {key: value.detach().cpu().clone() for key, value in state.items()}
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Remove what is to go before round 0."""
+        """Remove what is to go before the detector is fitted."""
         self._began = time.perf_counter()
+        data = _data(trainer)
         if self.remove_first is not None:
-            _data(trainer).keep(~self.remove_first)
+            data.keep(~self.remove_first)
+        if self.out_of_sample is None:
+            return
+        stop = bool(self.rounds)  # a checkpoint brought them
+        while not stop:
+            active = data.active
+            scores = self.out_of_sample(pl_module, data, active).masked_fill(~active, torch.nan)
+            threshold, removed, stop = self._judge(scores, active, last=False)
+            self._close_round(data, active, scores, None, threshold, removed)
+            stop = stop or len(self.rounds) == self.max_rounds
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """At the end of a round: score, judge, prune, and prepare the next one."""
-        if trainer.current_epoch + 1 < self.epochs + len(self.rounds) * self.round_epochs:
+        fits = 0 if self.out_of_sample else len(self.rounds)
+        if trainer.current_epoch + 1 < self.epochs + fits * self.round_epochs:
             return
         data = _data(trainer)
         active = data.active
         scores = torch.full((len(active),), torch.nan)
         scores[active] = score_images(pl_module, data.scored_batches(data.train_images[active]))
         test_scores = score_images(pl_module, data.predict_dataloader())
-        threshold, removed, stop = self._judge(scores, active)
-        if removed.any():
-            data.keep(~removed)
-        now = time.perf_counter()
-        if self.remove_first is not None and not self.rounds:
-            removed = self.remove_first
-        self.rounds.append(
-            Round(len(self.rounds), active, scores, test_scores, removed, threshold, now - self._began)
-        )
-        self._began = now
+        threshold, removed, stop = None, torch.zeros_like(active), True
+        if self.out_of_sample is None and self.max_rounds:
+            last = len(self.rounds) == self.max_rounds
+            threshold, removed, stop = self._judge(scores, active, last)
+        self._close_round(data, active, scores, test_scores, threshold, removed)
         if stop:
             trainer.should_stop = True
         elif self.retrain == "scratch":
             pl_module.load_state_dict(self._initial)
             trainer.strategy.setup_optimizers(trainer)
 
-    def _judge(self, scores: Tensor, active: Tensor) -> tuple[float | None, Tensor, bool]:
-        """The threshold, what to remove, and whether this was the last round."""
+    def _close_round(
+        self,
+        data: RefinableData,
+        active: Tensor,
+        scores: Tensor,
+        test_scores: Tensor | None,
+        threshold: float | None,
+        removed: Tensor,
+    ) -> None:
+        """Prune, and write down what happened."""
+        if removed.any():
+            data.keep(~removed)
+        if self.remove_first is not None and not self.rounds:
+            removed = self.remove_first
+        now = time.perf_counter()
+        self.rounds.append(
+            Round(len(self.rounds), active, scores, test_scores, removed, threshold, now - self._began)
+        )
+        self._began = now
+
+    def _judge(self, scores: Tensor, active: Tensor, last: bool) -> tuple[float, Tensor, bool]:
+        """The threshold, what to remove, and whether no round should follow."""
         removed = torch.zeros_like(active)
-        if not self.max_rounds:
-            return None, removed, True
-        threshold = lambda_median(scores[active], self.lam)
+        threshold = self.rule(scores[active], self.k)
         excess = self.remove(scores[active], threshold)
         self.converged = not bool(excess.any())
-        if len(self.rounds) == self.max_rounds:
+        if last:
             return threshold, removed, True
         if self.converged:
             before = self.rounds[-(self.patience - 1) :] if self.patience > 1 else []

@@ -1,37 +1,147 @@
 """Which images to remove, given the scores of all active ones. Pure functions of tensors.
 
-Paper, section 3 and Algorithm 1.
+A rule is ``(scores (N,), k) → threshold``: images that score above it stand out. What ``k`` means is
+the rule's own; only ``lambda_median`` is the paper's (section 3, Eq. 5).
 """
+
+import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from irp_lightning.errors import InputError
 
-__all__ = ["MIN_IMAGES", "REMOVALS", "above", "lambda_median", "limit", "worst_above"]
+__all__ = [
+    "MIN_IMAGES",
+    "REMOVALS",
+    "RULES",
+    "above",
+    "iqr",
+    "lambda_median",
+    "limit",
+    "lower_mad",
+    "mad",
+    "otsu",
+    "top_share",
+    "worst_above",
+]
 
 MIN_IMAGES = 3
 """Fewer images cannot be judged: the median of two is no estimate of what is normal."""
 
+NORMAL_MAD = 1.4826
+"""Standard deviation of a normal distribution in units of its median absolute deviation."""
 
-def lambda_median(scores: Tensor, lam: float) -> float:
-    """The paper's threshold, λ × median of the scores (Eq. 5).
+
+def lambda_median(scores: Tensor, k: float) -> float:
+    """The paper's threshold, λ × median of the scores (Eq. 5). Scale-equivariant.
 
     Args:
         scores: (N,), of the active images.
-        lam: λ > 0.
+        k: λ > 0.
 
     Raises:
         InputError: The median is not positive, so that a multiple of it says nothing about what is
             far above it.
     """
-    median = torch.quantile(scores.double(), 0.5).item()
+    median = _median(scores.double())
     if median <= 0:
         raise InputError(
             f"the median score is {median:.4g}: λ × median needs a positive one; use "
-            "model.score=latent, which always is"
+            "model.score=latent, which always is, or another refine.rule, such as iqr"
         )
-    return lam * median
+    return k * median
+
+
+def mad(scores: Tensor, k: float) -> float:
+    """Median + k · 1.4826 · MAD, the Hampel identifier. Equivariant to scale and shift.
+
+    Davies & Gather: *The identification of multiple outliers*, JASA 1993.
+
+    Args:
+        scores: (N,).
+        k: Robust standard deviations, > 0.
+    """
+    scores = scores.double()
+    median = _median(scores)
+    return median + k * NORMAL_MAD * _median((scores - median).abs())
+
+
+def iqr(scores: Tensor, k: float) -> float:
+    """Q3 + k · (Q3 − Q1), Tukey's fence (at k = 1.5). Equivariant to scale and shift.
+
+    Tukey: *Exploratory Data Analysis*, 1977.
+
+    Args:
+        scores: (N,).
+        k: Interquartile ranges, > 0.
+    """
+    scores = scores.double()
+    low, high = (torch.quantile(scores, q).item() for q in (0.25, 0.75))
+    return high + k * (high - low)
+
+
+def lower_mad(scores: Tensor, k: float) -> float:
+    """The log scores' median + k standard deviations of their *lower* half, clipped to a fixed point.
+
+    Defects widen the upper tail alone, so the spread of what is normal is read off the scores below
+    the median. Defects also lift the median: whatever lies above the threshold is set aside, and
+    median and spread are taken anew, until nothing more is (sigma clipping, one-sided). The spread is
+    1.4826 × the median distance to the median of the scores below it. Scale-equivariant.
+
+    Args:
+        scores: (N,), positive.
+        k: Standard deviations, > 0.
+
+    Raises:
+        InputError: A score is not positive: it has no logarithm.
+    """
+    kept = _logs(scores, "lower_mad")
+    while True:
+        median = _median(kept)
+        below = kept[kept < median]
+        spread = NORMAL_MAD * _median(median - below) if len(below) else 0.0
+        threshold = median + k * spread
+        inside = kept[kept <= threshold]
+        if len(inside) == len(kept) or len(inside) < MIN_IMAGES:
+            return math.exp(threshold)
+        kept = inside
+
+
+def otsu(scores: Tensor, k: float) -> float:
+    """The split of the log scores into two classes that differ most. Scale-equivariant.
+
+    Otsu: *A threshold selection method from gray-level histograms*, IEEE Trans. SMC 1979; here on
+    the values themselves, without bins. It always splits, whether there are two kinds or not.
+
+    Args:
+        scores: (N,), positive.
+        k: Unused; here so that all rules are called alike.
+
+    Raises:
+        InputError: A score is not positive: it has no logarithm.
+    """
+    logs = _logs(scores, "otsu").sort().values
+    count = torch.arange(1, len(logs), dtype=torch.double)
+    sums = logs.cumsum(0)
+    means = sums[:-1] / count, (sums[-1] - sums[:-1]) / (len(logs) - count)
+    between = count * (len(logs) - count) * (means[0] - means[1]).square()
+    # The split after the last of several equal scores: equal scores stay together.
+    return math.exp(logs[between.argmax()].item())
+
+
+def top_share(scores: Tensor, k: float) -> float:
+    """The score that a share ``k`` of all images exceeds: for those who know the noise.
+
+    Equivariant to any increasing transformation.
+
+    Args:
+        scores: (N,).
+        k: The share, in [0, 1); at most ``k`` · N images score higher.
+    """
+    ordered = scores.double().sort(descending=True).values
+    return ordered[min(int(k * len(ordered)), len(ordered) - 1)].item()
 
 
 def above(scores: Tensor, threshold: float) -> Tensor:
@@ -62,5 +172,30 @@ def limit(remove: Tensor, scores: Tensor, most: int) -> Tensor:
     chosen = ranked[remove[ranked]][: max(0, most)]
     return torch.zeros_like(remove).scatter_(0, chosen, True)
 
+
+def _median(values: Tensor) -> float:
+    return torch.quantile(values, 0.5).item()
+
+
+def _logs(scores: Tensor, rule: str) -> Tensor:
+    scores = scores.double()
+    if scores.min() <= 0:
+        raise InputError(
+            f"the lowest score is {scores.min().item():.4g}: refine.rule={rule} takes logarithms and "
+            "needs positive ones; use model.score=latent, or refine.rule=iqr"
+        )
+    return scores.log()
+
+
+Rule = Callable[[Tensor, float], float]
+
+RULES: dict[str, Rule] = {
+    "lambda_median": lambda_median,
+    "mad": mad,
+    "iqr": iqr,
+    "lower_mad": lower_mad,
+    "otsu": otsu,
+    "top_share": top_share,
+}
 
 REMOVALS = {"worst": worst_above, "all": above}

@@ -7,9 +7,12 @@ import lightning as L
 import torch
 from torch import Tensor
 
+from irp_lightning.data.refinable import RefinableData
 from irp_lightning.errors import InputError
 
-__all__ = ["Detector", "score_images"]
+__all__ = ["SCORINGS", "Detector", "OutOfSample", "score_images"]
+
+SCORINGS = ("in_sample", "cross_fit", "local")
 
 
 class Detector(Protocol):
@@ -17,6 +20,14 @@ class Detector(Protocol):
 
     def score(self, batch: Tensor) -> Tensor:
         """Anomaly scores, higher is more anomalous: (B, V, D) → (B,)."""
+        ...
+
+
+class OutOfSample(Protocol):
+    """Scores training images by something that never saw them, before the detector is fitted."""
+
+    def __call__(self, module: L.LightningModule, data: RefinableData, active: Tensor) -> Tensor:
+        """Scores of all training images, comparable with each other: → (N,)."""
         ...
 
 

@@ -10,7 +10,7 @@ from irp_lightning.data.contamination import TrainingPool
 from irp_lightning.data.dataset import Dataset
 from irp_lightning.data.samples import Sample
 from irp_lightning.refinement.iterative import Round
-from irp_lightning.reporting.evaluation import auroc
+from irp_lightning.reporting.evaluation import auroc, gap_closure
 
 __all__ = [
     "MANIFEST_COLUMNS",
@@ -34,7 +34,9 @@ ROUND_COLUMNS = (
     "median",
     "threshold",
     "max_score",
+    "detection_auroc",
     "image_auroc",
+    "gap_closure",
     "seconds",
 )
 REMOVED_COLUMNS = ("path", "label", "defect", "round", "score", "threshold")
@@ -65,18 +67,28 @@ def score_rows(test: Sequence[Sample], scores: Tensor) -> list[Row]:
     ]
 
 
-def round_rows(rounds: Sequence[Round], labels: Tensor, test_labels: Tensor) -> list[Row]:
+def round_rows(
+    rounds: Sequence[Round],
+    labels: Tensor,
+    test_labels: Tensor,
+    vanilla: float | None = None,
+    oracle: float | None = None,
+) -> list[Row]:
     """The rows of ``rounds.csv``.
 
     Args:
         rounds: What the callback recorded.
         labels: (N,), of the training images.
         test_labels: (T,), of the test images.
+        vanilla: Image AUROC of vanilla training with the same seeds, where it is known.
+        oracle: Of the oracle.
     """
     rows = []
     for r in rounds:
         scores = r.scores[r.active].double()
         bad = int(labels[r.removed].sum())
+        # Before a detector is fitted there is nothing to test.
+        area = None if r.test_scores is None else auroc(r.test_scores, test_labels)
         rows.append(
             {
                 "round": r.number,
@@ -86,7 +98,9 @@ def round_rows(rounds: Sequence[Round], labels: Tensor, test_labels: Tensor) -> 
                 "median": torch.quantile(scores, 0.5).item(),
                 "threshold": r.threshold,
                 "max_score": scores.max().item(),
-                "image_auroc": auroc(r.test_scores, test_labels),
+                "detection_auroc": auroc(scores, labels[r.active]),
+                "image_auroc": area,
+                "gap_closure": gap_closure(area, vanilla, oracle),
                 "seconds": round(r.seconds, 3),
             }
         )

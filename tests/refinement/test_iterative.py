@@ -81,7 +81,7 @@ def removed_per_round(rounds: list[Round]) -> list[list[int]]:
 
 
 def test_irp_removes_the_worst_one_per_round_until_nothing_exceeds() -> None:
-    refinement, _, data, trainer = fit(max_rounds=10, round_epochs=2, lam=3.0)
+    refinement, _, data, trainer = fit(max_rounds=10, round_epochs=2, k=3.0)
     assert removed_per_round(refinement.rounds) == [[3], [2], [1], [0], []]
     assert refinement.converged is True
     assert trainer.current_epoch == 3 + 4 * 2  # converged: the other rounds were not fitted
@@ -89,20 +89,20 @@ def test_irp_removes_the_worst_one_per_round_until_nothing_exceeds() -> None:
 
 
 def test_what_was_removed_is_not_trained_on_again() -> None:
-    _, module, _, _ = fit(max_rounds=2, round_epochs=2, lam=3.0)
+    _, module, _, _ = fit(max_rounds=2, round_epochs=2, k=3.0)
     assert isinstance(module, Distance)
     assert [len(epoch) for epoch in module.seen] == [N] * 3 + [N - 1] * 2 + [N - 2] * 2
     assert 3 not in module.seen[3]
 
 
 def test_all_removes_everything_above_at_once() -> None:
-    refinement, _, _, _ = fit(max_rounds=10, round_epochs=1, lam=3.0, remove="all")
+    refinement, _, _, _ = fit(max_rounds=10, round_epochs=1, k=3.0, remove="all")
     assert removed_per_round(refinement.rounds)[0] == [0, 1, 2, 3]
     assert refinement.converged is True
 
 
 def test_one_shot_removal_prunes_once_and_fits_on() -> None:
-    refinement, _, _, trainer = fit(max_rounds=1, round_epochs=2, lam=3.0, remove="all")
+    refinement, _, _, trainer = fit(max_rounds=1, round_epochs=2, k=3.0, remove="all")
     assert removed_per_round(refinement.rounds) == [[0, 1, 2, 3], []]
     assert trainer.current_epoch == 3 + 2
 
@@ -117,7 +117,7 @@ def test_without_rounds_nothing_is_removed() -> None:
 
 
 def test_max_rounds_ends_an_unfinished_process() -> None:
-    refinement, _, _, trainer = fit(max_rounds=2, round_epochs=1, lam=3.0)
+    refinement, _, _, trainer = fit(max_rounds=2, round_epochs=1, k=3.0)
     assert removed_per_round(refinement.rounds) == [[3], [2], []]
     assert refinement.converged is False
     assert trainer.current_epoch == 3 + 2
@@ -125,7 +125,7 @@ def test_max_rounds_ends_an_unfinished_process() -> None:
 
 def test_the_guard_stops_removals() -> None:
     # 10 % of 24 images: two may go, however many exceed the threshold.
-    refinement, _, data, _ = fit(max_rounds=10, round_epochs=1, lam=3.0, remove="all", max_removed=0.1)
+    refinement, _, data, _ = fit(max_rounds=10, round_epochs=1, k=3.0, remove="all", max_removed=0.1)
     assert removed_per_round(refinement.rounds) == [[2, 3], []]
     assert data.active.sum() == N - 2
     assert refinement.converged is False
@@ -134,7 +134,7 @@ def test_the_guard_stops_removals() -> None:
 @pytest.mark.parametrize(("patience", "rounds"), [(1, 1), (2, 2), (3, 3)])
 def test_patience_asks_for_quiet_rounds_in_a_row(patience: int, rounds: int) -> None:
     refinement, _, _, trainer = fit(
-        outliers=0, max_rounds=10, round_epochs=1, lam=50.0, patience=patience
+        outliers=0, max_rounds=10, round_epochs=1, k=50.0, patience=patience
     )
     assert len(refinement.rounds) == rounds
     assert trainer.current_epoch == 3 + rounds - 1
@@ -159,7 +159,7 @@ def test_scratch_starts_each_round_from_the_first_weights_and_a_new_optimiser() 
             self.starts = [*getattr(self, "starts", []), (first.detach().clone(), len(state))]
 
     _, module, _, trainer = fit(
-        Watched(DIM, n_blocks=1, hidden=4), max_rounds=1, lam=1.01, retrain="scratch"
+        Watched(DIM, n_blocks=1, hidden=4), max_rounds=1, k=1.01, retrain="scratch"
     )
     assert trainer.current_epoch == 3 + 3  # each round for the full number of epochs
     weights, moments = zip(*module.starts, strict=True)  # type: ignore[arg-type]
@@ -170,14 +170,14 @@ def test_scratch_starts_each_round_from_the_first_weights_and_a_new_optimiser() 
 
 
 def test_continue_goes_on_with_the_weights_at_hand() -> None:
-    refinement, module, _, _ = fit(max_rounds=1, round_epochs=1, lam=3.0)
+    refinement, module, _, _ = fit(max_rounds=1, round_epochs=1, k=3.0)
     assert isinstance(module, Distance)
     first, second = (r.test_scores.mean() for r in refinement.rounds)
     assert second < first  # nearer to the normal images, not back at the beginning
 
 
 def test_scores_are_of_the_active_images_by_the_rounds_own_model() -> None:
-    refinement, module, _, _ = fit(max_rounds=1, round_epochs=1, lam=3.0)
+    refinement, module, _, _ = fit(max_rounds=1, round_epochs=1, k=3.0)
     last = refinement.rounds[-1]
     assert torch.equal(last.scores.isnan(), ~last.active)
     with torch.no_grad():
@@ -194,7 +194,7 @@ def test_scoring_leaves_training_mode_on() -> None:
             self.scored_in_training = self.training
             return super().score(batch)
 
-    _, module, _, _ = fit(Modes(), max_rounds=2, lam=3.0)
+    _, module, _, _ = fit(Modes(), max_rounds=2, k=3.0)
     assert module.scored_in_training is False
 
 
@@ -218,7 +218,7 @@ def test_a_detector_that_diverged_ends_the_run(max_rounds: int) -> None:
 
 
 def test_a_checkpoint_carries_rounds_and_active_images(tmp_path: Path) -> None:
-    refinement, _, data, trainer = fit(max_rounds=2, round_epochs=1, lam=3.0)
+    refinement, _, data, trainer = fit(max_rounds=2, round_epochs=1, k=3.0)
     trainer.save_checkpoint(tmp_path / "last.ckpt")
     state = torch.load(tmp_path / "last.ckpt", weights_only=True)
     twin = IterativeRefinement(epochs=3, max_rounds=2)

@@ -1,0 +1,153 @@
+"""Fit one detector on one run's data, and what it is measured against."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from hydra.utils import get_class, instantiate
+from lightning.pytorch.loggers import Logger
+from torch import Tensor
+
+from irp_lightning.data.contamination import TrainingPool
+from irp_lightning.data.refinable import RefinableData
+from irp_lightning.features.source import FeatureSource
+from irp_lightning.models.closed_form import ClosedForm
+from irp_lightning.refinement.cross_fit import CrossFit
+from irp_lightning.refinement.iterative import IterativeRefinement
+from irp_lightning.refinement.local import LocalScoring
+from irp_lightning.refinement.scoring import OutOfSample
+from irp_lightning.reporting.progress import RoundProgress
+
+__all__ = ["Fitted", "fit_detector", "fit_references", "make_scorer"]
+
+SCORER_KEYS = ("name", "scoring", "folds", "grid")
+"""What ``refine`` holds besides the callback's own arguments."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A detector after its fit, and how it came about."""
+
+    module: L.LightningModule
+    trainer: L.Trainer
+    refinement: IterativeRefinement
+
+
+def make_scorer(
+    config: dict[str, Any], source: FeatureSource | None, groups: Tensor | None
+) -> OutOfSample | None:
+    """What scores training images that it never saw; None where the detector scores its own.
+
+    Args:
+        config: The resolved configuration.
+        source: Cells of all images, for ``refine.scoring=local``.
+        groups: (N,), the group of each training image, for the folds; None: not asked for.
+    """
+    refine = config["refine"]
+    if groups is None:
+        return None
+    if source is not None:
+        return LocalScoring(source, groups, refine["folds"], config["seed"])
+    epochs = 1 if _is_closed_form(config) else config["epochs"]
+    return CrossFit(groups, refine["folds"], config["seed"], epochs, config["trainer"])
+
+
+def fit_detector(
+    config: dict[str, Any],
+    source: FeatureSource,
+    pool: TrainingPool,
+    *,
+    carried: dict[str, Any],
+    folder: Path,
+    scorer: OutOfSample | None = None,
+    remove_first: Tensor | None = None,
+    loggers: list[Logger] | None = None,
+) -> Fitted:
+    """Fit a detector with the refinement that ``config["refine"]`` describes.
+
+    Args:
+        config: The resolved configuration.
+        source: Features of all images.
+        pool: Which of them are trained and tested on.
+        carried: What the checkpoint shall hold besides; ``carried["model"]`` is the detector.
+        folder: The trainer's root folder.
+        scorer: Scores training images before the fit.
+        remove_first: (N,), bool: training images to leave out from the start.
+        loggers: Where curves go.
+    """
+    L.seed_everything(config["seed"], workers=True, verbose=False)
+    closed = _is_closed_form(config)
+    views = config["views"]
+    data = RefinableData(
+        source,
+        pool.train,
+        pool.test,
+        batch_size=config["batch_size"],
+        n_transforms=source.n_views if closed else views["n_transforms"],
+        n_transforms_test=views["n_transforms_test"],
+        seed=config["seed"],
+        carried=carried,
+    )
+    module = instantiate(carried["model"])
+    rules = {key: value for key, value in config["refine"].items() if key not in SCORER_KEYS}
+    if closed:  # more than one pass would see the same views again
+        rules["round_epochs"] = 1
+    refinement = IterativeRefinement(
+        epochs=1 if closed else config["epochs"],
+        **rules,
+        remove_first=remove_first,
+        out_of_sample=scorer,
+    )
+    trainer = L.Trainer(
+        **config["trainer"],
+        max_epochs=refinement.max_epochs,
+        reload_dataloaders_every_n_epochs=1,
+        callbacks=[refinement, RoundProgress(refinement)],
+        logger=loggers or False,
+        log_every_n_steps=1,
+        default_root_dir=folder,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+        use_distributed_sampler=False,
+    )
+    trainer.fit(module, datamodule=data)
+    return Fitted(module, trainer, refinement)
+
+
+def fit_references(
+    config: dict[str, Any],
+    source: FeatureSource,
+    pool: TrainingPool,
+    *,
+    carried: dict[str, Any],
+    folder: Path,
+    injected: Tensor,
+) -> dict[str, Tensor]:
+    """Test scores of vanilla training and of the oracle, with the run's own seeds.
+
+    Args:
+        config: The resolved configuration.
+        source: Features of all images.
+        pool: Which of them are trained and tested on.
+        carried: As for :func:`fit_detector`.
+        folder: The trainers' root folder.
+        injected: (N,), bool: the defective training images. Labels: for evaluation only.
+
+    Returns:
+        ``"vanilla"`` and ``"oracle"``: (T,) each.
+    """
+    plain = {**config, "refine": {"name": "none", "max_rounds": 0}}
+    scores = {}
+    for name, removed in (("vanilla", None), ("oracle", injected)):
+        fitted = fit_detector(plain, source, pool, carried=carried, folder=folder, remove_first=removed)
+        last = fitted.refinement.rounds[-1].test_scores
+        assert isinstance(last, torch.Tensor)
+        scores[name] = last
+    return scores
+
+
+def _is_closed_form(config: dict[str, Any]) -> bool:
+    return issubclass(get_class(config["model"]["_target_"]), ClosedForm)

@@ -1,0 +1,141 @@
+"""What a run found out: where labels join scores, and all files that hold it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from lightning.pytorch.loggers import Logger
+from torch import Tensor
+
+from irp_lightning.data.contamination import TrainingPool
+from irp_lightning.data.dataset import Dataset
+from irp_lightning.data.samples import Sample
+from irp_lightning.refinement.iterative import Round
+from irp_lightning.reporting.evaluation import auroc, average_precision, removal_counts
+from irp_lightning.reporting.figures import removed_gallery, roc_curve, score_histograms
+from irp_lightning.reporting.heat_maps import heat_maps
+from irp_lightning.reporting.localisation import Localisation
+from irp_lightning.reporting.run_folder import RunFolder
+from irp_lightning.reporting.tables import (
+    REMOVED_COLUMNS,
+    ROUND_COLUMNS,
+    SCORE_COLUMNS,
+    removed_rows,
+    round_rows,
+    score_rows,
+)
+
+__all__ = ["Results"]
+
+
+@dataclass(frozen=True)
+class Results:
+    """The rounds of a run beside the labels that it never saw.
+
+    Attributes:
+        config: The resolved configuration.
+        dataset: What was read.
+        pool: What was trained and tested on.
+        rounds: What the callback recorded.
+        converged: Whether the last scoring found nothing to remove.
+        references: Test scores of vanilla training and of the oracle, or nothing.
+        found: Gradient maps, where they were asked for.
+    """
+
+    config: dict[str, Any]
+    dataset: Dataset
+    pool: TrainingPool
+    rounds: Sequence[Round]
+    converged: bool | None
+    references: dict[str, Tensor]
+    found: Localisation | None
+
+    @property
+    def _train(self) -> list[Sample]:
+        return [self.dataset.samples[i] for i in self.pool.train]
+
+    @property
+    def _test(self) -> list[Sample]:
+        return [self.dataset.samples[i] for i in self.pool.test]
+
+    @property
+    def _test_scores(self) -> Tensor:
+        scores = self.rounds[-1].test_scores
+        assert scores is not None  # the last round is a fit of the detector
+        return scores
+
+    def _reference(self, name: str) -> float | None:
+        scores = self.references.get(name)
+        return None if scores is None else auroc(scores, _labels(self._test))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of ``rounds.csv``."""
+        return round_rows(
+            self.rounds,
+            _labels(self._train),
+            _labels(self._test),
+            self._reference("vanilla"),
+            self._reference("oracle"),
+        )
+
+    def write(self, folder: RunFolder) -> None:
+        """Write the tables and the figures."""
+        train, test, rounds = self._train, self._test, self.rounds
+        labels, test_labels = _labels(train), _labels(test)
+        folder.csv("rounds.csv", ROUND_COLUMNS, self.rows())
+        folder.csv("removed.csv", REMOVED_COLUMNS, removed_rows(rounds, train))
+        folder.csv("scores.csv", SCORE_COLUMNS, score_rows(test, self._test_scores))
+        folder.write("figures/scores.png", score_histograms(rounds, labels).savefig)
+        folder.write("figures/roc.png", roc_curve(self._test_scores, test_labels).savefig)
+        folder.write("figures/removed.png", removed_gallery(rounds, train).savefig)
+        if self.found is not None and self.found.names:
+            by_name = dict(zip((s.name for s in test), self._test_scores.tolist(), strict=True))
+            scores = torch.tensor([by_name[name] for name in self.found.names])
+            folder.write("figures/heat_maps.png", heat_maps(self.found, scores).savefig)
+
+    def log(self, loggers: Sequence[Logger], step: int) -> None:
+        """Send the rounds and the final figures to the loggers, after ``step`` training steps."""
+        rows = self.rows()
+        for logger in loggers:
+            for row in rows:
+                numbers = {f"round/{key}": value for key, value in row.items() if value is not None}
+                logger.log_metrics(numbers, step=step + row["round"])
+            final = {k: float(v) for k, v in self.metrics().items() if isinstance(v, int | float)}
+            logger.log_metrics(final, step=step + len(rows))
+
+    def metrics(self) -> dict[str, Any]:
+        """The figures of ``metrics.json``."""
+        test_labels, labels = _labels(self._test), _labels(self._train)
+        removed = torch.stack([r.removed for r in self.rounds]).any(dim=0)
+        rows = self.rows()
+        return {
+            "image_auroc": auroc(self._test_scores, test_labels),
+            "image_ap": average_precision(self._test_scores, test_labels),
+            "pixel_auroc": self.found and self.found.pixel_auroc,
+            "aupro": self.found and self.found.aupro,
+            "localised_images": len(self.found.names) if self.found else 0,
+            "noise_requested": self.config["noise"],
+            "noise_achieved": self.pool.noise,
+            **removal_counts(removed, labels),
+            # Of all training images, before anything was removed.
+            "detection_auroc": rows[0]["detection_auroc"],
+            "vanilla_auroc": self._reference("vanilla"),
+            "oracle_auroc": self._reference("oracle"),
+            "gap_closure": rows[-1]["gap_closure"],
+            "rounds": len(self.rounds) - 1,
+            "converged": self.converged,
+            "method": self.config["refine"]["name"],
+            "model": self.config["model"]["_target_"].rsplit(".", 1)[-1],
+            "lam": self.config["lam"],
+            "k": self.config["refine"].get("k"),
+            "category": self.config["data"]["category"],
+            "seed": self.config["seed"],
+            "train_images": len(labels),
+            "test_images": len(test_labels),
+            "dataset": {**self.dataset.facts(), "grouped_by": str(self.config["data"]["groups"])},
+        }
+
+
+def _labels(samples: Sequence[Sample]) -> Tensor:
+    return torch.tensor([sample.label for sample in samples])
