@@ -1,4 +1,4 @@
-# make run    the main job on generated images: vanilla, one-shot removal, IRP, oracle, and a table
+# make run    the main job on generated images: vanilla, one-shot removal, IRP, robust, oracle, and a table
 # make test   the tests
 # make check  what CI checks besides: format, lint, types
 # make clean  remove the environment and caches (outputs/ stays)
@@ -12,7 +12,7 @@ INSTALLED := $(VENV)/installed
 .PHONY: run test check clean
 
 run: $(INSTALLED)
-	$(BIN)/python -m irp_lightning.run -m +experiment=demo refine=none,osr,irp,oracle \
+	$(BIN)/python -m irp_lightning.run -m +experiment=demo refine=none,osr,irp,robust,oracle \
 		data.category=fabric,grain hydra.sweep.dir=$(DEMO)
 	$(BIN)/python -m irp_lightning.compare $(DEMO)
 

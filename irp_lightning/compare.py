@@ -5,7 +5,7 @@ import json
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from irp_lightning.errors import InputError
+from irp_lightning.reporting.evaluation import gap_closure
 
 __all__ = ["compare", "main", "read_runs"]
 
@@ -24,7 +25,10 @@ USED = {
 }
 """What the table needs of ``metrics.json``."""
 
-ORDER = ("none", "osr", "irp", "irp_all", "oracle")
+ORDER = ("none", "osr", "irp", "irp_all", "robust", "oracle")
+
+PAIRED = ("category", "model", "noise_requested", "seed")
+"""Runs that agree in these are compared with each other for the gap closure."""
 
 
 def read_runs(folder: Path) -> tuple[list[Run], list[Path]]:
@@ -56,14 +60,33 @@ def mean_sd(values: Sequence[float]) -> str:
     return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.3f}"
 
 
-def compare(runs: Iterable[Run]) -> Table:
+def gap_closures(runs: Sequence[Run]) -> dict[Path, float]:
+    """The gap closure of every run that has a vanilla run and an oracle beside it, by its folder."""
+    areas = {(*_pair(run), run["method"]): run["image_auroc"] for run in runs}
+    found = {}
+    for run in runs:
+        vanilla, oracle = (areas.get((*_pair(run), method)) for method in ("none", "oracle"))
+        closed = gap_closure(run["image_auroc"], vanilla, oracle)
+        if closed is not None:
+            found[run["folder"]] = closed
+    return found
+
+
+def _pair(run: Run) -> tuple[Any, ...]:
+    return tuple(run.get(key) for key in PAIRED)
+
+
+def compare(runs: Sequence[Run]) -> Table:
     """One line per noise level and method: mean ± sd over categories and seeds."""
+    closures = gap_closures(runs)
     cells: dict[tuple[float, int, str], list[Run]] = defaultdict(list)
     for run in runs:
         method = run["method"]
         rank = ORDER.index(method) if method in ORDER else len(ORDER)
         cells[run["noise_requested"], rank, method].append(run)
-    table = Table("noise", "method", "runs", "image AUROC", "removed bad", "removed good", "rounds")
+    table = Table(
+        "noise", "method", "runs", "image AUROC", "gap closed", "removed bad", "removed good", "rounds"
+    )
     before = math.nan
     for noise, _, method in sorted(cells):
         found = cells[noise, _, method]
@@ -77,6 +100,7 @@ def compare(runs: Iterable[Run]) -> Table:
             {"none": "vanilla"}.get(method, method),
             str(len(found)),
             mean_sd([run["image_auroc"] for run in found if run["image_auroc"] is not None]),
+            mean_sd([closures[run["folder"]] for run in found if run["folder"] in closures]),
             f"{sum(run['removed_bad'] for run in found)} of {injected}",
             f"{sum(run['removed_good'] for run in found)} of {normal}",
             f"{statistics.fmean(run['rounds'] for run in found):.1f}",

@@ -223,6 +223,8 @@ def _check_model(model: DictConfig) -> None:
     pair = isinstance(betas, Sequence) and len(betas) == 2
     if not pair or not all(isinstance(b, int | float) and 0 <= b < 1 for b in betas):
         raise InputError(f"model.betas={betas} is not allowed; give two numbers in [0, 1)")
+    if OmegaConf.is_missing(model, "_target_"):
+        raise InputError("model._target_ is not set; name a LightningModule, as my_module.MyDetector")
     name = model.get("_target_")
     try:
         target = get_class(str(name))

@@ -68,7 +68,10 @@ def config(small: list[str]) -> Callable[..., DictConfig]:
     """Compose the real configuration, made small, with further overrides."""
 
     def composed(*overrides: str) -> DictConfig:
+        # Another detector has no flow to make narrow.
+        other = any(o.startswith("model=") for o in overrides)
+        kept = [o for o in small if not (other and o.startswith("model"))]
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            return compose("config", [*small, *overrides])
+            return compose("config", [*kept, *overrides])
 
     return composed

@@ -78,6 +78,17 @@ def copied(images: Path, tmp_path: Path) -> Path:
         ("refine.max_removed=1", "share between 0 and 1"),
         ("refine.retrain=again", "continue, scratch"),
         ("refine.remove=some", "worst, all"),
+        ("refine.rule=median", "lambda_median, mad"),
+        ("refine.scoring=once", "in_sample, cross_fit, local"),
+        ("refine.folds=1", "at least 2"),
+        ("refine.grid=0", "at least 1"),
+        ("refine.k=0", "above 0"),
+        ("refine.k=-1", "above 0"),
+        ("refine.k=wide", "above 0"),
+        ("model.average=1", "a decay below 1"),
+        ("localise=-1", "at least 0"),
+        ("localise=some", "at least 0"),
+        ("references=perhaps", "True, False"),
         ("data.on_bad_image=ignore", "error, skip"),
         ("data.crop=left", "none, center"),
         ("model.score=entropy", "latent, nll"),
@@ -122,6 +133,24 @@ def test_a_trainer_argument_that_cannot_be_set(
     message = refused(override)
     assert override.strip("+").split("=")[0] in message
     assert reason in message
+
+
+def test_a_share_must_be_one(refused: Callable[..., str]) -> None:
+    assert "refine.k=1.5" in refused("refine.rule=top_share", "refine.k=1.5")
+
+
+def test_more_folds_than_groups(refused: Callable[..., str]) -> None:
+    message = refused("refine.folds=500")
+    assert "refine.folds=500" in message
+    assert "refine.scoring=in_sample" in message
+
+
+def test_a_detector_without_a_name(refused: Callable[..., str]) -> None:
+    assert "model._target_ is not set" in refused("model=custom")
+
+
+def test_too_few_neighbours(refused: Callable[..., str]) -> None:
+    assert "model.neighbours=0" in refused("model=knn", "model.neighbours=0")
 
 
 def test_lambda_is_checked_for_every_method(refused: Callable[..., str]) -> None:

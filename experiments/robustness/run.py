@@ -55,7 +55,7 @@ def cells(grid: str) -> Iterator[Cell]:
             yield cell(grid, model, noise, seed, method)
     elif grid == "lam":  # how much the threshold's parameter matters
         for model, seed in itertools.product(MODELS, SEEDS):
-            for method, k in (("irp_all", 1.2), ("irp_all", 2), ("robust", 2), ("robust", 3)):
+            for method, k in (("irp_all", 1.2), ("irp_all", 2), ("robust", 2.5), ("robust", 3.5)):
                 yield cell(grid, model, 0.2, seed, method, **{"refine.k": k})
     elif grid == "groups":  # splits and folds at random, as if nobody knew of the exposures
         for model, seed, method in itertools.product(MODELS, SEEDS, ("none", "robust", "oracle")):
@@ -66,7 +66,7 @@ def cells(grid: str) -> Iterator[Cell]:
             model = "gaussian"
             for method in ("none", "oracle", "robust"):
                 yield cell(grid, model, noise, seed, method)
-            for rule, k in (("mad", 3), ("iqr", 1.5), ("otsu", 1), ("lower_mad", 2.5)):
+            for rule, k in (("mad", 3), ("iqr", 1.5), ("otsu", 1), ("lower_mad", 3)):
                 for scoring in ("local", "cross_fit"):
                     values = {"refine.scoring": scoring, "refine.rule": rule, "refine.k": k}
                     yield cell(grid, model, noise, seed, "robust", **values)

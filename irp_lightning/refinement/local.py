@@ -46,6 +46,8 @@ class LocalScoring:
         self.fold = draw_folds(groups, folds, seed)
         self._counted = torch.zeros(len(groups), dtype=torch.bool)
         self._moments: dict[int, Moments] = {}
+        # Moments are taken about some cell: about 0 small variances would drown in large means.
+        self._origin = self._cells(torch.zeros(1, dtype=torch.long)).flatten(0, 1)[0]
 
     def __call__(self, module: L.LightningModule, data: RefinableData, active: Tensor) -> Tensor:
         """Score all training images.
@@ -68,6 +70,7 @@ class LocalScoring:
             )
             mean = total / count
             whitening = _whitening(square / count - torch.outer(mean, mean))
+            mean = mean + self._origin.cpu()
             held_out = (self.fold == k).nonzero().flatten()
             scores[held_out] = torch.cat(
                 [
@@ -101,7 +104,7 @@ class LocalScoring:
         count = torch.zeros((), dtype=torch.double)
         total, square = torch.zeros(dim, dtype=torch.double), torch.zeros(dim, dim, dtype=torch.double)
         for part in images.split(BATCH):
-            cells = self._cells(part).flatten(0, 1)
+            cells = (self._cells(part) - self._origin).flatten(0, 1)
             # Products in float32, as fast as they come; their sums in float64, as many as they are.
             count += len(cells)
             total += cells.double().sum(dim=0).cpu()

@@ -4,7 +4,6 @@ A rule is ``(scores (N,), k) → threshold``: images that score above it stand o
 the rule's own; only ``lambda_median`` is the paper's (section 3, Eq. 5).
 """
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -88,7 +87,8 @@ def lower_mad(scores: Tensor, k: float) -> float:
     Defects widen the upper tail alone, so the spread of what is normal is read off the scores below
     the median. Defects also lift the median: whatever lies above the threshold is set aside, and
     median and spread are taken anew, until nothing more is (sigma clipping, one-sided). The spread is
-    1.4826 × the median distance to the median of the scores below it. Scale-equivariant.
+    1.4826 × the median distance to the median of the scores below it. The threshold is the highest score
+    that is left. Scale-equivariant.
 
     Args:
         scores: (N,), positive.
@@ -97,16 +97,20 @@ def lower_mad(scores: Tensor, k: float) -> float:
     Raises:
         InputError: A score is not positive: it has no logarithm.
     """
-    kept = _logs(scores, "lower_mad")
+    logs = _logs(scores, "lower_mad").sort().values
+    count = len(logs)
     while True:
+        kept = logs[:count]
         median = _median(kept)
         below = kept[kept < median]
-        spread = NORMAL_MAD * _median(median - below) if len(below) else 0.0
-        threshold = median + k * spread
-        inside = kept[kept <= threshold]
-        if len(inside) == len(kept) or len(inside) < MIN_IMAGES:
-            return math.exp(threshold)
-        kept = inside
+        if not len(below):  # equal scores have no spread
+            break
+        spread = NORMAL_MAD * _median(median - below)
+        inside = max(int((kept <= median + k * spread).sum()), MIN_IMAGES)
+        if inside >= count:
+            break
+        count = inside
+    return scores.double().sort().values[count - 1].item()
 
 
 def otsu(scores: Tensor, k: float) -> float:
@@ -122,13 +126,13 @@ def otsu(scores: Tensor, k: float) -> float:
     Raises:
         InputError: A score is not positive: it has no logarithm.
     """
-    logs = _logs(scores, "otsu").sort().values
+    ordered = scores.double().sort().values
+    logs = _logs(ordered, "otsu")
     count = torch.arange(1, len(logs), dtype=torch.double)
     sums = logs.cumsum(0)
     means = sums[:-1] / count, (sums[-1] - sums[:-1]) / (len(logs) - count)
     between = count * (len(logs) - count) * (means[0] - means[1]).square()
-    # The split after the last of several equal scores: equal scores stay together.
-    return math.exp(logs[between.argmax()].item())
+    return ordered[between.argmax()].item()
 
 
 def top_share(scores: Tensor, k: float) -> float:

@@ -133,9 +133,7 @@ def test_the_guard_stops_removals() -> None:
 
 @pytest.mark.parametrize(("patience", "rounds"), [(1, 1), (2, 2), (3, 3)])
 def test_patience_asks_for_quiet_rounds_in_a_row(patience: int, rounds: int) -> None:
-    refinement, _, _, trainer = fit(
-        outliers=0, max_rounds=10, round_epochs=1, k=50.0, patience=patience
-    )
+    refinement, _, _, trainer = fit(outliers=0, max_rounds=10, round_epochs=1, k=50.0, patience=patience)
     assert len(refinement.rounds) == rounds
     assert trainer.current_epoch == 3 + rounds - 1
     assert refinement.converged is True

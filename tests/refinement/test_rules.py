@@ -5,42 +5,100 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from irp_lightning.errors import InputError
-from irp_lightning.refinement.rules import REMOVALS, above, lambda_median, limit, worst_above
+from irp_lightning.refinement.rules import (
+    REMOVALS,
+    RULES,
+    above,
+    iqr,
+    lambda_median,
+    limit,
+    lower_mad,
+    mad,
+    otsu,
+    top_share,
+    worst_above,
+)
 
 scores_ = st.lists(st.floats(1e-3, 1e6), min_size=3, max_size=40).map(
     lambda v: torch.tensor(v, dtype=torch.float64)
 )
-lams = st.floats(0.1, 10)
+ks = st.floats(0.05, 10)
+shares = st.floats(0.01, 0.99)
+rules = st.sampled_from(sorted(RULES))
+scales = st.sampled_from([0.25, 0.5, 2.0, 1024.0])
 
 
-def removed(scores: Tensor, lam: float, how: str) -> Tensor:
-    return REMOVALS[how](scores, lambda_median(scores, lam))
+def parameter(rule: str, k: float) -> float:
+    """A share for the rule that takes one."""
+    return k / 10.1 if rule == "top_share" else k
 
 
-@given(scores_, lams, lams)
-def test_a_higher_lambda_removes_no_more(scores: Tensor, a: float, b: float) -> None:
+def removed(scores: Tensor, rule: str, k: float, how: str = "all") -> Tensor:
+    return REMOVALS[how](scores, RULES[rule](scores, parameter(rule, k)))
+
+
+@given(scores_, ks, ks, st.sampled_from(["lambda_median", "mad", "iqr", "lower_mad"]))
+def test_a_higher_k_removes_no_more(scores: Tensor, a: float, b: float, rule: str) -> None:
     low, high = sorted((a, b))
-    assert not (removed(scores, high, "all") & ~removed(scores, low, "all")).any()
+    assert not (removed(scores, rule, high) & ~removed(scores, rule, low)).any()
 
 
-@given(scores_, lams, st.randoms())
-def test_all_is_permutation_equivariant(scores: Tensor, lam: float, random: object) -> None:
+@given(scores_, shares, shares)
+def test_a_higher_share_removes_no_less(scores: Tensor, a: float, b: float) -> None:
+    low, high = sorted((a, b))
+    fewer, more = (above(scores, top_share(scores, share)) for share in (low, high))
+    assert not (fewer & ~more).any()
+
+
+@given(scores_, ks, rules, st.randoms())
+def test_rules_are_permutation_equivariant(scores: Tensor, k: float, rule: str, random: object) -> None:
     order = list(range(len(scores)))
     random.shuffle(order)  # type: ignore[attr-defined]
-    assert torch.equal(removed(scores[order], lam, "all"), removed(scores, lam, "all")[order])
+    assert torch.equal(removed(scores[order], rule, k), removed(scores, rule, k)[order])
 
 
-@given(scores_, lams, st.sampled_from([0.25, 0.5, 2.0, 1024.0]), st.sampled_from(list(REMOVALS)))
-def test_rules_do_not_depend_on_the_scale(scores: Tensor, lam: float, scale: float, how: str) -> None:
-    assert torch.equal(removed(scores * scale, lam, how), removed(scores, lam, how))
+@given(scores_, ks, scales, st.sampled_from(["lambda_median", "mad", "iqr", "top_share"]))
+def test_rules_do_not_depend_on_the_scale(scores: Tensor, k: float, scale: float, rule: str) -> None:
+    for how in REMOVALS:
+        assert torch.equal(removed(scores * scale, rule, k, how), removed(scores, rule, k, how))
+
+
+@given(scores_, st.floats(0.5, 5), scales, st.sampled_from(["lower_mad", "otsu"]))
+def test_rules_on_logs_do_not_depend_on_the_scale(
+    scores: Tensor, k: float, scale: float, rule: str
+) -> None:
+    # Their logarithms round: what lies on the threshold to the last digits may fall on either side.
+    ours, theirs = RULES[rule](scores * scale, k), RULES[rule](scores, k) * scale
+    assert ours == pytest.approx(theirs, rel=1e-6) or bool(
+        ((scores * scale - min(ours, theirs)).abs() < 1e-6 * scores * scale).any()
+    )
+
+
+@given(scores_, ks, st.integers(-50, 50), st.sampled_from(["mad", "iqr"]))
+def test_mad_and_iqr_move_with_a_shift(scores: Tensor, k: float, shift: int, rule: str) -> None:
+    moved = RULES[rule](scores + shift, k)
+    assert moved == pytest.approx(RULES[rule](scores, k) + shift, rel=1e-6, abs=1e-6)
+
+
+@given(scores_, ks, rules, st.sampled_from(sorted(REMOVALS)))
+def test_no_rule_removes_everything(scores: Tensor, k: float, rule: str, how: str) -> None:
+    if rule == "lambda_median":
+        k = max(1.0, k)  # λ below one asks for more than half
+    assert not removed(scores, rule, k, how).all()
+
+
+@given(scores_, ks, rules)
+def test_equal_scores_share_their_fate(scores: Tensor, k: float, rule: str) -> None:
+    doubled = removed(torch.cat([scores, scores]), rule, k)
+    assert torch.equal(doubled[: len(scores)], doubled[len(scores) :])
 
 
 @given(scores_, st.floats(1, 10))
 def test_at_least_half_stays_for_lambda_of_one_or_more(scores: Tensor, lam: float) -> None:
-    assert 2 * removed(scores, lam, "all").sum() <= len(scores)
+    assert 2 * removed(scores, "lambda_median", lam).sum() <= len(scores)
 
 
-@given(scores_, lams)
+@given(scores_, ks)
 def test_worst_is_the_first_of_the_highest(scores: Tensor, lam: float) -> None:
     threshold = lambda_median(scores, lam)
     chosen = worst_above(scores, threshold)
@@ -63,12 +121,34 @@ def test_limit_keeps_the_highest_of_what_would_go(scores: Tensor, most: int, dat
         assert scores[chosen].min() >= scores[left].max()
 
 
-def test_threshold_is_lambda_times_the_median() -> None:
-    assert lambda_median(torch.tensor([4.0, 1.0, 2.0, 100.0]), 1.5) == pytest.approx(4.5)
+def test_thresholds_by_hand() -> None:
+    scores = torch.tensor([4.0, 1.0, 2.0, 100.0])
+    assert lambda_median(scores, 1.5) == pytest.approx(4.5)
+    assert mad(scores, 2) == pytest.approx(3 + 2 * 1.4826 * 1.5)
+    assert iqr(torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0]), 1.5) == pytest.approx(7.0)
     assert above(torch.tensor([4.5, 4.6]), 4.5).tolist() == [False, True]
+    assert above(scores, top_share(scores, 0.5)).tolist() == [True, False, False, True]
+
+
+def test_otsu_splits_two_clusters() -> None:
+    scores = torch.tensor([1.0, 1.1, 0.9, 40.0, 1.05, 35.0])
+    assert above(scores, otsu(scores, 1)).tolist() == [False, False, False, True, False, True]
+
+
+def test_lower_mad_finds_outliers_that_lift_median_and_spread() -> None:
+    generator = torch.Generator().manual_seed(0)
+    normal = torch.randn(300, generator=generator).mul(0.1).exp()
+    outliers = torch.linspace(1.6, 30, 200)
+    both = torch.cat([normal, outliers])
+    removal = above(both, lower_mad(both, 3))
+    assert removal[300:].all()
+    assert removal[:300].sum() <= 5
+    # Forty percent of outliers are more than a spread around the median can stand.
+    assert not above(outliers, mad(both, 3)).all()
 
 
 @pytest.mark.parametrize("values", [[-3.0, -2.0, 5.0], [0.0, 0.0, 1.0]])
-def test_a_median_that_is_not_positive_is_refused(values: list[float]) -> None:
+@pytest.mark.parametrize("rule", ["lambda_median", "lower_mad", "otsu"])
+def test_scores_that_a_rule_cannot_judge_are_refused(values: list[float], rule: str) -> None:
     with pytest.raises(InputError, match=r"model\.score=latent"):
-        lambda_median(torch.tensor(values), 1.5)
+        RULES[rule](torch.tensor(values), 1.5)
