@@ -38,7 +38,7 @@ from irp_lightning.reporting.run_folder import RunFolder
 from irp_lightning.reporting.stopwatch import Stopwatch
 from irp_lightning.reporting.summary import print_summary
 from irp_lightning.reporting.tables import MANIFEST_COLUMNS, manifest_rows
-from irp_lightning.validate import validate, validate_data
+from irp_lightning.validate import validate, validate_data, validate_folds
 
 __all__ = ["main", "run"]
 
@@ -78,8 +78,8 @@ def run(cfg: DictConfig, path: Path) -> float | None:
         dataset = load_dataset(cfg.data, samples, partial(_unreadable, bank, hashes))
         split = split_samples(dataset.samples, dataset.groups, cfg.data.split, cfg.seed)
         pool = contaminate(dataset.samples, split, cfg.contamination.kind, cfg.noise, cfg.seed)
+        validate_data(cfg, dataset, split, pool)
         fold_groups = _fold_groups(cfg, dataset, pool)
-        validate_data(cfg, dataset, split, pool, fold_groups)
     for line in dataset.remarks():
         print(line)
     load = partial(
@@ -204,7 +204,9 @@ def _fold_groups(cfg: DictConfig, dataset: Dataset, pool: TrainingPool) -> Tenso
         train = [dataset.samples[i] for i in pool.train]
         names = find_groups(train, "auto", os.cpu_count() or 1)
     number = {name: i for i, name in enumerate(dict.fromkeys(names))}
-    return torch.tensor([number[name] for name in names])
+    groups = torch.tensor([number[name] for name in names])
+    validate_folds(cfg, groups)
+    return groups
 
 
 def _extractor(cfg: DictConfig) -> FeatureExtractor:

@@ -29,7 +29,7 @@ from irp_lightning.refinement.iterative import RETRAINS
 from irp_lightning.refinement.rules import MIN_IMAGES, REMOVALS, RULES
 from irp_lightning.refinement.scoring import SCORINGS
 
-__all__ = ["validate", "validate_data"]
+__all__ = ["validate", "validate_data", "validate_folds"]
 
 CHOICES = {
     "data.reader": READERS,
@@ -140,17 +140,8 @@ def validate(cfg: DictConfig) -> None:
         raise InputError(f"backbone.weights={weights} is not a file; give a torchvision state dict")
 
 
-def validate_data(
-    cfg: DictConfig, dataset: Dataset, split: Split, pool: TrainingPool, fold_groups: Tensor | None
-) -> None:
+def validate_data(cfg: DictConfig, dataset: Dataset, split: Split, pool: TrainingPool) -> None:
     """Check that the images are enough for what the configuration asks of them.
-
-    Args:
-        cfg: The configuration.
-        dataset: What was read.
-        split: Its sides.
-        pool: What is trained on.
-        fold_groups: (N,), the group of each training image, where folds are drawn.
 
     Raises:
         InputError: There is nothing to inject, or fewer training images than a batch or than the
@@ -179,10 +170,19 @@ def validate_data(
             f"refine={cfg.refine.name} cannot judge {count} training images; "
             f"give at least {MIN_IMAGES}, or set refine=none"
         )
-    if fold_groups is not None and len(fold_groups.unique()) < cfg.refine.folds:
+
+
+def validate_folds(cfg: DictConfig, groups: Tensor) -> None:
+    """Check that there is a group of training images for every fold.
+
+    Raises:
+        InputError: There are fewer groups, (N,) one number per image, than folds.
+    """
+    found = len(groups.unique())
+    if found < cfg.refine.folds:
         raise InputError(
-            f"refine.folds={cfg.refine.folds} is more than the {len(fold_groups.unique())} groups of "
-            "training images; lower it, or set refine.scoring=in_sample"
+            f"refine.folds={cfg.refine.folds} is more than the {found} groups of training images; "
+            "lower it, or set refine.scoring=in_sample"
         )
 
 

@@ -9,7 +9,6 @@ from urllib.parse import urlparse
 
 import wandb
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
-from omegaconf import DictConfig
 
 __all__ = ["finish_loggers", "has_wandb_key", "make_loggers"]
 
@@ -30,7 +29,7 @@ def has_wandb_key() -> bool:
 
 
 def make_loggers(
-    settings: DictConfig | None, folder: Path, config: dict[str, Any], say: Callable[[str], None]
+    settings: dict[str, Any] | None, folder: Path, config: dict[str, Any], say: Callable[[str], None]
 ) -> list[Logger]:
     """The loggers of a run.
 
@@ -77,15 +76,15 @@ def finish_loggers(loggers: list[Logger], status: str) -> None:
         wandb.finish(exit_code=0 if status == "success" else 1)
 
 
-def _wandb(settings: DictConfig, folder: Path, config: dict[str, Any], offline: bool) -> WandbLogger:
+def _wandb(settings: dict[str, Any], folder: Path, config: dict[str, Any], offline: bool) -> WandbLogger:
     logger = WandbLogger(
         save_dir=folder,
         offline=offline,
-        project=settings.project,
-        entity=settings.entity,
-        group=settings.group,
+        project=settings["project"],
+        entity=settings["entity"],
+        group=settings["group"],
         job_type=config["refine"]["name"],
-        tags=list(settings.tags),
+        tags=list(settings["tags"]),
         config=config,
         settings=wandb.Settings(init_timeout=ONLINE_TIMEOUT, console="off", silent=True),
     )
