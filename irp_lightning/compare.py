@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import math
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
@@ -27,7 +26,7 @@ USED = {
 
 ORDER = ("none", "osr", "irp", "irp_all", "robust", "oracle")
 
-PAIRED = ("category", "model", "noise_requested", "seed")
+PAIRED = ("category", "backbone", "model", "contamination", "noise_requested", "seed")
 """Runs that agree in these are compared with each other for the gap closure."""
 
 
@@ -77,25 +76,27 @@ def _pair(run: Run) -> tuple[Any, ...]:
 
 
 def compare(runs: Sequence[Run]) -> Table:
-    """One line per noise level and method: mean ± sd over categories and seeds."""
+    """One line per detector, noise level and method: mean ± sd over categories and seeds."""
     closures = gap_closures(runs)
-    cells: dict[tuple[float, int, str], list[Run]] = defaultdict(list)
+    cells: dict[tuple[str, float, int, str], list[Run]] = defaultdict(list)
     for run in runs:
         method = run["method"]
         rank = ORDER.index(method) if method in ORDER else len(ORDER)
-        cells[run["noise_requested"], rank, method].append(run)
+        cells[str(run.get("model")), run["noise_requested"], rank, method].append(run)
     table = Table(
-        "noise", "method", "runs", "image AUROC", "gap closed", "removed bad", "removed good", "rounds"
+        *("detector", "noise", "method", "runs", "image AUROC", "gap closed"),
+        *("removed bad", "removed good", "rounds"),
     )
-    before = math.nan
-    for noise, _, method in sorted(cells):
-        found = cells[noise, _, method]
-        if noise != before and not math.isnan(before):
+    before: tuple[str, float] | None = None
+    for key in sorted(cells):
+        (model, noise, _, method), found = key, cells[key]
+        if before is not None and (model, noise) != before:
             table.add_section()
-        before = noise
+        before = model, noise
         injected = sum(round(run["noise_achieved"] * run["train_images"]) for run in found)
         normal = sum(run["train_images"] for run in found) - injected
         table.add_row(
+            model,
             f"{noise:g}",
             {"none": "vanilla"}.get(method, method),
             str(len(found)),

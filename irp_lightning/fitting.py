@@ -1,5 +1,6 @@
 """Fit one detector on one run's data, and what it is measured against."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from irp_lightning.refinement.local import LocalScoring
 from irp_lightning.refinement.scoring import OutOfSample
 from irp_lightning.reporting.progress import RoundProgress
 
-__all__ = ["Fitted", "fit_detector", "fit_references", "make_scorer"]
+__all__ = ["Fitted", "fit_detector", "fit_references", "is_closed_form", "make_scorer"]
 
 SCORER_KEYS = ("name", "scoring", "folds", "grid")
 """What ``refine`` holds besides the callback's own arguments."""
@@ -50,7 +51,7 @@ def make_scorer(
         return None
     if source is not None:
         return LocalScoring(source, groups, refine["folds"], config["seed"])
-    epochs = 1 if _is_closed_form(config) else config["epochs"]
+    epochs = 1 if is_closed_form(config["model"]) else config["epochs"]
     return CrossFit(groups, refine["folds"], config["seed"], epochs, config["trainer"])
 
 
@@ -78,13 +79,14 @@ def fit_detector(
         loggers: Where curves go.
     """
     L.seed_everything(config["seed"], workers=True, verbose=False)
-    closed = _is_closed_form(config)
+    closed = is_closed_form(config["model"])
     views = config["views"]
     data = RefinableData(
         source,
         pool.train,
         pool.test,
         batch_size=config["batch_size"],
+        # One pass must see what is scored: all views.
         n_transforms=source.n_views if closed else views["n_transforms"],
         n_transforms_test=views["n_transforms_test"],
         seed=config["seed"],
@@ -149,5 +151,6 @@ def fit_references(
     return scores
 
 
-def _is_closed_form(config: dict[str, Any]) -> bool:
-    return issubclass(get_class(config["model"]["_target_"]), ClosedForm)
+def is_closed_form(model: Mapping[str, Any]) -> bool:
+    """Whether a detector, named by ``_target_``, is fitted by one pass over the images."""
+    return issubclass(get_class(model["_target_"]), ClosedForm)

@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 import warnings
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +24,7 @@ from irp_lightning.data.contamination import TrainingPool, contaminate
 from irp_lightning.data.dataset import Dataset, list_samples, load_dataset
 from irp_lightning.data.groups import find_groups
 from irp_lightning.data.images import find_unreadable
+from irp_lightning.data.samples import Sample
 from irp_lightning.data.split import split_samples
 from irp_lightning.errors import InputError
 from irp_lightning.features.bank import FeatureBank, content_hashes
@@ -30,8 +32,8 @@ from irp_lightning.features.extraction import default_workers
 from irp_lightning.features.extractor import FeatureExtractor, build_extractor
 from irp_lightning.features.loading import load_features
 from irp_lightning.features.source import FeatureSource
-from irp_lightning.fitting import fit_detector, fit_references, make_scorer
-from irp_lightning.reporting.localisation import choose_images, localise
+from irp_lightning.fitting import Fitted, fit_detector, fit_references, make_scorer
+from irp_lightning.reporting.localisation import Localisation, choose_images, localise
 from irp_lightning.reporting.loggers import finish_loggers, make_loggers
 from irp_lightning.reporting.results import Results
 from irp_lightning.reporting.run_folder import RunFolder
@@ -135,7 +137,7 @@ def _fit_and_report(
     # Labels reach training in one place, and only for the ceiling: what the oracle leaves out.
     injected = torch.tensor([i in pool.injected for i in pool.train], dtype=torch.bool)
     carried = {
-        "model": {**config["model"], "dim": source.dim},
+        "model": {k: v for k, v in config["model"].items() if k != "name"} | {"dim": source.dim},
         "extractor": extractor.export(),
         "n_transforms_test": config["views"]["n_transforms_test"],
     }
@@ -160,26 +162,17 @@ def _fit_and_report(
                 references = fit_references(
                     config, source, pool, carried=carried, folder=folder.path, injected=injected
                 )
-        found = None
-        if config["localise"] != 0:
-            with watch("localise"):
-                test = [dataset.samples[i] for i in pool.test]
-                chosen = choose_images(test, config["localise"], config["seed"])
-                detector: Any = fitted.module.to(device).eval()
-                found = localise(
-                    detector.score,
-                    extractor,
-                    [test[i] for i in chosen],
-                    config["views"]["n_transforms_test"],
-                    device,
-                )
         with watch("evaluate"):
             refinement = fitted.refinement
-            results = Results(
-                config, dataset, pool, refinement.rounds, refinement.converged, references, found
-            )
+            results = Results(config, dataset, pool, refinement.rounds, refinement.converged, references)
             results.write(folder)
-            results.log(loggers, fitted.trainer.global_step)
+        if config["localise"] != 0:
+            with watch("localise"):
+                results = replace(
+                    results, found=_localise(config, results.test, fitted, extractor, device)
+                )
+                results.write_heat_maps(folder)
+        results.log(loggers, fitted.trainer.global_step)
         status = "success"
     finally:
         finish_loggers(loggers, status)
@@ -189,6 +182,22 @@ def _fit_and_report(
         "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
         "status": "complete",
     }
+
+
+def _localise(
+    config: dict[str, Any],
+    test: list[Sample],
+    fitted: Fitted,
+    extractor: FeatureExtractor,
+    device: torch.device,
+) -> Localisation:
+    chosen = choose_images(test, config["localise"], config["seed"])
+    detector: Any = fitted.module.to(device).eval()
+    n_views = config["views"]["n_transforms_test"]
+    try:
+        return localise(detector.score, extractor, [test[i] for i in chosen], n_views, device)
+    except ValueError as error:
+        raise InputError(f"localise={config['localise']}: {error}; set localise=0") from error
 
 
 def _fold_groups(cfg: DictConfig, dataset: Dataset, pool: TrainingPool) -> Tensor | None:

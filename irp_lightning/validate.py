@@ -24,6 +24,7 @@ from irp_lightning.features.bank import DTYPES
 from irp_lightning.features.extractor import AUTOCASTS
 from irp_lightning.features.loading import CACHES
 from irp_lightning.features.views import FILLS, INTERPOLATIONS
+from irp_lightning.fitting import is_closed_form
 from irp_lightning.models.flow import SCORES
 from irp_lightning.refinement.iterative import RETRAINS
 from irp_lightning.refinement.rules import MIN_IMAGES, REMOVALS, RULES
@@ -92,6 +93,9 @@ OWNED = {
 }
 """Arguments of the trainer that ``epochs``, ``max_rounds`` and the rest decide."""
 
+NOT_ARGUMENTS = ("_target_", "_convert_", "name")
+"""What ``model`` holds besides the detector's arguments."""
+
 POSITIVE = ("lam", "refine.k", "model.lr", "model.clamp", "model.eps")
 
 
@@ -126,7 +130,7 @@ def validate(cfg: DictConfig) -> None:
             _whole(cfg, key, 0)
     _check_views(cfg)
     _check_trainer(cfg.trainer)
-    _check_model(cfg.model)
+    _check_model(cfg)
     _check_tags(cfg.logger)
     smallest = smallest_image(cfg.backbone.name, cfg.backbone.n_scales)
     if cfg.data.image_size < smallest:
@@ -218,7 +222,8 @@ def _check_trainer(trainer: DictConfig) -> None:
         )
 
 
-def _check_model(model: DictConfig) -> None:
+def _check_model(cfg: DictConfig) -> None:
+    model = cfg.model
     betas = model.get("betas", (0.8, 0.8))
     pair = isinstance(betas, Sequence) and len(betas) == 2
     if not pair or not all(isinstance(b, int | float) and 0 <= b < 1 for b in betas):
@@ -230,8 +235,31 @@ def _check_model(model: DictConfig) -> None:
         target = get_class(str(name))
     except Exception as error:
         raise InputError(f"model._target_={name} is no class; name that of a LightningModule") from error
-    if not issubclass(target, L.LightningModule):
-        raise InputError(f"model._target_={name} is no LightningModule; name one with score(batch)")
+    if not issubclass(target, L.LightningModule) or not callable(getattr(target, "score", None)):
+        raise InputError(f"model._target_={name} is no LightningModule with score(batch); name one")
+    arguments = {str(key): value for key, value in model.items() if key not in NOT_ARGUMENTS}
+    try:
+        inspect.signature(target).bind(dim=1, **arguments)
+    except TypeError as error:
+        raise InputError(
+            f"model._target_={name} cannot be made: {error}; it is called with dim and the keys of model"
+        ) from error
+    if is_closed_form({"_target_": name}):
+        _check_closed_form(cfg)
+
+
+def _check_closed_form(cfg: DictConfig) -> None:
+    views = cfg.views
+    if cfg.features.cache == "live":
+        raise InputError(
+            f"features.cache=live gives model={cfg.model.name}, which one pass over the images fits, "
+            "other views than it is scored on; set features.cache=bank or memory"
+        )
+    if views.n_transforms_test != views.count:
+        raise InputError(
+            f"views.n_transforms_test={views.n_transforms_test} is not views.count={views.count}: "
+            f"model={cfg.model.name} is fitted and scored on all views; leave it out"
+        )
 
 
 def _check_tags(logger: DictConfig) -> None:

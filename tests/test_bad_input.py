@@ -149,6 +149,24 @@ def test_a_detector_without_a_name(refused: Callable[..., str]) -> None:
     assert "model._target_ is not set" in refused("model=custom")
 
 
+@pytest.mark.parametrize("override", ["features.cache=live", "views.n_transforms_test=2"])
+def test_views_that_a_one_pass_detector_cannot_use(refused: Callable[..., str], override: str) -> None:
+    assert override in refused("model=knn", override)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        (("model._target_=lightning.LightningModule",), "no LightningModule with score"),
+        (("model._target_=irp_lightning.models.knn.KNN", "+model.width=3"), "width"),
+    ],
+)
+def test_a_detector_that_cannot_be_made(
+    refused: Callable[..., str], overrides: tuple[str, ...], reason: str
+) -> None:
+    assert reason in refused("model=custom", *overrides)
+
+
 def test_too_few_neighbours(refused: Callable[..., str]) -> None:
     assert "model.neighbours=0" in refused("model=knn", "model.neighbours=0")
 

@@ -39,7 +39,7 @@ def test_closed_form_detectors_run_and_predict(
     run(config("+experiment=demo", f"model={model}", f"refine={refine}", "lam=1.05"), folder)
     m = metrics(folder)
     assert m["status"] == "complete"
-    assert m["model"].lower() == model
+    assert m["model"] == model
     if refine == "irp":
         assert m["removed_good"] + m["removed_bad"] == m["rounds"]  # one a round
     scores = rows(folder / "scores.csv")
@@ -159,3 +159,24 @@ def test_the_detector_in_the_readme_is_refined(
         run(cfg, tmp_path / refine)
         assert active
         assert metrics(tmp_path / refine)["removed_good"] + metrics(tmp_path / refine)["removed_bad"] > 0
+
+
+@pytest.mark.parametrize("cache", ["memory", "live"])
+def test_robust_with_the_other_feature_sources(config: Config, tmp_path: Path, cache: str) -> None:
+    cfg = config("+experiment=demo", f"features.cache={cache}", "epochs=1", "refine.k=0.5")
+    assert run(cfg, tmp_path) is not None
+    assert metrics(tmp_path)["removed_good"] + metrics(tmp_path)["removed_bad"] > 0
+
+
+def test_robust_where_features_do_not_fit_into_memory(config: Config, tmp_path: Path) -> None:
+    overrides = ("+experiment=demo", "epochs=1", "refine.k=0.5")
+    for name, limit in (("files", 1e-6), ("memory", 1)):
+        run(config(*overrides, f"features.memory_limit_gb={limit}"), tmp_path / name)
+    files, memory = (rows(tmp_path / name / "removed.csv") for name in ("files", "memory"))
+    assert files
+    assert [r["path"] for r in files] == [r["path"] for r in memory]
+
+
+def test_no_rounds_remove_nothing(config: Config, tmp_path: Path) -> None:
+    run(config("+experiment=demo", "epochs=1", "refine.max_rounds=0", "refine.k=0.1"), tmp_path)
+    assert metrics(tmp_path)["removed_good"] + metrics(tmp_path)["removed_bad"] == 0

@@ -131,7 +131,9 @@ class FeatureExtractor(nn.Module):
     def of_cells(self, grid: int) -> "FeatureExtractor":
         """The same backbone on unrotated pictures, averaged within ``grid``² cells: (B, grid², D)."""
         backbone = Backbone(self.backbone.features, self.backbone.n_scales, grid)
-        return FeatureExtractor(backbone, replace(self.spec, angles=(0.0,), grid=grid))
+        return FeatureExtractor(backbone, replace(self.spec, angles=(0.0,), grid=grid)).to(
+            self.mean.device
+        )
 
     def export(self) -> dict[str, Any]:
         """All of it as plain values and tensors: what a checkpoint carries."""

@@ -78,6 +78,8 @@ class BankFeatures:
         self.bank, self.hashes, self.dim, self.n_views = bank, hashes, dim, n_views
 
     def scored(self, images: Tensor) -> Tensor:
+        if not len(images):
+            return torch.empty(0, self.n_views, self.dim)
         return torch.stack([self._read(i) for i in images.tolist()])
 
     def drawn(self, images: Tensor, count: int, generator: torch.Generator) -> Tensor:

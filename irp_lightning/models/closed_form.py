@@ -58,7 +58,9 @@ class ClosedForm(L.LightningModule, ABC):
         return self.score(batch[0])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self._fit_if_needed()
+        if self._seen:  # Lightning has gathered the state before it asks
+            self._fit_if_needed()
+            checkpoint["state_dict"] = self.state_dict()
 
     @torch.no_grad()
     def _fit_if_needed(self) -> None:

@@ -52,6 +52,9 @@ class DifferNet(L.LightningModule):
         self.save_hyperparameters()
         self.flow = build_flow(dim, n_blocks, hidden, clamp)
         self.averaged = copy.deepcopy(self.flow).requires_grad_(False) if average else None
+        # In the state, so that a start from scratch starts the average anew too.
+        self.averaged_steps: Tensor
+        self.register_buffer("averaged_steps", torch.zeros((), dtype=torch.long))
         if compile:
             self.flow.compile(dynamic=True)  # batches shrink as images are removed
 
@@ -82,7 +85,7 @@ class DifferNet(L.LightningModule):
         if self.averaged is None:
             return
         # The first steps move the most: an average that began with them would drag them along.
-        steps = self.trainer.global_step
+        steps = int(self.averaged_steps.add_(1))
         decay = min(self.hparams["average"], (1 + steps) / (10 + steps))
         pairs = zip(self.averaged.parameters(), self.flow.parameters(), strict=True)
         for mean, weight in pairs:

@@ -62,5 +62,7 @@ class CrossFit:
                 use_distributed_sampler=False,
             )
             trainer.fit(detector, datamodule=data.restricted(active & ~held_out))
-            scores[held_out] = score_images(detector, data.scored_batches(data.train_images[held_out]))
+            scores[held_out] = score_images(
+                detector.to(module.device), data.scored_batches(data.train_images[held_out])
+            )
         return comparable(scores, self.fold, active)

@@ -121,7 +121,7 @@ class IterativeRefinement(L.Callback):
             data.keep(~self.remove_first)
         if self.out_of_sample is None:
             return
-        stop = bool(self.rounds)  # a checkpoint brought them
+        stop = bool(self.rounds) or not self.max_rounds  # rounds that a checkpoint brought
         while not stop:
             active = data.active
             scores = self.out_of_sample(pl_module, data, active).masked_fill(~active, torch.nan)

@@ -49,14 +49,15 @@ class Results:
     rounds: Sequence[Round]
     converged: bool | None
     references: dict[str, Tensor]
-    found: Localisation | None
+    found: Localisation | None = None
 
     @property
     def _train(self) -> list[Sample]:
         return [self.dataset.samples[i] for i in self.pool.train]
 
     @property
-    def _test(self) -> list[Sample]:
+    def test(self) -> list[Sample]:
+        """The test images."""
         return [self.dataset.samples[i] for i in self.pool.test]
 
     @property
@@ -67,21 +68,21 @@ class Results:
 
     def _reference(self, name: str) -> float | None:
         scores = self.references.get(name)
-        return None if scores is None else auroc(scores, _labels(self._test))
+        return None if scores is None else auroc(scores, _labels(self.test))
 
     def rows(self) -> list[dict[str, Any]]:
         """The rows of ``rounds.csv``."""
         return round_rows(
             self.rounds,
             _labels(self._train),
-            _labels(self._test),
+            _labels(self.test),
             self._reference("vanilla"),
             self._reference("oracle"),
         )
 
     def write(self, folder: RunFolder) -> None:
         """Write the tables and the figures."""
-        train, test, rounds = self._train, self._test, self.rounds
+        train, test, rounds = self._train, self.test, self.rounds
         labels, test_labels = _labels(train), _labels(test)
         folder.csv("rounds.csv", ROUND_COLUMNS, self.rows())
         folder.csv("removed.csv", REMOVED_COLUMNS, removed_rows(rounds, train))
@@ -89,7 +90,11 @@ class Results:
         folder.write("figures/scores.png", score_histograms(rounds, labels).savefig)
         folder.write("figures/roc.png", roc_curve(self._test_scores, test_labels).savefig)
         folder.write("figures/removed.png", removed_gallery(rounds, train).savefig)
+
+    def write_heat_maps(self, folder: RunFolder) -> None:
+        """Write the figure of the gradient maps, if there are any."""
         if self.found is not None and self.found.names:
+            test = self.test
             by_name = dict(zip((s.name for s in test), self._test_scores.tolist(), strict=True))
             scores = torch.tensor([by_name[name] for name in self.found.names])
             folder.write("figures/heat_maps.png", heat_maps(self.found, scores).savefig)
@@ -106,7 +111,7 @@ class Results:
 
     def metrics(self) -> dict[str, Any]:
         """The figures of ``metrics.json``."""
-        test_labels, labels = _labels(self._test), _labels(self._train)
+        test_labels, labels = _labels(self.test), _labels(self._train)
         removed = torch.stack([r.removed for r in self.rounds]).any(dim=0)
         rows = self.rows()
         return {
@@ -118,7 +123,7 @@ class Results:
             "noise_requested": self.config["noise"],
             "noise_achieved": self.pool.noise,
             **removal_counts(removed, labels),
-            # Of all training images, before anything was removed.
+            # Of the training images in the first round.
             "detection_auroc": rows[0]["detection_auroc"],
             "vanilla_auroc": self._reference("vanilla"),
             "oracle_auroc": self._reference("oracle"),
@@ -126,7 +131,9 @@ class Results:
             "rounds": len(self.rounds) - 1,
             "converged": self.converged,
             "method": self.config["refine"]["name"],
-            "model": self.config["model"]["_target_"].rsplit(".", 1)[-1],
+            "model": self.config["model"].get("name", self.config["model"]["_target_"]),
+            "backbone": self.config["backbone"]["name"],
+            "contamination": self.config["contamination"]["kind"],
             "lam": self.config["lam"],
             "k": self.config["refine"].get("k"),
             "category": self.config["data"]["category"],

@@ -122,3 +122,18 @@ def test_more_neighbours_than_images() -> None:
     module = KNN(1, neighbours=5)
     module.fit(torch.tensor([[1.0], [3.0]]))
     assert module.distance(torch.tensor([[0.0]])).tolist() == pytest.approx([2.0])
+
+
+@pytest.mark.parametrize("kind", DETECTORS)
+def test_a_checkpoint_before_the_first_score_is_fitted(kind: type[ClosedForm], tmp_path: Path) -> None:
+    module = kind(DIM)
+    trainer = L.Trainer(
+        accelerator="cpu", max_epochs=1, logger=False, enable_checkpointing=False,
+        enable_model_summary=False, enable_progress_bar=False,
+    )  # fmt: skip
+    trainer.fit(module, [(features(), torch.arange(N + TEST))])
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    twin = kind(DIM)
+    twin.load_state_dict(torch.load(tmp_path / "last.ckpt", weights_only=True)["state_dict"])
+    x = torch.randn(3, 2, DIM)
+    assert torch.equal(twin.score(x), module.score(x))

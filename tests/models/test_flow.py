@@ -115,3 +115,23 @@ def test_optimiser_is_the_originals() -> None:
     assert isinstance(optimiser, torch.optim.Adam)
     settings_ = {k: optimiser.defaults[k] for k in ("lr", "betas", "eps", "weight_decay")}
     assert settings_ == {"lr": 2e-4, "betas": (0.8, 0.8), "eps": 1e-4, "weight_decay": 1e-5}
+
+
+def test_the_average_scores_and_starts_anew_with_the_state() -> None:
+    module = DifferNet(8, n_blocks=1, hidden=8, average=0.9)
+    first = {key: value.clone() for key, value in module.state_dict().items()}
+    optimiser = module.configure_optimizers()
+    features = torch.randn(16, 2, 8)
+    for _ in range(5):
+        optimiser.zero_grad()
+        nll(*module(features)).mean().backward()
+        optimiser.step()
+        module.on_train_batch_end(None, None, 0)
+    assert module.averaged is not None
+    plain = latent_score(*module(features))
+    assert not torch.allclose(module.score(features), plain)  # it lags behind the weights
+    permutations = zip(module.averaged.parameters(), module.flow.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in permutations if not a.is_floating_point())
+    module.load_state_dict(first)
+    assert int(module.averaged_steps) == 0
+    torch.testing.assert_close(module.score(features), latent_score(*module(features)))
