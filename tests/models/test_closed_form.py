@@ -6,6 +6,7 @@ import lightning as L
 import pytest
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
 
 from irp_lightning.data.refinable import RefinableData
 from irp_lightning.features.source import ResidentFeatures
@@ -131,7 +132,8 @@ def test_a_checkpoint_before_the_first_score_is_fitted(kind: type[ClosedForm], t
         accelerator="cpu", max_epochs=1, logger=False, enable_checkpointing=False,
         enable_model_summary=False, enable_progress_bar=False,
     )  # fmt: skip
-    trainer.fit(module, [(features(), torch.arange(N + TEST))])
+    images = TensorDataset(features(), torch.arange(N + TEST))
+    trainer.fit(module, DataLoader(images, batch_size=16))
     trainer.save_checkpoint(tmp_path / "last.ckpt")
     twin = kind(DIM)
     twin.load_state_dict(torch.load(tmp_path / "last.ckpt", weights_only=True)["state_dict"])
