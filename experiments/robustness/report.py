@@ -155,7 +155,7 @@ def others(rows: list[Row]) -> list[str]:
     for grid, title, names, key in (
         ("lam", "The threshold's parameter, noise 0.2", ["", "", "k"],
          lambda r: (r["model"], r["method"], r["k"])),
-        ("groups", "Published split and random folds, noise 0.2", ["", ""],
+        ("groups", "Published split, groups not given, noise 0.2", ["", ""],
          lambda r: (r["model"], r["method"])),
         ("scorings", "What else was tried: Gaussian, tuning", ["noise", "", "scoring", "rule", "k"],
          lambda r: (r["noise"], r["method"], r["scoring"], r["rule"], r["k"])),
