@@ -228,7 +228,7 @@ def figures(rows: list[Row]) -> None:
             )  # fmt: skip
         axis.axhline(0, color="black", linewidth=0.8)
         axis.axhline(0.6, color="black", linewidth=0.8, linestyle=":")
-        axis.set(title=model, xlabel="noise", ylim=(-0.4, 1))
+        axis.set(title=model, xlabel="noise", ylim=(-0.6, 1))
         axis.grid(alpha=0.3)
     figure.axes[0].set_ylabel("gap closed (dotted: the target)")
     figure.axes[0].legend(fontsize=8)
