@@ -252,6 +252,7 @@ def _quiet() -> None:
         ".*does not have many workers.*",
         ".*CSVLogger.*|.*Experiment logs directory.*",
         ".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*",
+        ".*configure_optimizers` returned `None`.*",  # detectors that one pass fits
         ".*not been set for this class \\(_ResultMetric\\).*",
     ):
         warnings.filterwarnings("ignore", message)

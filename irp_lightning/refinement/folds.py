@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from irp_lightning.errors import InputError
+
 __all__ = ["comparable", "draw_folds"]
 
 
@@ -45,11 +47,22 @@ def comparable(scores: Tensor, fold: Tensor, active: Tensor) -> Tensor:
 
     Returns:
         (N,), float64.
+
+    Raises:
+        InputError: The median of a fold is not positive.
     """
     scores = scores.double()
     result = scores.clone()
     for k in fold.unique():
         reference = scores[(fold == k) & active]
-        if len(reference):
-            result[fold == k] /= torch.quantile(reference, 0.5).clamp_min(torch.finfo().tiny)
+        if not len(reference):
+            continue
+        median = torch.quantile(reference, 0.5)
+        if median <= 0:
+            raise InputError(
+                f"a fold's median score is {median.item():.4g}: folds are compared by medians, which "
+                "must be positive; let score be positive (model.score=latent is), or set "
+                "refine.scoring=in_sample"
+            )
+        result[fold == k] /= median
     return result

@@ -47,8 +47,8 @@ def lambda_median(scores: Tensor, k: float) -> float:
     median = _median(scores.double())
     if median <= 0:
         raise InputError(
-            f"the median score is {median:.4g}: λ × median needs a positive one; use "
-            "model.score=latent, which always is, or another refine.rule, such as iqr"
+            f"the median score is {median:.4g}: λ × median needs a positive one; let "
+            "score be positive (model.score=latent is), or set another refine.rule, such as iqr"
         )
     return k * median
 
@@ -186,7 +186,7 @@ def _logs(scores: Tensor, rule: str) -> Tensor:
     if scores.min() <= 0:
         raise InputError(
             f"the lowest score is {scores.min().item():.4g}: refine.rule={rule} takes logarithms and "
-            "needs positive ones; use model.score=latent, or refine.rule=iqr"
+            "needs positive ones; let score be positive (model.score=latent is), or set refine.rule=iqr"
         )
     return scores.log()
 

@@ -43,19 +43,29 @@ def score_images(module: L.LightningModule, batches: Iterable[tuple[Tensor, Tens
         (N,), float32, on the CPU.
 
     Raises:
-        InputError: A score is not a number.
+        InputError: A score is not a number, or there is not one for each image.
     """
     detector = cast(Detector, module)
     training = module.training
     module.eval()
     try:
-        scores = [detector.score(features.to(module.device)) for features, _ in batches]
+        scores = [_checked(detector, features.to(module.device)) for features, _ in batches]
     finally:
         module.train(training)
     result = torch.cat(scores).float().cpu()
     if result.isnan().any():
         raise InputError(
-            f"{int(result.isnan().sum())} of {len(result)} scores are not numbers: training diverged; "
-            "lower model.lr"
+            f"{int(result.isnan().sum())} of {len(result)} scores of {type(module).__name__} are not "
+            "numbers: training diverged; lower the learning rate (model.lr)"
         )
     return result
+
+
+def _checked(detector: Detector, features: Tensor) -> Tensor:
+    scores = detector.score(features)
+    if scores.shape != features.shape[:1]:
+        raise InputError(
+            f"{type(detector).__name__}.score gave {tuple(scores.shape)} for {tuple(features.shape)} "
+            f"features; it must give one score per image, {tuple(features.shape[:1])}"
+        )
+    return scores

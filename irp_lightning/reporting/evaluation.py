@@ -8,6 +8,9 @@ from torchmetrics.functional.classification import binary_auroc, binary_average_
 
 __all__ = ["auroc", "average_precision", "gap_closure", "removal_counts", "unit_ranks"]
 
+LEAST_GAP = 0.01
+"""AUROC that noise must cost before a share of it means anything: less is within a run's own wander."""
+
 
 def unit_ranks(scores: Tensor) -> Tensor:
     """Scores → their dense ranks, scaled into [0, 1]; ties stay ties.
@@ -77,8 +80,8 @@ def gap_closure(area: float | None, vanilla: float | None, oracle: float | None)
 
     Returns:
         1 for the oracle's AUROC, 0 for vanilla's, below 0 for less. None where a figure is missing,
-        or where noise costs nothing: vanilla is as good as the oracle.
+        or where noise costs less than ``LEAST_GAP``.
     """
-    if area is None or vanilla is None or oracle is None or oracle <= vanilla:
+    if area is None or vanilla is None or oracle is None or oracle - vanilla < LEAST_GAP:
         return None
     return (area - vanilla) / (oracle - vanilla)

@@ -1,8 +1,10 @@
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from irp_lightning.errors import InputError
 from irp_lightning.refinement.folds import comparable, draw_folds
 
 groups_ = st.lists(st.integers(0, 12), min_size=4, max_size=60).map(torch.tensor)
@@ -49,3 +51,10 @@ def test_only_active_scores_set_the_scale() -> None:
     scores, fold = torch.tensor([1.0, 2.0, 3.0, 1e9]), torch.zeros(4, dtype=torch.long)
     active = torch.tensor([True, True, True, False])
     assert comparable(scores, fold, active).tolist() == [0.5, 1.0, 1.5, 5e8]
+
+
+def test_negative_scores_have_no_common_scale() -> None:
+    with pytest.raises(InputError, match=r"median score is -2"):
+        comparable(
+            torch.tensor([-1.0, -2.0, -3.0]), torch.zeros(3).long(), torch.ones(3, dtype=torch.bool)
+        )

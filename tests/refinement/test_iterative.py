@@ -223,3 +223,15 @@ def test_a_checkpoint_carries_rounds_and_active_images(tmp_path: Path) -> None:
     twin.load_state_dict(state["callbacks"]["IterativeRefinement"])
     assert removed_per_round(twin.rounds) == removed_per_round(refinement.rounds)
     assert torch.equal(state["RefinableData"]["active"], data.active)
+
+
+def test_a_score_per_view_is_refused() -> None:
+    class PerView(Distance):
+        def score(self, batch: Tensor) -> Tensor:
+            return batch.square().mean(dim=2)
+
+        def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+            return (batch[0] - self.centre).square().mean()
+
+    with pytest.raises(InputError, match=r"PerView\.score gave \(8, 3\)"):
+        fit(PerView(), max_rounds=2)

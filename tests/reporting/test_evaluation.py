@@ -3,7 +3,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irp_lightning.reporting.evaluation import auroc, average_precision, removal_counts, unit_ranks
+from irp_lightning.reporting.evaluation import (
+    auroc,
+    average_precision,
+    gap_closure,
+    removal_counts,
+    unit_ranks,
+)
 
 scored = st.lists(st.tuples(st.floats(-1e6, 1e16), st.booleans()), min_size=2, max_size=40)
 
@@ -44,3 +50,21 @@ def test_removal_counts() -> None:
     nothing = removal_counts(torch.zeros(2, dtype=torch.bool), torch.zeros(2, dtype=torch.long))
     assert nothing["removal_precision"] is None
     assert nothing["removal_recall"] is None
+
+
+@pytest.mark.parametrize(
+    ("areas", "closed"),
+    [
+        ((0.8, 0.7, 0.9), 0.5),
+        ((0.9, 0.7, 0.9), 1.0),
+        ((0.65, 0.7, 0.9), -0.25),
+        ((0.8, 0.9, 0.9), None),
+        ((0.924, 0.913, 0.9136), None),  # a gap that any run's wander fills
+        ((None, 0.7, 0.9), None),
+        ((0.8, None, 0.9), None),
+        ((0.8, 0.7, None), None),
+    ],
+)
+def test_gap_closure(areas: tuple[float | None, ...], closed: float | None) -> None:
+    found = gap_closure(*areas)
+    assert found == (None if closed is None else pytest.approx(closed))
