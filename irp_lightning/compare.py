@@ -26,6 +26,9 @@ USED = {
 
 ORDER = ("none", "osr", "irp", "irp_all", "robust", "oracle")
 
+WIDTH = 118
+"""Columns that the table takes."""
+
 PAIRED = ("category", "backbone", "model", "contamination", "noise_requested", "seed")
 """Runs that agree in these are compared with each other for the gap closure."""
 
@@ -118,7 +121,8 @@ def main(arguments: list[str] | None = None) -> None:
         runs, failed = read_runs(folder)
     except InputError as error:
         raise SystemExit(f"irp_lightning: {error}") from None
-    console = Console(soft_wrap=True)
+    # Wide enough for a row without breaks, whatever a pipe or a narrow terminal says.
+    console = Console(soft_wrap=True, width=max(WIDTH, Console().width))
     console.print(compare(runs))
     for path in failed:
         console.print(f"failed or unreadable: {path}", markup=False)
