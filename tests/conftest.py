@@ -9,8 +9,8 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
+from irp_lightning.command_line import CONF
 from irp_lightning.data.generated import write_category
-from irp_lightning.run import CONF
 
 torch.set_num_threads(2)
 

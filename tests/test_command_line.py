@@ -74,8 +74,13 @@ def test_a_sweep_goes_on_past_a_refused_job_and_compares(small: list[str], tmp_p
     assert result.returncode != 0
     assert "noise=0.9 is not allowed" in result.stderr
     assert "Traceback" not in result.stderr
-    complete = sorted(file.parent.name for file in tmp_path.rglob("metrics.json"))
-    assert complete == ["0", "1", "4", "5"]
+    status = {
+        file.parent.name: json.loads(file.read_text())["status"]
+        for file in tmp_path.rglob("metrics.json")
+    }
+    assert len(status) == 6
+    assert all((s == "failed") == ("noise=0.9" in name) for name, s in status.items())
+    assert "6 cells: 4 complete, 2 failed" in result.stdout
 
     table = command("compare", "sweep", cwd=tmp_path)
     assert table.returncode == 0

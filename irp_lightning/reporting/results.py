@@ -11,7 +11,7 @@ from torch import Tensor
 from irp_lightning.data.contamination import TrainingPool
 from irp_lightning.data.dataset import Dataset
 from irp_lightning.data.samples import Sample
-from irp_lightning.refinement.iterative import Round
+from irp_lightning.refinement.iterative import IterativeRefinement, Round
 from irp_lightning.reporting.evaluation import auroc, average_precision, removal_counts
 from irp_lightning.reporting.figures import removed_gallery, roc_curve, score_histograms
 from irp_lightning.reporting.heat_maps import heat_maps
@@ -37,8 +37,7 @@ class Results:
         config: The resolved configuration.
         dataset: What was read.
         pool: What was trained and tested on.
-        rounds: What the callback recorded.
-        converged: Whether the last scoring found nothing to remove.
+        refinement: The callback, after the fit.
         references: Test scores of vanilla training and of the oracle, or nothing.
         found: Gradient maps, where they were asked for.
     """
@@ -46,10 +45,14 @@ class Results:
     config: dict[str, Any]
     dataset: Dataset
     pool: TrainingPool
-    rounds: Sequence[Round]
-    converged: bool | None
+    refinement: IterativeRefinement
     references: dict[str, Tensor]
     found: Localisation | None = None
+
+    @property
+    def rounds(self) -> Sequence[Round]:
+        """What the callback recorded."""
+        return self.refinement.rounds
 
     @property
     def _train(self) -> list[Sample]:
@@ -129,7 +132,8 @@ class Results:
             "oracle_auroc": self._reference("oracle"),
             "gap_closure": rows[-1]["gap_closure"],
             "rounds": len(self.rounds) - 1,
-            "converged": self.converged,
+            "converged": self.refinement.converged,
+            "separation": self.refinement.separation,
             "method": self.config["refine"]["name"],
             "model": self.config["model"].get("name", self.config["model"]["_target_"]),
             "backbone": self.config["backbone"]["name"],
