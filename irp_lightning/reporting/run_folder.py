@@ -7,7 +7,7 @@ import math
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ class RunFolder:
         Raises:
             InputError: Another process is at work here.
         """
+        made = not self.path.exists()
         self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / ".lock", timeout=0)
         try:
@@ -55,6 +56,9 @@ class RunFolder:
         finally:
             Path(lock.lock_file).unlink(missing_ok=True)
             lock.release()
+            if made:
+                with suppress(OSError):  # not empty: the run began
+                    self.path.rmdir()
 
     def clear(self) -> None:
         """Remove what an earlier run left behind, and nothing else."""
