@@ -98,9 +98,8 @@ def build_report(entity: str, project: str, group: str | None) -> Any:
     def section(title: str, panels: list[Any]) -> list[Any]:
         for i, panel in enumerate(panels):  # two side by side
             panel.layout = wr.Layout(x=12 * (i % 2), y=8 * (i // 2), w=12, h=8)
-        runs = wr.Runset(
-            entity, project, name="by method", filters=_filters(group), groupby=["run.JobType"]
-        )
+        # Of the report's own project: naming it would have the package look it up online.
+        runs = wr.Runset(name="by method", filters=_filters(group), groupby=["run.JobType"])
         return [wr.H2(title), wr.P(SECTIONS[title]), wr.PanelGrid(runsets=[runs], panels=panels)]
 
     return wr.Report(
@@ -200,7 +199,7 @@ def _save(entity: str | None, project: str, group: str | None) -> None:
         workspace = build_workspace(owner, project, group).save()
         report = build_report(owner, project, group)
         report.save()
-    except (wandb.errors.Error, OSError) as error:
+    except Exception as error:  # the package raises bare ones, too
         reason = " ".join(str(error).split())
         raise InputError(f"--save: W&B did not take the page ({reason})") from error
     print(f"workspace: {workspace.url}\nreport: {report.url}")

@@ -16,15 +16,22 @@ from irp_lightning.reporting.wandb_logger import RunLogger, start_run
 
 __all__ = ["finish_loggers", "has_wandb_key", "make_loggers"]
 
+OLD_HOST = "api.wandb.ai"
+"""What W&B's own server was called when some keys were stored."""
+
 
 def has_wandb_key() -> bool:
     """Whether a W&B key is at hand: in ``WANDB_API_KEY``, or in the netrc file of ``wandb login``."""
     if os.environ.get("WANDB_API_KEY"):
         return True
-    host = urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname
+    own = os.environ.get("WANDB_BASE_URL")
+    url = urlparse(own or wandb.Settings().base_url)
+    # Which of them `wandb login` wrote depends on its version.
+    hosts = {url.netloc, url.hostname} | (set() if own else {OLD_HOST})
     file = Path(os.environ.get("NETRC", "~/.netrc")).expanduser()
     try:
-        return bool(host) and netrc.netrc(file).authenticators(str(host)) is not None
+        known = netrc.netrc(file)
+        return any(host and known.authenticators(host) is not None for host in hosts)
     except (OSError, netrc.NetrcParseError):
         return False
 
