@@ -7,13 +7,24 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from PIL import Image
 
-from irp_lightning.reporting.wandb_run import FINAL, artifact_name, histogram, tags_of
+from irp_lightning.data.samples import Sample
+from irp_lightning.refinement.iterative import Round
+from irp_lightning.reporting import wandb_run
+from irp_lightning.reporting.wandb_run import (
+    FINAL,
+    artifact_name,
+    histogram,
+    show_files,
+    show_removed,
+    tags_of,
+)
 
 Record = dict[str, Any]
 
@@ -192,23 +203,12 @@ def test_all_payloads_lie_in_the_run_folder(cells: list[Cell]) -> None:
         assert all(file.is_file() and file.is_relative_to(cell.folder) for file in files)
 
 
-def test_the_checkpoint_may_stay_at_home() -> None:
-    import wandb
-
-    from irp_lightning.reporting.wandb_run import show_files
-
-    class Run:
-        id = "i"
-
-        def __init__(self) -> None:
-            self.logged: list[wandb.Artifact] = []
-
-        def log_artifact(self, artifact: wandb.Artifact) -> None:
-            self.logged.append(artifact)
-
-    run: Any = Run()
+def test_the_checkpoint_may_stay_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("WANDB_DATA_DIR", str(tmp_path))
+    logged: list[Any] = []
+    run: Any = SimpleNamespace(id="i", log_artifact=logged.append)
     show_files(run, Path(__file__), None, "fabric", {})
-    assert [artifact.type for artifact in run.logged] == ["dataset"]
+    assert [artifact.type for artifact in logged] == ["dataset"]
 
 
 def test_tags_are_short_and_there_once() -> None:
@@ -233,3 +233,23 @@ def test_histograms_leave_out_what_is_no_number() -> None:
     assert sum(found.histogram) == 3
     assert histogram(torch.tensor([float("nan")])) is None
     assert histogram(torch.tensor([])) is None
+
+
+def test_of_many_removed_images_the_first_are_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(wandb_run, "MOST_REMOVED", 2)
+    names = ["<b>$a$</b>.png", "ü, 'b'.png", "c.png"]
+    for name in ("x", "y", "z"):
+        Image.new("RGB", (400, 100)).save(tmp_path / f"{name}.png")
+    samples = [
+        Sample(tmp_path / f"{file}.png", name, "train") for file, name in zip("xyz", names, strict=True)
+    ]
+    everything = torch.ones(3, dtype=torch.bool)
+    rounds = [Round(0, everything, torch.tensor([3.0, 2.0, 1.0]), None, everything, 0.5, 0.0)]
+    run: Any = SimpleNamespace(logged={}, summary={})
+    run.log = run.logged.update
+    show_removed(run, rounds, samples)
+    table = run.logged["removed_images"]
+    assert [row[1] for row in table.data] == names[:2]  # names are data
+    assert run.summary["removed_images_shown"] == "2 of 3"
