@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
+import wandb
 from lightning.pytorch.loggers import Logger
 from torch import Tensor
 
@@ -25,6 +28,8 @@ from irp_lightning.reporting.tables import (
     round_rows,
     score_rows,
 )
+from irp_lightning.reporting.wandb_logger import RunLogger
+from irp_lightning.reporting.wandb_run import show_figures, show_files, show_removed, show_rounds
 
 __all__ = ["Results"]
 
@@ -102,15 +107,38 @@ class Results:
             scores = torch.tensor([by_name[name] for name in self.found.names])
             folder.write("figures/heat_maps.png", heat_maps(self.found, scores).savefig)
 
-    def log(self, loggers: Sequence[Logger], step: int) -> None:
-        """Send the rounds and the final figures to the loggers, after ``step`` training steps."""
-        rows = self.rows()
+    def log(self, loggers: Sequence[Logger], step: int, folder: RunFolder) -> None:
+        """Send the rounds and the final figures to the loggers, after ``step`` training steps.
+
+        W&B also gets histograms, the removed images, the manifest and the checkpoint.
+        """
+        rows, metrics = self.rows(), self.metrics()
         for logger in loggers:
+            if isinstance(logger, RunLogger):
+                run = logger.experiment
+                logger.attempt(partial(self._show, run, rows, metrics, folder.path))
+                continue
             for row in rows:
                 numbers = {f"round/{key}": value for key, value in row.items() if value is not None}
                 logger.log_metrics(numbers, step=step + row["round"])
-            final = {k: float(v) for k, v in self.metrics().items() if isinstance(v, int | float)}
+            final = {k: float(v) for k, v in metrics.items() if isinstance(v, int | float)}
             logger.log_metrics(final, step=step + len(rows))
+
+    def _show(
+        self, run: wandb.Run, rows: list[dict[str, Any]], metrics: dict[str, Any], folder: Path
+    ) -> None:
+        show_rounds(run, self.rounds, rows)
+        show_figures(run, metrics, self._test_scores, _labels(self.test))
+        show_removed(run, self.rounds, self._train)
+        wanted = self.config["logger"]["wandb"]["checkpoint"]
+        facts = ("method", "model", "backbone", "category", "contamination", "noise_requested", "seed")
+        show_files(
+            run,
+            folder / "manifest.csv",
+            folder / "checkpoints" / "last.ckpt" if wanted else None,
+            self.config["data"]["category"],
+            {key: metrics[key] for key in facts},
+        )
 
     def metrics(self) -> dict[str, Any]:
         """The figures of ``metrics.json``."""
