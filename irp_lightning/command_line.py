@@ -128,6 +128,7 @@ def _quiet() -> None:
         ".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*",
         ".*configure_optimizers` returned `None`.*",  # detectors that one pass fits
         ".*not been set for this class \\(_ResultMetric\\).*",
+        ".*`srun` command is available.*",  # a sweep's launcher submits jobs, not srun
     ):
         warnings.filterwarnings("ignore", message)
 

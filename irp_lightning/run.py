@@ -139,7 +139,7 @@ def _fit_and_report(
                 found = _localise(config, results.test, fitted, inputs.extractor, inputs.device)
                 results = replace(results, found=found)
                 results.write_heat_maps(folder)
-        results.log(loggers, fitted.trainer.global_step)
+        results.log(loggers, fitted.trainer.global_step, folder)
         status = "success"
     finally:
         finish_loggers(loggers, status)
