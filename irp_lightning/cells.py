@@ -18,11 +18,15 @@ LONGEST = 200
 """Bytes of a name; file systems take 255, and files are written under a longer one first."""
 
 
+FIRST = ("data.category", "model", "refine", "lam", "noise", "seed")
+"""Keys that sweeps are mostly over stand in front, so that no cut takes them off."""
+
+
 def cell_name(overrides: Sequence[str], left_out: Sequence[str]) -> str:
     """The folder of a cell: readable, and the same however the command was written.
 
     >>> cell_name(["noise=0.10", "+experiment=demo", "lam=2.0", "data.root=/a"], ["data.root"])
-    'experiment=demo,lam=2,noise=0.1'
+    'lam=2,noise=0.1,experiment=demo'
 
     Args:
         overrides: The overrides of one job, without sweeps.
@@ -30,14 +34,15 @@ def cell_name(overrides: Sequence[str], left_out: Sequence[str]) -> str:
             (``logger`` and ``logger.wandb.tags``) is left out too.
 
     Returns:
-        ``key=value`` by key, with commas between; ``default`` where no override is left.
+        ``key=value`` in a fixed order, with commas between; ``default`` where no override is left.
     """
     values = {
         override.get_key_element().lstrip("+"): _text(override)
         for override in OverridesParser.create().parse_overrides(list(overrides))
         if not _below(override.key_or_group, left_out)
     }
-    name = ",".join(f"{key}={value}" for key, value in sorted(values.items())) or "default"
+    order = sorted(values, key=lambda key: (FIRST.index(key) if key in FIRST else len(FIRST), key))
+    name = ",".join(f"{key}={values[key]}" for key in order) or "default"
     data = name.encode()
     if len(data) > LONGEST:
         name = f"{data[: LONGEST - 9].decode(errors='ignore')}-{zlib.crc32(data):08x}"

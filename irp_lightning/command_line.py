@@ -121,7 +121,8 @@ def _objective(metrics: Mapping[str, Any], name: str) -> float:
 
 def _quiet() -> None:
     """Silence what Lightning says about things that are as they should be here."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for library in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     for message in (
         ".*does not have many workers.*",
         ".*CSVLogger.*|.*Experiment logs directory.*",

@@ -19,7 +19,7 @@ LEFT_OUT = ["data.root", "logger", "trainer", "experiment"]
         (["seed=1", "noise=.1"], "noise=0.1,seed=1"),
         (["lam=2.0"], "lam=2"),
         (["+experiment=demo", "logger=csv", "logger.wandb.tags=[a]", "data.root=/a/b"], "default"),
-        (["data.category=metal_nut", "refine=irp"], "data.category=metal_nut,refine=irp"),
+        (["epochs=4", "noise=0", "refine=irp"], "refine=irp,noise=0,epochs=4"),
         (["model.betas=[0.8,0.9]"], "model.betas=%5B0.8%2C0.9%5D"),
         (["data.groups=/a b/g.csv"], "data.groups=%2Fa%20b%2Fg.csv"),
         (["data.category='Fließ'"], "data.category=Fließ"),
@@ -57,7 +57,7 @@ def test_long_names_that_differ_at_their_end_differ() -> None:
 def test_a_sweep_has_one_cell_for_each_combination() -> None:
     names = list_cells(["+experiment=demo", "noise=0,0.1", "seed=range(3)", "refine=irp"], LEFT_OUT)
     assert len(names) == len(set(names)) == 6
-    assert names[0] == "noise=0,refine=irp,seed=0"
+    assert names[0] == "refine=irp,noise=0,seed=0"
 
 
 @pytest.mark.parametrize(
