@@ -123,7 +123,7 @@ def _seeds(panels: Sequence[_Panel]) -> str:
 def _draw(panels: Sequence[_Panel]) -> Figure | None:
     if not panels:
         return None
-    columns = min(COLUMNS, len(panels), max(2, math.ceil(len(panels) ** 0.5)))
+    columns = min(COLUMNS, len(panels))
     lines = math.ceil(len(panels) / columns)
     methods = sorted({m for panel in panels for m in panel.areas.methods}, key=method_rank)
     styles = _styles(methods)
@@ -140,7 +140,7 @@ def _draw(panels: Sequence[_Panel]) -> Figure | None:
         for row in range(lines):
             axes[row * columns].set_ylabel("image AUROC")
         for axis in axes[max(0, len(panels) - columns) : len(panels)]:
-            axis.set_xlabel("noise in training")
+            axis.set_xlabel("noise in training (%)")
         handles = [axes[0].plot([], [], label=method, **styles[method])[0] for method in methods]
         figure.legend(
             handles=handles,
@@ -174,7 +174,7 @@ def _fill(axis: Axes, panel: _Panel, styles: dict[str, dict[str, object]]) -> No
         )
     axis.set_title(panel.title, fontsize=9.5)
     axis.set_xticks(levels)
-    axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
+    axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=""))
     axis.grid(axis="y", color="#999999", alpha=0.3, linewidth=0.6)
     axis.spines[["top", "right"]].set_visible(False)
 

@@ -4,7 +4,7 @@ import csv
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, zip_longest
 
 import matplotlib
 import numpy as np
@@ -18,7 +18,9 @@ from irp_lightning.errors import InputError
 
 __all__ = ["Group", "Shown", "counts", "gallery", "removed_images"]
 
-MOST_IMAGES, MOST_GROUPS, MOST_OF_A_GROUP = 60, 20, 8
+MOST_IMAGES, MOST_GROUPS, FEW_GROUPS, MOST_OF_A_GROUP = 60, 20, 10, 8
+
+_Key = tuple[tuple[int, str], float]  # of a method, with its rank, and the noise
 
 
 @dataclass(frozen=True)
@@ -79,17 +81,15 @@ def removed_images(runs: Sequence[Labelled]) -> tuple[list[Group], str | None]:
     Returns:
         The groups, by method and noise, and a line where photographs are not where the runs found them.
     """
-    grouped: dict[tuple[tuple[int, str], float], list[Labelled]] = defaultdict(list)
+    grouped: dict[_Key, list[Labelled]] = defaultdict(list)
     for run in runs:
         if base_name(run.method) != "oracle" and run.run.removed_bad + run.run.removed_good:
             grouped[method_rank(run.method), run.run.noise].append(run)
-    keys = sorted(grouped)
-    if len(keys) > MOST_GROUPS:
-        keys = [keys[round(i)] for i in np.linspace(0, len(keys) - 1, MOST_GROUPS)]
+    keys = _spread(sorted(grouped))
     groups, wanted, absent = [], 0, 0
     for key in keys:
         (_, method), noise = key
-        most = min(MOST_OF_A_GROUP, MOST_IMAGES // len(keys))
+        most = min(MOST_OF_A_GROUP, max(1, MOST_IMAGES // len(keys)))
         images: list[Shown] = []
         for removed in islice(_in_turns(grouped[key]), 3 * most):
             if len(images) == most:
@@ -141,6 +141,17 @@ CAPTION = (
 )
 
 
+def _spread(keys: list[_Key]) -> list[_Key]:
+    """Of many methods and noise levels: every method, at levels that lie apart, the highest first."""
+    methods = list(dict.fromkeys(method for method, _ in keys))[:MOST_GROUPS]
+    levels = sorted({noise for _, noise in keys})
+    most = max(1, FEW_GROUPS // max(1, len(methods)))
+    if most < len(levels):
+        last = len(levels) - 1
+        levels = [levels[round(last - i)] for i in np.linspace(0, last, most + 1)[:-1]]
+    return [key for key in keys if key[0] in methods and key[1] in levels]
+
+
 def counts(group: Group) -> str:
     """How many images a group stands for."""
     runs = "one run" if group.runs == 1 else f"{group.runs} runs"
@@ -153,16 +164,18 @@ def _in_turns(runs: Sequence[Labelled]) -> Iterator[_Removed]:
     for run in sorted(runs, key=lambda run: (run.run.seed, run.run.category, str(run.run.folder))):
         rows = list(_read(run))
         queues.append([[row for row in rows if row.label], [row for row in rows if not row.label]])
+    kinds = [_round_robin([queue[kind] for queue in queues]) for kind in (0, 1)]
     seen = set()
-    for turn in range(max((len(kind) for queue in queues for kind in queue), default=0)):
-        for kind in (0, 1):
-            for queue in queues:
-                if turn < len(queue[kind]):
-                    removed = queue[kind][turn]
-                    image = removed.run.dataset, removed.run.run.category, removed.name
-                    if image not in seen:
-                        seen.add(image)
-                        yield removed
+    for removed in _round_robin(kinds):
+        image = removed.run.dataset, removed.run.run.category, removed.name
+        if image not in seen:
+            seen.add(image)
+            yield removed
+
+
+def _round_robin(queues: Sequence[Sequence[_Removed]]) -> list[_Removed]:
+    turns = zip_longest(*queues)
+    return [removed for turn in turns for removed in turn if removed is not None]
 
 
 def _read(run: Labelled) -> Iterator[_Removed]:

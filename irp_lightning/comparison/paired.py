@@ -8,8 +8,8 @@ from itertools import combinations
 
 from scipy import stats
 
-from irp_lightning.comparison.labels import Labelled, method_rank
-from irp_lightning.comparison.table import NOTHING, Cell, Table, number, text
+from irp_lightning.comparison.labels import Labelled, base_name, method_rank
+from irp_lightning.comparison.table import NOTHING, Cell, Table, number, signed, text
 
 __all__ = ["Comparison", "compare_differences", "holm", "paired_table"]
 
@@ -49,12 +49,12 @@ def compare_differences(differences: Sequence[float]) -> Comparison:
         half = stats.t.ppf(0.975, n - 1) * statistics.stdev(differences) / n**0.5
         interval = (mean - half, mean + half)
     # Pairs without a difference have no sign: the test leaves them out.
-    signed = [d for d in differences if d]
+    unequal = [d for d in differences if d]
     if n < LEAST_PAIRS:
         return Comparison(n, mean, interval, None, f"fewer than {LEAST_PAIRS} pairs")
-    if len(signed) < LEAST_PAIRS:
+    if len(unequal) < LEAST_PAIRS:
         return Comparison(n, mean, interval, None, f"fewer than {LEAST_PAIRS} pairs differ")
-    return Comparison(n, mean, interval, float(stats.wilcoxon(signed).pvalue))
+    return Comparison(n, mean, interval, float(stats.wilcoxon(unequal).pvalue))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -97,7 +97,7 @@ def paired_table(runs: Sequence[Labelled]) -> Table:
                 [
                     *map(text, names),
                     Cell(f"{c.n} {unit}", c.n),
-                    Cell(f"{c.mean:+.4f}", c.mean),
+                    Cell(signed(c.mean), c.mean),
                     _interval(c.interval),
                     Cell(f"{NOTHING} {c.reason}") if c.p is None else _p(c.p),
                     number(None) if p_holm is None else _p(p_holm),
@@ -108,7 +108,7 @@ def paired_table(runs: Sequence[Labelled]) -> Table:
             records.append(dict(zip(RECORD, (*names, *figures), strict=True)))
     return Table(
         name="paired",
-        title="Paired tests between methods",
+        title="Paired tests",
         caption=(
             "Runs that are equal in all but the removal method (class, noise, seed, detector, data). "
             "Difference: image AUROC of the first method minus the second's, the mean over the pairs, "
@@ -138,7 +138,9 @@ RECORD = (
 
 def _family(methods: dict[str, Places]) -> list[tuple[str, str, str, Comparison]]:
     compared = []
-    for first, second in combinations(sorted(methods, key=method_rank, reverse=True), 2):
+    pairs = combinations(sorted(methods, key=method_rank, reverse=True), 2)
+    # Between methods first: against the ceiling there is little to learn.
+    for first, second in sorted(pairs, key=lambda pair: base_name(pair[0]) == "oracle"):
         one, other = methods[first], methods[second]
         by_class: dict[str, list[float]] = defaultdict(list)
         for place in sorted(one.keys() & other.keys()):
@@ -156,7 +158,7 @@ def _family(methods: dict[str, Places]) -> list[tuple[str, str, str, Comparison]
 def _interval(interval: tuple[float, float] | None) -> Cell:
     if interval is None:
         return Cell(NOTHING)
-    return Cell(f"{interval[0]:+.4f} … {interval[1]:+.4f}", interval[0])
+    return Cell(f"{signed(interval[0])} … {signed(interval[1])}", interval[0])
 
 
 def _p(p: float) -> Cell:

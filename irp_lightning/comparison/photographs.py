@@ -1,7 +1,6 @@
 """Removed photographs as thumbnails: outlined by their label, their defects circled."""
 
 from dataclasses import dataclass
-from math import hypot
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -10,8 +9,6 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from irp_lightning.comparison.runs import Run
-from irp_lightning.data.images import load_rgb
-from irp_lightning.data.masks import read_mask
 from irp_lightning.errors import InputError
 
 __all__ = ["BAD", "GOOD", "circles", "photograph", "thumbnail"]
@@ -63,6 +60,9 @@ def thumbnail(photo: Photograph, bad: bool) -> Image.Image:
     Raises:
         InputError: It cannot be decoded.
     """
+    # With it comes torch, half a gigabyte that a comparison without photographs has no use for.
+    from irp_lightning.data.images import load_rgb
+
     picture = load_rgb(photo.path)
     picture.thumbnail((SIDE, SIDE))
     if bad and photo.mask is not None:
@@ -94,11 +94,15 @@ def circles(mask: NDArray[np.bool_], least: float) -> list[tuple[float, float, f
     )[:MOST_CIRCLES]:
         height, width = rows.stop - rows.start, columns.stop - columns.start
         centre = (columns.start + (width - 1) / 2, rows.start + (height - 1) / 2)
-        found.append((*centre, max(least, hypot(height, width) / 2)))
+        # A part as large as the picture still gets a circle that can be seen.
+        largest = max(least, min(mask.shape) / 2 - 2)
+        found.append((*centre, min(largest, max(least, 0.6 * max(height, width)))))
     return found
 
 
 def _circle(picture: Image.Image, file: Path) -> None:
+    from irp_lightning.data.masks import read_mask
+
     try:
         mask = read_mask(file)
     except InputError:

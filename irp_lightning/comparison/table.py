@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-__all__ = ["Cell", "Table", "mean_sd", "number", "spread", "text"]
+__all__ = ["Cell", "Table", "mean_sd", "number", "signed", "spread", "text"]
 
-NOTHING = "–"
+NOTHING, MINUS = "–", "−"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,9 @@ class Table:
             if name in columns and len({row[i].text for row in self.rows}) <= 1
         }
         kept = [i for i in range(len(self.columns)) if i not in gone]
-        said = [f"{self.columns[i]}: {self.rows[0][i].text}" for i in sorted(gone) if self.rows]
+        said = [
+            f"{self.columns[i].capitalize()}: {self.rows[0][i].text}" for i in sorted(gone) if self.rows
+        ]
         return replace(
             self,
             caption=" ".join([*(f"{line}." for line in said), self.caption]),
@@ -92,6 +94,11 @@ def number(value: float | None, digits: int = 3) -> Cell:
     return Cell(NOTHING) if value is None else Cell(f"{value:.{digits}f}", value)
 
 
+def signed(value: float) -> str:
+    """A difference with its sign."""
+    return f"{value:+.4f}".replace("-", MINUS)
+
+
 def mean_sd(values: Sequence[float], digits: int = 3) -> Cell:
     """A cell of ``mean`` of one value, ``mean ± sample standard deviation`` (n − 1) of several."""
     if not values:
@@ -104,4 +111,4 @@ def mean_sd(values: Sequence[float], digits: int = 3) -> Cell:
 def spread(mean: float, sd: float | None, mark: str = "", digits: int = 3) -> Cell:
     """A cell of ``mean ± sd``, sorted by the mean."""
     shown = f"{mean:.{digits}f}" if sd is None else f"{mean:.{digits}f} ± {sd:.{digits}f}"
-    return Cell(f"{shown}{mark}", mean)
+    return Cell(f"{shown}{mark}".replace("-", MINUS), mean)
