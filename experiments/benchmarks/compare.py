@@ -17,11 +17,9 @@ import time
 from pathlib import Path
 
 from omegaconf import OmegaConf
-from paired import report
-
-from irp_lightning.run import CONF
 
 HERE = Path(__file__).parent
+CONF = HERE.parent.parent / "conf"
 CLASSES = (
     "bottle",
     "cable",
@@ -115,6 +113,9 @@ def main() -> None:
             "peak MiB": round(used.ru_maxrss / 1024, 1),
             "page KiB": round((sweep / "comparison" / "index.html").stat().st_size / 1024),
         }
+    # Not before: it imports torch, and a child's peak memory begins with its parent's.
+    from paired import report
+
     report("python -m irp_lightning.compare", [row], HERE / "results" / "compare.csv")
 
 

@@ -73,12 +73,10 @@ class Table:
             if name in columns and len({row[i].text for row in self.rows}) <= 1
         }
         kept = [i for i in range(len(self.columns)) if i not in gone]
-        said = [
-            f"{self.columns[i].capitalize()}: {self.rows[0][i].text}" for i in sorted(gone) if self.rows
-        ]
+        alike = [(self.columns[i], self.rows[0][i].text) for i in sorted(gone) if self.rows]
         return replace(
             self,
-            caption=" ".join([*(f"{line}." for line in said), self.caption]),
+            caption=" ".join([*(f"{name.capitalize()}: {said}." for name, said in alike), self.caption]),
             columns=[self.columns[i] for i in kept],
             rows=[[row[i] for i in kept] for row in self.rows],
         )
