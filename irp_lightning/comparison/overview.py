@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from irp_lightning.comparison.labels import Labelled, base_name, method_rank, percent
+from irp_lightning.comparison.labels import Labelled, base_name, method_rank
 from irp_lightning.comparison.table import Cell, Table, mean_sd, number, text
 from irp_lightning.reporting.gap_closure import LEAST_GAP, gap_closure
 
@@ -46,7 +46,7 @@ def overview(runs: Sequence[Labelled]) -> Table:
             [
                 text(dataset),
                 text(detector),
-                Cell(percent(noise), noise),
+                Cell(f"{noise:g}", noise),
                 text(method),
                 number(len(group), 0),
                 mean_sd(areas),
