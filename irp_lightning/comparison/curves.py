@@ -4,11 +4,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from textwrap import wrap
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
 from irp_lightning.comparison.areas import Areas
 from irp_lightning.comparison.labels import Labelled, base_name, method_rank
@@ -16,6 +16,8 @@ from irp_lightning.comparison.labels import Labelled, base_name, method_rank
 __all__ = ["Picture", "class_curves", "dataset_curves"]
 
 COLUMNS = 4
+WIDTH = 40
+"""Letters in a line of a panel's title."""
 
 # Okabe and Ito's colours, told apart by most eyes; IRP blue, OSR green, vanilla yellow as in the paper.
 HUES = {
@@ -51,16 +53,16 @@ class Picture:
 
 @dataclass(frozen=True)
 class _Panel:
-    title: str
+    title: Sequence[str]
     areas: Areas
     categories: Sequence[str]
 
 
 def dataset_curves(runs: Sequence[Labelled]) -> Picture | None:
     """Figs. 1 and 3: a panel for every dataset and detector; None without runs."""
-    each = Areas.of_each(runs)
+    each, styles = Areas.of_each(runs), _styles(runs)
     panels = [_Panel(_title(each, areas), areas, areas.categories) for areas in each]
-    figure = _draw(panels)
+    figure = _draw(panels, styles)
     if figure is None:
         return None
     return Picture(
@@ -75,18 +77,18 @@ def dataset_curves(runs: Sequence[Labelled]) -> Picture | None:
 
 def class_curves(runs: Sequence[Labelled]) -> list[Picture]:
     """Fig. 4: a figure for every detector, a panel for every class of every dataset."""
-    each = Areas.of_each(runs)
+    each, styles = Areas.of_each(runs), _styles(runs)
     detectors = sorted({areas.detector for areas in each})
     pictures = []
     for number, detector in enumerate(detectors, 1):
         here = [areas for areas in each if areas.detector == detector]
         several = len({areas.dataset for areas in here}) > 1
         panels = [
-            _Panel(f"{areas.dataset}\n{category}" if several else category, areas, [category])
+            _Panel([areas.dataset, category] if several else [category], areas, [category])
             for areas in here
             for category in areas.categories
         ]
-        figure = _draw(panels)
+        figure = _draw(panels, styles)
         if figure is not None:
             pictures.append(
                 Picture(
@@ -100,12 +102,12 @@ def class_curves(runs: Sequence[Labelled]) -> list[Picture]:
     return pictures
 
 
-def _title(each: Sequence[Areas], areas: Areas) -> str:
+def _title(each: Sequence[Areas], areas: Areas) -> list[str]:
     # A dataset of one class is known by it.
     name = areas.dataset
     if len(areas.categories) == 1 and areas.categories[0] != name:
         name = f"{name}: {areas.categories[0]}"
-    return f"{name}\n{areas.detector}" if len({a.detector for a in each}) > 1 else name
+    return [name, areas.detector] if len({a.detector for a in each}) > 1 else [name]
 
 
 def _seeds(panels: Sequence[_Panel]) -> str:
@@ -120,13 +122,12 @@ def _seeds(panels: Sequence[_Panel]) -> str:
     return f"n = {low}" if low == high else f"n = {low} to {high}"
 
 
-def _draw(panels: Sequence[_Panel]) -> Figure | None:
+def _draw(panels: Sequence[_Panel], styles: dict[str, dict[str, object]]) -> Figure | None:
     if not panels:
         return None
     columns = min(COLUMNS, len(panels))
     lines = math.ceil(len(panels) / columns)
     methods = sorted({m for panel in panels for m in panel.areas.methods}, key=method_rank)
-    styles = _styles(methods)
     legend_lines = math.ceil(len(methods) / _legend_columns(methods, columns))
     size = (max(4.6, 3.3 * columns), 2.7 * lines + 0.4 + 0.22 * legend_lines)
     # Names are data: a dollar sign in one must not start a formula.
@@ -162,6 +163,8 @@ def _fill(axis: Axes, panel: _Panel, styles: dict[str, dict[str, object]]) -> No
     gaps = [b - a for a, b in pairwise(levels)]
     # Bars that would lie on each other, but no further than an eye takes for the same noise.
     apart = min(0.35 * min(gaps, default=0.1), 0.06 * (levels[-1] - levels[0] or 1))
+    beyond = 0.06 * (levels[-1] - levels[0] or 1)
+    axis.set_xlim(levels[0] - beyond, levels[-1] + beyond)
     step = apart / max(1, len(panel.areas.methods))
     for i, method in enumerate(panel.areas.methods):
         found = [(noise, panel.areas.mean(method, noise, panel.categories)) for noise in levels]
@@ -174,15 +177,15 @@ def _fill(axis: Axes, panel: _Panel, styles: dict[str, dict[str, object]]) -> No
             elinewidth=1,
             **styles[method],  # type: ignore[arg-type]
         )
-    axis.set_title(panel.title, fontsize=9.5)
-    axis.set_xticks(levels)
-    axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=""))
+    axis.set_title("\n".join(line for part in panel.title for line in wrap(part, WIDTH)), fontsize=9)
+    axis.set_xticks(levels, [f"{100 * noise:.6g}" for noise in levels])
     axis.grid(axis="y", color="#999999", alpha=0.3, linewidth=0.6)
     axis.spines[["top", "right"]].set_visible(False)
 
 
-def _styles(methods: Sequence[str]) -> dict[str, dict[str, object]]:
-    """A hue and a marker for each method; its settings differ in dashes and fill."""
+def _styles(runs: Sequence[Labelled]) -> dict[str, dict[str, object]]:
+    """A hue and a marker for each method, for all figures; its settings differ in dashes and fill."""
+    methods = sorted({run.method for run in runs}, key=method_rank)
     names = list(dict.fromkeys(base_name(method) for method in methods))
     others = [name for name in names if name not in HUES]
     styles: dict[str, dict[str, object]] = {}

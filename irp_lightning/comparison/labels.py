@@ -103,9 +103,14 @@ def _names(
         name = SHOWN.get(first, first) if not rest else first
         if rest and len(seconds[first]) > 1:
             name = f"{name}{joint}{rest[0]}"
-        shown = [f"{key}={own[key]}" for key in differing[parts(run)] if key in own]
+        shown = [f"{_known_as(key, own)}={own[key]}" for key in differing[parts(run)] if key in own]
         names.append(f"{name} ({', '.join(shown)})" if shown else name)
     return names
+
+
+def _known_as(key: str, settings: Settings) -> str:
+    # The paper's λ is the k of its rule.
+    return "lam" if key == "k" and settings.get("rule") == "lambda_median" else key
 
 
 def _differing(found: Sequence[Settings]) -> list[str]:

@@ -25,9 +25,9 @@ def removal_table(runs: Sequence[Labelled]) -> Table:
     rows, records, breaks, before = [], [], [], None
     for key in sorted(groups):
         dataset, detector, (_, method), category = key
-        if before not in (None, key[:3]):
+        if before not in (None, key[:2]):
             breaks.append(len(rows))
-        before = key[:3]
+        before = key[:2]
         names = (dataset, detector, method, category)
         cells: list[Cell] = []
         for noise in levels:

@@ -35,8 +35,6 @@ def method_of(config: Mapping[str, Any]) -> tuple[str, Settings]:
         block.pop(key, None)
     if block.get("rule") == "otsu":
         block.pop("k", None)
-    elif block.get("rule") == "lambda_median" and "k" in block:
-        block["lam"] = block.pop("k")
     return name, _flat(block)
 
 
