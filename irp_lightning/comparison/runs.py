@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from irp_lightning.comparison.settings import Settings, dataset_of, detector_of, method_of
 from irp_lightning.errors import InputError

@@ -6,10 +6,9 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.classification import binary_auroc, binary_average_precision
 
-__all__ = ["auroc", "average_precision", "gap_closure", "removal_counts", "unit_ranks"]
+from irp_lightning.reporting.gap_closure import gap_closure
 
-LEAST_GAP = 0.01
-"""AUROC that noise must cost before a share of it means anything: less is within a run's own wander."""
+__all__ = ["auroc", "average_precision", "gap_closure", "removal_counts", "unit_ranks"]
 
 
 def unit_ranks(scores: Tensor) -> Tensor:
@@ -68,20 +67,3 @@ def removal_counts(removed: Tensor, labels: Tensor) -> dict[str, Any]:
         "removal_precision": bad / total if total else None,
         "removal_recall": bad / defects if defects else None,
     }
-
-
-def gap_closure(area: float | None, vanilla: float | None, oracle: float | None) -> float | None:
-    """How much of what noise costs a method wins back: (AUROC − vanilla) / (oracle − vanilla).
-
-    Args:
-        area: The method's AUROC.
-        vanilla: Of training on everything, same seeds.
-        oracle: Of training without the injected defects, same seeds.
-
-    Returns:
-        1 for the oracle's AUROC, 0 for vanilla's, below 0 for less. None where a figure is missing,
-        or where noise costs less than ``LEAST_GAP``.
-    """
-    if area is None or vanilla is None or oracle is None or oracle - vanilla < LEAST_GAP:
-        return None
-    return (area - vanilla) / (oracle - vanilla)
