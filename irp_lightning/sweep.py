@@ -55,7 +55,10 @@ class SweepStart(Callback):
                 "sweep.objective=image_auroc: this search looks at the test labels. What it finds is "
                 "tuned on the test set and no result; separation needs no label."
             )
-        shutil.rmtree(folder / OUTCOMES, ignore_errors=True)
+        if cells is None:
+            shutil.rmtree(folder / OUTCOMES, ignore_errors=True)
+        for name in cells or ():  # others may be at work on other cells of the same folder
+            (folder / OUTCOMES / f"{name}.json").unlink(missing_ok=True)
         print(f"sweep folder {folder}" + (f", {len(cells)} cells" if cells else ""))
         _started.append(_Sweep(folder, cells))
 
@@ -120,12 +123,13 @@ def _print(sweep: _Sweep, outcomes: Mapping[str, Mapping[str, Any]]) -> None:
     table = Table("cell", "outcome", "image AUROC", "why", box=None, pad_edge=False)
     counts: Counter[str] = Counter()
     for name, outcome in outcomes.items():
-        status = outcome.get("status")
+        metrics = _read(sweep.folder / name / "metrics.json")
+        status = outcome.get("status") or metrics.get("status")
         if status is None:  # killed, or never begun
             begun = (sweep.folder / name / "config.yaml").exists()
             status = "stopped" if begun else "not run"
         counts[status] += 1
-        area = _read(sweep.folder / name / "metrics.json").get("image_auroc")
+        area = metrics.get("image_auroc")
         shown = f"{area:.4f}" if area is not None and status in ("complete", "skipped") else ""
         table.add_row(name, status, shown, outcome.get("error", ""))
     console = Console(soft_wrap=True, markup=False, highlight=False, width=_width(table))

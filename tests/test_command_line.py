@@ -1,36 +1,21 @@
 """``python -m irp_lightning.run`` as a user starts it: real processes, from another folder."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from irp_lightning.compare import main as compare_command
 
-Result = subprocess.CompletedProcess[str]
+Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def command(module: str, *arguments: str, cwd: Path) -> Result:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("WANDB")}
-    environment |= {"NETRC": "/no/netrc", "COLUMNS": "200", "OMP_NUM_THREADS": "2"}
-    return subprocess.run(
-        [sys.executable, "-m", f"irp_lightning.{module}", *arguments],
-        cwd=cwd,
-        env=environment,
-        stdin=subprocess.DEVNULL,  # nobody there to answer a prompt
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
-def test_help_runs_from_any_folder(tmp_path: Path) -> None:
+def test_help_runs_from_any_folder(command: Command, tmp_path: Path) -> None:
     result = command("run", "--help", cwd=tmp_path)
     assert result.returncode == 0
     for word in (
@@ -42,7 +27,7 @@ def test_help_runs_from_any_folder(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_refusal_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_refusal_is_one_line_and_leaves_nothing(command: Command, tmp_path: Path) -> None:
     result = command("run", "noise=0.7", cwd=tmp_path)
     assert result.returncode != 0
     assert result.stderr.strip().splitlines() == [
@@ -51,7 +36,9 @@ def test_a_refusal_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_run_logs_to_wandb_offline_without_a_key(small: list[str], tmp_path: Path) -> None:
+def test_a_run_logs_to_wandb_offline_without_a_key(
+    small: list[str], command: Command, tmp_path: Path
+) -> None:
     overrides = [s for s in small if not s.startswith("logger")]
     result = command("run", "+experiment=mvtec_noise", "noise=0.3", *overrides, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
@@ -66,7 +53,9 @@ def test_a_run_logs_to_wandb_offline_without_a_key(small: list[str], tmp_path: P
     assert (folder / "logs" / "metrics.csv").stat().st_size > 0
 
 
-def test_a_sweep_goes_on_past_a_refused_job_and_compares(small: list[str], tmp_path: Path) -> None:
+def test_a_sweep_goes_on_past_a_refused_job_and_compares(
+    small: list[str], command: Command, tmp_path: Path
+) -> None:
     result = command(
         "run", "-m", "+experiment=mvtec_noise", "noise=0,0.9,0.3", "lam=1.5,2", *small,
         "refine=irp_all", "hydra.sweep.dir=sweep", cwd=tmp_path,
@@ -98,7 +87,7 @@ def test_a_sweep_goes_on_past_a_refused_job_and_compares(small: list[str], tmp_p
     [(("compare", "nothing"), "holds no run"), (("predict", "nothing", "a.png"), "is not a file")],
 )
 def test_the_other_commands_refuse_in_one_line(
-    arguments: tuple[str, ...], named: str, tmp_path: Path
+    arguments: tuple[str, ...], named: str, command: Command, tmp_path: Path
 ) -> None:
     result = command(*arguments, cwd=tmp_path)
     assert result.returncode != 0
