@@ -128,10 +128,17 @@ def gigabytes(works: Iterable[Work]) -> float:
 
 
 def span(least: float, most: float) -> str:
-    """Two numbers of hours as text: ``3 to 4 h``, ``12 to 14 days``."""
-    unit, per = ("days", 24.0) if least >= 72 else ("h", 1.0)
-    low, high = (f"{float(f'{value / per:.2g}'):g}" for value in (least, most))
-    return f"{low} {unit}" if low == high else f"{low} to {high} {unit}"
+    """Two numbers of hours as text: ``30 s to 2 min``, ``12 to 14 days``."""
+    low, high = _text(least), _text(most)
+    if low == high:
+        return low
+    return f"{low.split()[0] if low.split()[1] == high.split()[1] else low} to {high}"
+
+
+def _text(hours: float) -> str:
+    units = {"days": 24.0, "h": 1.0, "min": 1 / 60, "s": 1 / 3600}
+    unit = next((u for u, per in units.items() if hours >= 2 * per), "s")
+    return f"{float(f'{hours / units[unit]:.2g}'):g} {unit}"
 
 
 def cpu(results: Path = RESULTS) -> Device:

@@ -9,6 +9,7 @@ A complete cell is skipped, whichever folder it was run for.
 """
 
 import argparse
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -64,7 +65,7 @@ def is_sweep(override: str) -> bool:
 @cache
 def composed(overrides: tuple[str, ...]) -> DictConfig:
     """The project's configuration, without what says where things are and on what they run."""
-    kept = [text for text in overrides if not _below(text, ("hydra", "trainer"))]
+    kept = [text for text in overrides if not _below(text, ELSEWHERE)]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose("config", kept)
 
@@ -81,7 +82,8 @@ def unique_cells(plans: Iterable[list[str]]) -> list[list[str]]:
 def work(cell: Sequence[str], root: Path | None) -> tuple[Work, tuple[str, int]]:
     """What a cell does, and the category and number of images it wants features of."""
     values = dict(text.lstrip("+").split("=", 1) for text in cell)
-    cfg = composed(tuple(text for text in cell if not _below(text, VARIED)))
+    same = tuple(text for text in cell if not _below(text, VARIED))
+    cfg = composed(same)
     category = values.get("data.category", cfg.data.category)
     found = counts(category, cfg.contamination.kind, float(values["noise"]), root)
     batches = -(-found.train // cfg.batch_size)
@@ -89,7 +91,7 @@ def work(cell: Sequence[str], root: Path | None) -> tuple[Work, tuple[str, int]]
     again = cfg.epochs if cfg.refine.get("retrain") == "scratch" else cfg.refine.get("round_epochs", 0)
     return Work(
         model=cfg.model.name,
-        parameters=parameters(cfg),
+        parameters=parameters(same),
         steps=cfg.epochs * batches,
         round_steps=again * batches if in_sample else 0,
         max_rounds=cfg.refine.max_rounds if in_sample else 0,
@@ -98,8 +100,10 @@ def work(cell: Sequence[str], root: Path | None) -> tuple[Work, tuple[str, int]]
     ), (category, found.images)
 
 
-def parameters(cfg: DictConfig) -> int:
+@cache
+def parameters(overrides: tuple[str, ...]) -> int:
     """Trainable parameters of the detector; built without memory."""
+    cfg = composed(overrides)
     features = architecture(cfg.backbone.name, 0)
     side = smallest_image(cfg.backbone.name, 1)
     channels = features.eval()(torch.empty(1, 3, side, side)).shape[1]
@@ -129,8 +133,8 @@ def estimate(works: Sequence[Work], images: int, devices: Sequence[Device]) -> l
             lines.append(f"| {device.name} | | | not known: {error} |")
             continue
         lines.append(f"| {device.name} | {span(min(one), max(one))} | {total} | {device.source} |")
-    disk = gigabytes(works)
-    return [*lines, "", f"Checkpoints: {disk:,.3g} GB (parameters and Adam's two moments, float32)."]
+    disk = f"{gigabytes(works):,.0f} GB, {gigabytes(works[:1]):.2g} GB a cell"
+    return [*lines, "", f"Checkpoints: {disk} (parameters and both of Adam's moments, float32)."]
 
 
 def main() -> None:
@@ -165,11 +169,11 @@ def reproduce(chosen: argparse.Namespace) -> int:
     plans = plan(chosen.folder, roots, chosen.overrides)
     todo = [overrides for found in plans.values() for overrides in found]
     compare = ["irp_lightning.compare", sweep_folder(chosen.overrides), "--out"]
-    compare.append(str(chosen.out or HERE / chosen.folder / "measured"))
+    compare.append(str(chosen.out or _near(HERE / chosen.folder / "measured")))
     print(f"{grid.title}\n")
     for overrides in todo:
         print(printable(overrides))
-    print(f"python -m {' '.join(compare)}\n")
+    print(f"python -m {shlex.join(compare)}\n")
     works = {cell: w for name, found in plans.items() for cell, w in _works(found, roots[name])}
     images = sum(dict(asked for _, asked in works.values()).values())
     devices = (h200(1), h200(8), cpu())
@@ -185,6 +189,11 @@ def sweep_folder(extra: Sequence[str]) -> str:
     """Where the cells go: the user's ``hydra.sweep.dir``, or the kit's."""
     given = [text.split("=", 1)[1] for text in extra if text.startswith("hydra.sweep.dir=")]
     return given[-1] if given else SWEEP
+
+
+def _near(path: Path) -> Path:
+    """A path below the working folder as seen from there."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _works(
