@@ -144,16 +144,22 @@ def check_table2() -> None:
         normals, injected = contaminated_counts(category.train_good, half(category), 0.5)
         good, bad = cells[name, "0.5"]
         after = (injected - bad) / (normals + injected - good - bad)
-        print(f"    {name:9} {injected / (normals + injected):.3f} → {after:.3f}, {bad} of {injected} found")
+        print(
+            f"    {name:9} {injected / (normals + injected):.3f} → {after:.3f}, {bad} of {injected} found"
+        )
 
 
 def check_datasets() -> None:
     ten = [c for name, c in PUBLISHED.items() if name != "ksdd2"]
     good, bad = sum(c.train_good + c.test_good for c in ten), sum(c.defective for c in ten)
-    print("Section 4.1, MVTec-AD: 889 normal + 1345 defective to train, 1210 normal + 724 defective to test")
+    print(
+        "Section 4.1, MVTec-AD: 889 normal + 1345 defective to train, 1210 normal + 724 defective to test"
+    )
     print(f"  defective: {1345 + 724} in the paper; {bad} in the ten classes, 1258 in all fifteen")
     print(f"  normal: {889 + 1210} in the paper; {good} in the ten classes, 4096 in all fifteen")
-    print(f"  defective share of the paper's training set: {1345 / (1345 + 889):.3f}, its noise at most 0.5")
+    print(
+        f"  defective share of the paper's training set: {1345 / (1345 + 889):.3f}, its noise at most 0.5"
+    )
     print("  highest noise with all normal images kept, from half of the defects · from all:")
     for name, c in PUBLISHED.items():
         shares = (n / (n + c.train_good) for n in (half(c), c.defective))

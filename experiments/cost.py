@@ -157,7 +157,7 @@ def cpu(results: Path = RESULTS) -> Device:
 
 
 def h200(count: int, results: Path = RESULTS) -> Device:
-    """H200 cards: by the measurement of ``benchmarks/gpu.py`` where there is one, else by the data sheet."""
+    """H200 cards: as ``benchmarks/gpu.py`` measured one, or else by the data sheet."""
     number = {1: "one", 8: "eight"}.get(count, str(count))
     file = results / "gpu_step.csv"
     if file.is_file():

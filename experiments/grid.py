@@ -8,7 +8,6 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -17,7 +16,18 @@ from hydra.errors import OverrideParseException
 
 from irp_lightning.errors import InputError
 
-__all__ = ["FOLDERS", "SWEEP", "Grid", "cells", "commands", "printable", "read_grid"]
+__all__ = [
+    "DATASETS",
+    "FOLDERS",
+    "SWEEP",
+    "Grid",
+    "cells",
+    "choices",
+    "commands",
+    "key",
+    "printable",
+    "read_grid",
+]
 
 HERE = Path(__file__).parent
 FOLDERS = ("table1", "table2", "fig3", "fig4", "fig5")
@@ -68,14 +78,16 @@ def commands(
     values = {
         "experiment": f"+experiment={dataset}_noise",
         **{
-            key: f"{key}={','.join(map(str, found))}"
-            for key, found in (grid.datasets[dataset] | {"noise": grid.noise, "seed": grid.seed}).items()
+            name: f"{name}={','.join(map(str, found))}"
+            for name, found in (
+                grid.datasets[dataset] | {"noise": grid.noise, "seed": grid.seed}
+            ).items()
         },
         "sweep.name": "sweep.name=paper",
         "hydra.sweep.dir": f"hydra.sweep.dir={SWEEP}",
         "logger": "logger=csv",
         "data.root": f"data.root={root}",
-    } | {_key(text): text for text in extra}
+    } | {key(text): text for text in extra}
     if "batch_size" in values:
         return [list(values.values())]
     found = []
@@ -133,10 +145,14 @@ def printable(overrides: Sequence[str]) -> str:
     return shlex.join(["python", "-m", "irp_lightning.run", "-m", *overrides])
 
 
-def _key(override: str) -> str:
+def key(override: str) -> str:
+    """The key that an override sets.
+
+    Raises:
+        InputError: It is no override.
+    """
     try:
         (parsed,) = OverridesParser.create().parse_overrides([override])
     except OverrideParseException as error:
-        raise InputError(f"{override} is no override of the form key=value; see run --help") from error
-    key: Any = parsed.key_or_group
-    return str(key)
+        raise InputError(f"{override} is no override; write key=value") from error
+    return str(parsed.key_or_group)

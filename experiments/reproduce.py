@@ -4,7 +4,7 @@ python experiments/reproduce.py table1 --dry-run
 python experiments/reproduce.py table1 --mvtec DIR --ksdd2 DIR [key=value ...]
 
 Further overrides go to every run, as ``hydra/launcher=... backbone.weights=FILE contamination=pool``; a
-value of the grid (``noise=0,0.3 data.category=tile seed=0 refine=irp``) takes the place of the grid's own.
+value of the grid (``noise=0,0.3 data.category=tile seed=0``) takes the place of the grid's own.
 A complete cell is skipped, whichever folder it was run for.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 from cost import Device, Work, cpu, gigabytes, h200, hours, span
-from grid import DATASETS, FOLDERS, SWEEP, cells, commands, printable, read_grid
+from grid import DATASETS, FOLDERS, SWEEP, cells, commands, key, printable, read_grid
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from hydra.utils import instantiate
@@ -157,6 +157,8 @@ def main() -> None:
 def reproduce(chosen: argparse.Namespace) -> int:
     """Print what is to be done and, but for a dry run, do it; returns the exit status."""
     grid = read_grid(chosen.folder)
+    for text in chosen.overrides:
+        key(text)  # refuse what is none
     roots = {name: getattr(chosen, name) for name in grid.datasets if name in chosen.datasets}
     if not roots:
         raise InputError(f"{chosen.folder} needs {' and '.join(grid.datasets)}; see --datasets")
