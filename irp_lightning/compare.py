@@ -1,132 +1,153 @@
-"""Many runs on one screen: ``python -m irp_lightning.compare FOLDER``, from run folders alone."""
+"""Many runs beside each other: ``python -m irp_lightning.compare FOLDER``, from run folders alone.
+
+Prints one table; tables (CSV, Markdown, LaTeX), figures (PNG, SVG) and one HTML page that shows all of
+them go to ``FOLDER/comparison``.
+"""
 
 import argparse
-import json
-import statistics
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as RichTable
+from rich.text import Text
 
+from irp_lightning.comparison.areas import area_table, noise_levels
+from irp_lightning.comparison.curves import class_curves, dataset_curves
+from irp_lightning.comparison.export import save_png, write_picture, write_table
+from irp_lightning.comparison.gallery import CAPTION, gallery, removed_images
+from irp_lightning.comparison.inventory import all_runs, not_compared
+from irp_lightning.comparison.labels import Labelled, label, percent, without_duplicates
+from irp_lightning.comparison.overview import overview
+from irp_lightning.comparison.page import Content, render
+from irp_lightning.comparison.paired import paired_table
+from irp_lightning.comparison.removals import removal_table
+from irp_lightning.comparison.runs import Found, read_runs
+from irp_lightning.comparison.table import Table
 from irp_lightning.errors import InputError
-from irp_lightning.reporting.evaluation import gap_closure
+from irp_lightning.reporting.run_folder import RunFolder
 
-__all__ = ["compare", "main", "read_runs"]
-
-Run = dict[str, Any]
-
-USED = {
-    *("method", "noise_requested", "noise_achieved", "train_images", "image_auroc", "rounds"),
-    *("removed_bad", "removed_good"),
-}
-"""What the table needs of ``metrics.json``."""
-
-ORDER = ("none", "osr", "irp", "irp_all", "robust", "oracle")
+__all__ = ["compare", "main"]
 
 WIDTH = 118
-"""Columns that the table takes."""
+"""Columns that the console's table may always take."""
 
-PAIRED = ("category", "backbone", "model", "contamination", "noise_requested", "seed")
-"""Runs that agree in these are compared with each other for the gap closure."""
+CONSTANT = ("dataset", "detector")
+"""Columns that say nothing where they say one thing."""
 
 
-def read_runs(folder: Path) -> tuple[list[Run], list[Path]]:
-    """The metrics of every finished run below a folder, and the folders of all others.
+def compare(folder: Path, out: Path) -> tuple[Table, Found, list[tuple[Path, Path]]]:
+    """Write the tables, the figures and the page of all runs below a folder.
+
+    Args:
+        folder: A sweep's, or any above run folders.
+        out: Where the files go.
+
+    Returns:
+        The table for the console, what was found, and the repeated runs with those they repeat.
 
     Raises:
-        InputError: There is no run below the folder.
+        InputError: There is no run, or ``out`` cannot be written.
     """
-    runs, failed = [], []
-    for file in sorted(folder.rglob("metrics.json")):
-        try:
-            metrics = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            metrics = None
-        if isinstance(metrics, dict) and metrics.get("status") == "complete" and metrics.keys() >= USED:
-            runs.append({**metrics, "folder": file.parent})
-        else:
-            failed.append(file.parent)
-    if not runs and not failed:
-        raise InputError(f"{folder} holds no run (no metrics.json below it); give a run or sweep folder")
-    return runs, failed
-
-
-def mean_sd(values: Sequence[float]) -> str:
-    """``mean`` of one value, ``mean ± sample standard deviation`` of several."""
-    if not values:
-        return "-"
-    mean = f"{statistics.fmean(values):.3f}"
-    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.3f}"
-
-
-def gap_closures(runs: Sequence[Run]) -> dict[Path, float]:
-    """The gap closure of every run that has a vanilla run and an oracle beside it, by its folder."""
-    areas = {(*_pair(run), run["method"]): run["image_auroc"] for run in runs}
-    found = {}
-    for run in runs:
-        vanilla, oracle = (areas.get((*_pair(run), method)) for method in ("none", "oracle"))
-        closed = gap_closure(run["image_auroc"], vanilla, oracle)
-        if closed is not None:
-            found[run["folder"]] = closed
-    return found
-
-
-def _pair(run: Run) -> tuple[Any, ...]:
-    return tuple(run.get(key) for key in PAIRED)
-
-
-def compare(runs: Sequence[Run]) -> Table:
-    """One line per detector, noise level and method: mean ± sd over categories and seeds."""
-    closures = gap_closures(runs)
-    cells: dict[tuple[str, float, int, str], list[Run]] = defaultdict(list)
-    for run in runs:
-        method = run["method"]
-        rank = ORDER.index(method) if method in ORDER else len(ORDER)
-        cells[str(run.get("model")), run["noise_requested"], rank, method].append(run)
-    table = Table(
-        *("detector", "noise", "method", "runs", "image AUROC", "gap closed"),
-        *("removed bad", "removed good", "rounds"),
+    found = read_runs(folder)
+    runs, repeated = without_duplicates(label(found.runs))
+    lines = overview(runs)
+    results = [
+        table.without_constant(*CONSTANT)
+        for table in (lines, area_table(runs), removal_table(runs), paired_table(runs))
+    ]
+    first = dataset_curves(runs)
+    curves = [*([first] if first else []), *class_curves(runs)]
+    groups, remark = removed_images(runs)
+    inventory = all_runs(runs, folder, out), not_compared(found.unusable, repeated, folder, out)
+    content = Content(
+        title=folder.resolve().name,
+        facts=_facts(runs, found, repeated),
+        results=results,
+        curves=curves,
+        gallery=groups,
+        caption=CAPTION,
+        remarks=[remark] if remark else [],
+        runs=inventory[0],
+        unusable=inventory[1],
     )
-    before: tuple[str, float] | None = None
-    for key in sorted(cells):
-        (model, noise, _, method), found = key, cells[key]
-        if before is not None and (model, noise) != before:
-            table.add_section()
-        before = model, noise
-        injected = sum(round(run["noise_achieved"] * run["train_images"]) for run in found)
-        normal = sum(run["train_images"] for run in found) - injected
-        table.add_row(
-            model,
-            f"{noise:g}",
-            {"none": "vanilla"}.get(method, method),
-            str(len(found)),
-            mean_sd([run["image_auroc"] for run in found if run["image_auroc"] is not None]),
-            mean_sd([closures[run["folder"]] for run in found if run["folder"] in closures]),
-            f"{sum(run['removed_bad'] for run in found)} of {injected}",
-            f"{sum(run['removed_good'] for run in found)} of {normal}",
-            f"{statistics.fmean(run['rounds'] for run in found):.1f}",
-        )
-    return table
+    files = RunFolder(out)
+    try:
+        for table in (*results, *inventory):
+            write_table(files, table)
+        for picture in curves:
+            write_picture(files, picture)
+        pictures = gallery(groups)
+        if pictures:
+            files.write("fig5.png", lambda path: save_png(pictures.figure, path))
+        files.text("index.html", render(content))
+    except OSError as error:
+        raise InputError(
+            f"{out} cannot be written ({error.strerror}); set --out to another folder"
+        ) from error
+    return lines.without_constant("dataset"), found, repeated
+
+
+def _facts(
+    runs: Sequence[Labelled], found: Found, repeated: Sequence[tuple[Path, Path]]
+) -> list[tuple[str, str]]:
+    def listed(values: Sequence[str]) -> str:
+        return ", ".join(values) if len(values) <= 8 else f"{len(values)}"
+
+    statuses = [u.status for u in found.unusable] + ["repeated"] * len(repeated)
+    others = [f"{statuses.count(status)} {status}" for status in dict.fromkeys(statuses)]
+    return [
+        ("Runs compared", str(len(runs))),
+        *([("Not compared", ", ".join(others))] if others else []),
+        ("Datasets", listed(sorted({run.dataset for run in runs}))),
+        ("Classes", listed(sorted({run.run.category for run in runs}))),
+        ("Detectors", listed(sorted({run.detector for run in runs}))),
+        ("Noise", listed([percent(noise) for noise in noise_levels(runs)])),
+        ("Seeds", listed([str(seed) for seed in sorted({run.run.seed for run in runs})])),
+    ]
+
+
+def _on_console(table: Table) -> RichTable:
+    shown = RichTable(*table.columns)
+    for column in shown.columns:
+        column.no_wrap = True
+    for i, row in enumerate(table.rows):
+        if i in table.breaks:
+            shown.add_section()
+        shown.add_row(*(Text(cell.text) for cell in row))
+    return shown
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m irp_lightning.compare", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m irp_lightning.compare", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("folder", type=Path, help="a sweep folder, or any folder above run folders")
-    folder: Path = parser.parse_args(arguments).folder
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="where files go (default: FOLDER/comparison)"
+    )
+    options = parser.parse_args(arguments)
+    folder: Path = options.folder
+    out: Path = options.out or folder / "comparison"
     try:
-        runs, failed = read_runs(folder)
+        table, found, repeated = compare(folder, out)
     except InputError as error:
         raise SystemExit(f"irp_lightning: {error}") from None
+    shown = _on_console(table)
     # Wide enough for a row without breaks, whatever a pipe or a narrow terminal says.
-    console = Console(soft_wrap=True, width=max(WIDTH, Console().width))
-    console.print(compare(runs))
-    for path in failed:
-        console.print(f"failed or unreadable: {path}", markup=False)
-    console.print(f"{len(runs)} finished runs below {folder.resolve()}", markup=False)
+    wide = Console(width=10_000).measure(shown).maximum
+    console = Console(soft_wrap=True, width=max(WIDTH, Console().width, wide))
+    console.print(shown)
+    for other in found.unusable:
+        status = "unfinished" if other.status == "unfinished" else "failed or unreadable"
+        console.print(f"{status}: {other.folder} ({other.reason})", markup=False, highlight=False)
+    for again, kept in repeated:
+        console.print(
+            f"repeated: {again} (equal to {kept}, which counts)", markup=False, highlight=False
+        )
+    console.print(f"{len(found.runs)} finished runs below {folder.resolve()}", markup=False)
+    console.print(f"page, tables and figures: {(out / 'index.html').resolve()}", markup=False)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """Fit one detector on one run's data, and what it is measured against."""
 
-from collections.abc import Mapping
+import math
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ from irp_lightning.refinement.iterative import IterativeRefinement
 from irp_lightning.refinement.local import LocalScoring
 from irp_lightning.refinement.scoring import OutOfSample
 from irp_lightning.reporting.progress import RoundProgress
+from irp_lightning.reporting.run_folder import RunFolder
+from irp_lightning.resume import CHECKPOINT
 
 __all__ = ["Fitted", "fit_detector", "fit_references", "is_closed_form", "make_scorer"]
 
@@ -61,7 +65,8 @@ def fit_detector(
     pool: TrainingPool,
     *,
     carried: dict[str, Any],
-    folder: Path,
+    folder: RunFolder | None = None,
+    resume: Path | None = None,
     scorer: OutOfSample | None = None,
     remove_first: Tensor | None = None,
     loggers: list[Logger] | None = None,
@@ -73,7 +78,8 @@ def fit_detector(
         source: Features of all images.
         pool: Which of them are trained and tested on.
         carried: What the checkpoint shall hold besides; ``carried["model"]`` is the detector.
-        folder: The trainer's root folder.
+        folder: Where a checkpoint is kept, between rounds and at the end; None: nowhere.
+        resume: A checkpoint to go on from.
         scorer: Scores training images before the fit.
         remove_first: (N,), bool: training images to leave out from the start.
         loggers: Where curves go.
@@ -101,6 +107,7 @@ def fit_detector(
         **rules,
         remove_first=remove_first,
         out_of_sample=scorer,
+        after_round=_every(config["checkpoint_seconds"], folder) if folder else None,
     )
     trainer = L.Trainer(
         **config["trainer"],
@@ -109,14 +116,38 @@ def fit_detector(
         callbacks=[refinement, RoundProgress(refinement)],
         logger=loggers or False,
         log_every_n_steps=1,
-        default_root_dir=folder,
+        default_root_dir=folder.path if folder else None,
         enable_checkpointing=False,
         enable_model_summary=False,
         enable_progress_bar=False,
         use_distributed_sampler=False,
     )
-    trainer.fit(module, datamodule=data)
+    trainer.fit(module, datamodule=data, ckpt_path=resume)
+    if folder is not None:
+        trainer.strategy.optimizers = []  # two thirds of a checkpoint, and no round will follow
+        _save(trainer, folder)
     return Fitted(module, trainer, refinement)
+
+
+def _every(seconds: float, folder: RunFolder) -> Callable[[L.Trainer], None]:
+    """Keeps a checkpoint, unless the one before is younger than that."""
+    kept = -math.inf
+
+    def keep(trainer: L.Trainer) -> None:
+        nonlocal kept
+        # Clocks differ, and all processes must save or none.
+        if trainer.strategy.broadcast(time.monotonic() - kept >= seconds):
+            _save(trainer, folder)
+            kept = time.monotonic()
+
+    return keep
+
+
+def _save(trainer: L.Trainer, folder: RunFolder) -> None:
+    if trainer.is_global_zero:
+        folder.write(CHECKPOINT, trainer.save_checkpoint)
+    else:  # takes part in gathering the state; the first process writes it
+        trainer.save_checkpoint(folder.path / CHECKPOINT)
 
 
 def fit_references(
@@ -125,7 +156,6 @@ def fit_references(
     pool: TrainingPool,
     *,
     carried: dict[str, Any],
-    folder: Path,
     injected: Tensor,
 ) -> dict[str, Tensor]:
     """Test scores of vanilla training and of the oracle, with the run's own seeds.
@@ -135,7 +165,6 @@ def fit_references(
         source: Features of all images.
         pool: Which of them are trained and tested on.
         carried: As for :func:`fit_detector`.
-        folder: The trainers' root folder.
         injected: (N,), bool: the defective training images. Labels: for evaluation only.
 
     Returns:
@@ -144,7 +173,7 @@ def fit_references(
     plain = {**config, "refine": {"name": "none", "max_rounds": 0}}
     scores = {}
     for name, removed in (("vanilla", None), ("oracle", injected)):
-        fitted = fit_detector(plain, source, pool, carried=carried, folder=folder, remove_first=removed)
+        fitted = fit_detector(plain, source, pool, carried=carried, remove_first=removed)
         last = fitted.refinement.rounds[-1].test_scores
         assert isinstance(last, torch.Tensor)
         scores[name] = last

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import lightning as L
-import torch
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
@@ -26,9 +25,11 @@ from irp_lightning.features.loading import CACHES
 from irp_lightning.features.views import FILLS, INTERPOLATIONS
 from irp_lightning.fitting import is_closed_form
 from irp_lightning.models.flow import SCORES
+from irp_lightning.processes import is_distributed
 from irp_lightning.refinement.iterative import RETRAINS
 from irp_lightning.refinement.rules import MIN_IMAGES, REMOVALS, RULES
 from irp_lightning.refinement.scoring import SCORINGS
+from irp_lightning.validate_trainer import validate_trainer
 
 __all__ = ["validate", "validate_data", "validate_folds"]
 
@@ -51,11 +52,14 @@ CHOICES = {
     "model.score": SCORES,
     "model.compile": (True, False),
     "references": (True, False),
+    "sweep.force": (True, False),
+    "sweep.objective": ("separation", "image_auroc"),
     "trainer.accelerator": ("auto", "cpu", "gpu", "cuda"),
+    "trainer.strategy": ("auto", "ddp"),
     "trainer.precision": ("32-true", "bf16-mixed", "16-mixed"),
 }
 
-NAMES = ("name", "cache_dir", "data.root", "data.category", "data.groups")
+NAMES = ("name", "sweep.name", "cache_dir", "data.root", "data.category", "data.groups")
 """Texts that must not be empty."""
 
 COUNTS = {
@@ -84,14 +88,6 @@ COUNTS = {
 
 LARGEST = 2**32
 """Whole numbers stay below it: what seeds may be, and more than any count needs."""
-
-OWNED = {
-    *("max_epochs", "min_epochs", "max_steps", "reload_dataloaders_every_n_epochs"),
-    *("callbacks", "logger", "log_every_n_steps", "default_root_dir", "enable_checkpointing"),
-    *("enable_model_summary", "enable_progress_bar", "use_distributed_sampler", "strategy"),
-    "num_nodes",
-}
-"""Arguments of the trainer that ``epochs``, ``max_rounds`` and the rest decide."""
 
 NOT_ARGUMENTS = ("_target_", "_convert_", "name")
 """What ``model`` holds besides the detector's arguments."""
@@ -123,13 +119,14 @@ def validate(cfg: DictConfig) -> None:
     _real(cfg, "model.average", 0, 0.9999, "0 for none, or a decay below 1, such as 0.98")
     _real(cfg, "model.weight_decay", 0, math.inf, "a number of at least 0")
     _real(cfg, "features.memory_limit_gb", 0, math.inf, "a size in GiB, or null")
+    _real(cfg, "checkpoint_seconds", 0, math.inf, "seconds, at least 0")
     if OmegaConf.select(cfg, "refine.rule") == "top_share":
         _real(cfg, "refine.k", 0, 1, "a share between 0 and 1, such as 0.1", open_ends=True)
     for key in ("features.workers", "localise"):
         if OmegaConf.select(cfg, key) is not None:
             _whole(cfg, key, 0)
     _check_views(cfg)
-    _check_trainer(cfg.trainer)
+    validate_trainer(cfg)
     _check_model(cfg)
     _check_tags(cfg.logger)
     smallest = smallest_image(cfg.backbone.name, cfg.backbone.n_scales)
@@ -203,25 +200,6 @@ def _check_views(cfg: DictConfig) -> None:
             )
 
 
-def _check_trainer(trainer: DictConfig) -> None:
-    known = inspect.signature(L.Trainer).parameters
-    for key in map(str, trainer):
-        if key not in known or key in OWNED:
-            reason = (
-                "the run sets it itself" if key in OWNED else "lightning.Trainer has no such argument"
-            )
-            raise InputError(f"trainer.{key} cannot be set: {reason}; leave it out")
-    accelerator, devices = trainer.accelerator, trainer.devices
-    if accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
-        raise InputError(
-            f"trainer.accelerator={accelerator}, but torch sees no CUDA device; set it to auto or cpu"
-        )
-    if devices != 1 and not (OmegaConf.is_list(devices) and len(devices) == 1):
-        raise InputError(
-            f"trainer.devices={devices}: a run uses one device; set 1, or one index such as [0]"
-        )
-
-
 def _check_model(cfg: DictConfig) -> None:
     model = cfg.model
     betas = model.get("betas", (0.8, 0.8))
@@ -250,6 +228,11 @@ def _check_model(cfg: DictConfig) -> None:
 
 def _check_closed_form(cfg: DictConfig) -> None:
     views = cfg.views
+    if is_distributed(cfg.trainer):
+        raise InputError(
+            f"model={cfg.model.name} is fitted in one pass, with no gradient for several processes to "
+            "share; set trainer=default"
+        )
     if cfg.features.cache == "live":
         raise InputError(
             f"features.cache=live gives model={cfg.model.name}, which one pass over the images fits, "

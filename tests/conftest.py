@@ -1,6 +1,8 @@
 """What the tests share: the real configuration, small generated images, the shared real data."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,8 +11,8 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
+from irp_lightning.command_line import CONF
 from irp_lightning.data.generated import write_category
-from irp_lightning.run import CONF
 
 torch.set_num_threads(2)
 
@@ -75,3 +77,26 @@ def config(small: list[str]) -> Callable[..., DictConfig]:
             return compose("config", [*kept, *overrides])
 
     return composed
+
+
+@pytest.fixture
+def command() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Start ``python -m irp_lightning.MODULE ARGUMENTS`` in a folder, as a user does, and wait."""
+
+    def run(
+        module: str, *arguments: str, cwd: Path, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("WANDB")}
+        environment |= {"NETRC": "/no/netrc", "COLUMNS": "200", "OMP_NUM_THREADS": "2", **variables}
+        return subprocess.run(
+            [sys.executable, "-m", f"irp_lightning.{module}", *arguments],
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,  # nobody there to answer a prompt
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return run

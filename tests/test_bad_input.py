@@ -11,7 +11,7 @@ from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig
 from PIL import Image
 
-from irp_lightning import run as run_module
+from irp_lightning import inputs as inputs_module
 from irp_lightning.errors import InputError
 from irp_lightning.run import run
 
@@ -23,7 +23,7 @@ def no_heavy_work(monkeypatch: pytest.MonkeyPatch) -> None:
     def heavy(*args: object, **kwargs: object) -> None:
         raise AssertionError("features were asked for")
 
-    monkeypatch.setattr(run_module, "load_features", heavy)
+    monkeypatch.setattr(inputs_module, "load_features", heavy)
 
 
 @pytest.fixture
@@ -239,13 +239,6 @@ def test_a_single_defective_image_stays_in_the_test_set(
     for file in sorted(kinds[0].iterdir())[1:]:
         file.unlink()
     assert "none of the 1 in fabric is free for the pool" in refused(f"data.root={copied}", "noise=0.1")
-
-
-def test_a_folder_that_holds_a_run_already(config: Config, tmp_path: Path) -> None:
-    (tmp_path / "metrics.json").write_text("{}")
-    with pytest.raises(InputError, match="holds a run already"):
-        run(config("+experiment=mvtec_noise"), tmp_path)
-    assert (tmp_path / "metrics.json").read_text() == "{}"
 
 
 def test_fewer_training_images_than_a_batch(refused: Callable[..., str]) -> None:

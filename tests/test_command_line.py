@@ -74,13 +74,23 @@ def test_a_sweep_goes_on_past_a_refused_job_and_compares(small: list[str], tmp_p
     assert result.returncode != 0
     assert "noise=0.9 is not allowed" in result.stderr
     assert "Traceback" not in result.stderr
-    complete = sorted(file.parent.name for file in tmp_path.rglob("metrics.json"))
-    assert complete == ["0", "1", "4", "5"]
+    status = {
+        file.parent.name: json.loads(file.read_text())["status"]
+        for file in tmp_path.rglob("metrics.json")
+    }
+    assert len(status) == 6
+    assert all((s == "failed") == ("noise=0.9" in name) for name, s in status.items())
+    assert "6 cells: 4 complete, 2 failed" in result.stdout
 
     table = command("compare", "sweep", cwd=tmp_path)
     assert table.returncode == 0
     assert "4 finished runs" in table.stdout
-    assert "irp_all" in table.stdout
+    assert "irp_all (lam=1.5)" in table.stdout
+    assert "irp_all (lam=2)" in table.stdout
+    assert str(tmp_path / "sweep" / "comparison" / "index.html") in table.stdout
+    again = command("compare", "sweep", "--out", "elsewhere", cwd=tmp_path)
+    assert "4 finished runs" in again.stdout
+    assert (tmp_path / "elsewhere" / "table1.tex").is_file()
 
 
 @pytest.mark.parametrize(
@@ -106,6 +116,7 @@ def test_compare_names_what_it_cannot_read(
     shown = capsys.readouterr().out
     assert f"failed or unreadable: {tmp_path / 'cell'}" in shown
     assert "0 finished runs" in shown
+    assert (tmp_path / "comparison" / "index.html").is_file()
 
 
 def test_an_interrupted_run_says_so_and_keeps_its_features(small: list[str], tmp_path: Path) -> None:

@@ -94,7 +94,8 @@ def test_labels_never_reach_refinement(
 def test_references_give_the_gap_closure(config: Config, tmp_path: Path) -> None:
     areas = {}
     for refine in ("none", "oracle"):
-        areas[refine] = run(config("+experiment=demo", f"refine={refine}"), tmp_path / refine)
+        folder = tmp_path / refine
+        areas[refine] = run(config("+experiment=demo", f"refine={refine}"), folder)["image_auroc"]
     run(config("+experiment=demo", "refine=irp", "references=true"), tmp_path / "irp")
     m = metrics(tmp_path / "irp")
     # The same figures as runs of their own give, since seeds are the same.
@@ -165,7 +166,7 @@ def test_the_detector_in_the_readme_is_refined(
 @pytest.mark.parametrize("cache", ["memory", "live"])
 def test_robust_with_the_other_feature_sources(config: Config, tmp_path: Path, cache: str) -> None:
     cfg = config("+experiment=demo", f"features.cache={cache}", "epochs=1", "refine.k=0.5")
-    assert run(cfg, tmp_path) is not None
+    assert run(cfg, tmp_path)["image_auroc"] is not None
     assert metrics(tmp_path)["removed_good"] + metrics(tmp_path)["removed_bad"] > 0
 
 

@@ -13,8 +13,9 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from PIL import Image
 
+from irp_lightning.command_line import CONF
 from irp_lightning.predict import predict
-from irp_lightning.run import CONF, run
+from irp_lightning.run import run
 from irp_lightning.validate import validate
 
 Config = Callable[..., DictConfig]
@@ -34,10 +35,10 @@ def metrics(folder: Path) -> dict[str, Any]:
 def test_every_method_leaves_a_whole_run_folder(
     config: Config, tmp_path: Path, refine: str, experiment: str
 ) -> None:
-    area = run(config(f"+experiment={experiment}", f"refine={refine}", "lam=1.05"), tmp_path)
+    returned = run(config(f"+experiment={experiment}", f"refine={refine}", "lam=1.05"), tmp_path)
     m = metrics(tmp_path)
+    assert m == json.loads(json.dumps(returned))
     assert m["status"] == "complete"
-    assert m["image_auroc"] == area
     assert 0 <= m["image_auroc"] <= 1
     assert 0 <= m["image_ap"] <= 1
     assert m["method"] == refine
@@ -118,8 +119,7 @@ def test_ksdd2_reports_defects_that_the_crop_cuts_away(
     cfg = config(
         "+experiment=ksdd2_noise", "noise=0.2", f"data.root={root}", "data.category=ksdd2", "epochs=1"
     )
-    area = run(cfg, tmp_path / "run")
-    assert area is not None
+    assert run(cfg, tmp_path / "run")["image_auroc"] is not None
     m = metrics(tmp_path / "run")
     assert m["dataset"]["defects_cropped_away"] == 2
     assert "cuts the whole defect away in 2 defective images" in capsys.readouterr().out
@@ -142,14 +142,16 @@ def test_groups_are_written_down(config: Config, images: Path, tmp_path: Path) -
 
 
 def test_nll_runs_without_a_rule(config: Config, tmp_path: Path) -> None:
-    area = run(config("+experiment=demo", "refine=none", "model.score=nll"), tmp_path)
-    assert area is not None
+    assert (
+        run(config("+experiment=demo", "refine=none", "model.score=nll"), tmp_path)["image_auroc"]
+        is not None
+    )
 
 
 @pytest.mark.parametrize("cache", ["memory", "live"])
 def test_the_other_feature_sources(config: Config, tmp_path: Path, cache: str) -> None:
     cfg = config("+experiment=demo", f"features.cache={cache}", "epochs=1", "max_rounds=1")
-    assert run(cfg, tmp_path) is not None
+    assert run(cfg, tmp_path)["image_auroc"] is not None
 
 
 def test_predict_needs_the_checkpoint_alone(config: Config, images: Path, tmp_path: Path) -> None:
@@ -171,7 +173,7 @@ def test_test_images_of_one_kind_give_no_auroc(config: Config, images: Path, tmp
     cfg = config(
         "+experiment=mvtec_noise", "noise=0", f"data.root={root.parent}", "data.category=good_only"
     )
-    assert run(cfg, tmp_path / "run") is None
+    assert run(cfg, tmp_path / "run")["image_auroc"] is None
     assert metrics(tmp_path / "run")["image_auroc"] is None
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from hydra import compose, initialize_config_dir
 
+from irp_lightning.command_line import CONF
 from irp_lightning.data.contamination import contaminate
 from irp_lightning.data.dataset import list_samples, load_dataset
 from irp_lightning.data.refinable import RefinableData
@@ -21,7 +22,6 @@ from irp_lightning.features.loading import load_features
 from irp_lightning.models.knn import KNN
 from irp_lightning.refinement.local import LocalScoring
 from irp_lightning.reporting.evaluation import auroc
-from irp_lightning.run import CONF
 
 HERE = Path(__file__).parent
 SEEDS, NOISES, SPLITS = (0, 1, 2), (0.1, 0.2, 0.5), ("grouped", "published")

@@ -93,7 +93,8 @@ def run_cell(cell: Cell, root: str, weights: str, out: Path, threads: int) -> st
     import torch
     from hydra import compose, initialize_config_dir
 
-    from irp_lightning.run import CONF, run
+    from irp_lightning.command_line import CONF
+    from irp_lightning.run import run
 
     folder = out / cell["name"]
     metrics = folder / "metrics.json"
@@ -126,7 +127,7 @@ def run_cell(cell: Cell, root: str, weights: str, out: Path, threads: int) -> st
                     *cell["overrides"],
                 ],
             )
-            area = run(cfg, folder)
+            area = run(cfg, folder)["image_auroc"]
     except Exception:
         return traceback.format_exc()
     return f"AUROC {area:.3f}"

@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from hydra import compose, initialize_config_dir
 
+from irp_lightning.command_line import CONF
 from irp_lightning.data.contamination import contaminate
 from irp_lightning.data.dataset import list_samples, load_dataset
 from irp_lightning.data.refinable import TrainingBatches
@@ -27,7 +28,6 @@ from irp_lightning.features.source import ResidentFeatures
 from irp_lightning.models.differnet import DifferNet
 from irp_lightning.models.flow import nll
 from irp_lightning.reporting.evaluation import auroc
-from irp_lightning.run import CONF
 
 HERE = Path(__file__).parent
 SPLIT_SEED, NOISE, BATCH, VIEWS, LAST = 100, 0.2, 32, 2, 5

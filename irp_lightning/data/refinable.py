@@ -26,22 +26,34 @@ class TrainingBatches:
         batch_size: Images in a batch; the last one may be smaller.
         n_transforms: Views drawn of each image.
         seed: Of the shuffling and the views; give each epoch another.
+        rank: Of this process, among those that train together: it gets its share of every batch.
+        count: How many there are. A last batch with an image for not even each of them is left out.
     """
 
     def __init__(
-        self, source: FeatureSource, images: Tensor, batch_size: int, n_transforms: int, seed: int
+        self,
+        source: FeatureSource,
+        images: Tensor,
+        batch_size: int,
+        n_transforms: int,
+        seed: int,
+        rank: int = 0,
+        count: int = 1,
     ) -> None:
         self.source, self.images, self.batch_size = source, images, batch_size
         self.n_transforms, self.seed = n_transforms, seed
+        self.rank, self.count = rank, count
 
     def __len__(self) -> int:
-        return -(-len(self.images) // self.batch_size)
+        whole, rest = divmod(len(self.images), self.batch_size)
+        return whole + (rest >= self.count)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         generator = torch.Generator().manual_seed(self.seed)
         order = self.images[torch.randperm(len(self.images), generator=generator)]
-        for images in order.split(self.batch_size):
-            yield self.source.drawn(images, self.n_transforms, generator), images
+        share = slice(self.rank, None, self.count)
+        for images in order.split(self.batch_size)[: len(self)]:
+            yield self.source.drawn(images, self.n_transforms, generator, share), images[share]
 
 
 class ScoredBatches:
@@ -63,6 +75,10 @@ class ScoredBatches:
     def __len__(self) -> int:
         return -(-len(self.images) // self.batch_size)
 
+    def part(self, rank: int, count: int) -> "ScoredBatches":
+        """Every ``count``-th image from ``rank`` on: what one of several processes scores."""
+        return ScoredBatches(self.source, self.images[rank::count], self.batch_size, self.n_transforms)
+
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for images in self.images.split(self.batch_size):
             yield self.source.scored(images)[:, : self.n_transforms], images
@@ -79,7 +95,7 @@ class RefinableData(L.LightningDataModule):
         source: Features of all images.
         train: Positions of the training images in the source.
         test: Positions of the test images.
-        batch_size: Images in a batch.
+        batch_size: Images in a batch, of all processes together.
         n_transforms: Views drawn of each image in training.
         n_transforms_test: Fixed views that scores are averaged over.
         seed: Of the batches.
@@ -155,6 +171,8 @@ class RefinableData(L.LightningDataModule):
             self.n_transforms,
             # Any two (seed, epoch) pairs of a sensible size get different streams.
             seed=self.seed * 1_000_003 + epoch,
+            rank=self.trainer.global_rank if self.trainer is not None else 0,
+            count=self.trainer.world_size if self.trainer is not None else 1,
         )
 
     def scored_batches(self, images: Tensor) -> ScoredBatches:

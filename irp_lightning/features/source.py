@@ -18,6 +18,8 @@ from irp_lightning.features.extractor import FeatureExtractor
 
 __all__ = ["BankFeatures", "FeatureSource", "LiveFeatures", "ResidentFeatures"]
 
+ALL = slice(None)
+
 
 class FeatureSource(Protocol):
     """Features of a fixed list of images.
@@ -34,8 +36,13 @@ class FeatureSource(Protocol):
         """All fixed views of some images: (B,) positions → (B, V, D)."""
         ...
 
-    def drawn(self, images: Tensor, count: int, generator: torch.Generator) -> Tensor:
-        """``count`` views of each image, drawn anew: (B,) positions → (B, count, D)."""
+    def drawn(
+        self, images: Tensor, count: int, generator: torch.Generator, share: slice = ALL
+    ) -> Tensor:
+        """``count`` views of each image, drawn anew: (B,) positions → (B, count, D).
+
+        With ``share``, of those images alone; the draw is the same whichever are asked for.
+        """
         ...
 
 
@@ -58,10 +65,12 @@ class ResidentFeatures:
     def scored(self, images: Tensor) -> Tensor:
         return self.features[images.to(self.features.device)]
 
-    def drawn(self, images: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    def drawn(
+        self, images: Tensor, count: int, generator: torch.Generator, share: slice = ALL
+    ) -> Tensor:
         rows = _draw_views(len(images), self.n_views, count, generator) + images[:, None] * self.n_views
         flat = self.features.view(-1, self.dim)
-        return flat[rows.to(flat.device)]
+        return flat[rows[share].to(flat.device)]
 
 
 class BankFeatures:
@@ -82,9 +91,11 @@ class BankFeatures:
             return torch.empty(0, self.n_views, self.dim)
         return torch.stack([self._read(i) for i in images.tolist()])
 
-    def drawn(self, images: Tensor, count: int, generator: torch.Generator) -> Tensor:
-        views = _draw_views(len(images), self.n_views, count, generator)
-        return self.scored(images)[torch.arange(len(images))[:, None], views]
+    def drawn(
+        self, images: Tensor, count: int, generator: torch.Generator, share: slice = ALL
+    ) -> Tensor:
+        views = _draw_views(len(images), self.n_views, count, generator)[share]
+        return self.scored(images[share])[torch.arange(len(views))[:, None], views]
 
     def _read(self, image: int) -> Tensor:
         features = self.bank.read(self.hashes[image])
@@ -116,8 +127,11 @@ class LiveFeatures:
     def scored(self, images: Tensor) -> Tensor:
         return self._extract(images, self.extractor.angles.expand(len(images), -1))
 
-    def drawn(self, images: Tensor, count: int, generator: torch.Generator) -> Tensor:
-        return self._extract(images, torch.rand(len(images), count, generator=generator) * 360)
+    def drawn(
+        self, images: Tensor, count: int, generator: torch.Generator, share: slice = ALL
+    ) -> Tensor:
+        angles = torch.rand(len(images), count, generator=generator) * 360
+        return self._extract(images[share], angles[share])
 
     def _extract(self, images: Tensor, angles: Tensor) -> Tensor:
         spec, device = self.extractor.spec, self.extractor.mean.device

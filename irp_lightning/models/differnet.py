@@ -73,7 +73,9 @@ class DifferNet(L.LightningModule):
         """The loss of a batch ``(features (B, V, d), index (B,))``."""
         features, _ = batch
         loss = nll(*self(features)).mean()
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(features))
+        self.log(
+            "train/loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(features)
+        )
         return loss
 
     def score(self, batch: Tensor) -> Tensor:

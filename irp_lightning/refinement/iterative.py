@@ -1,6 +1,7 @@
 """Iterative refinement as a Lightning callback (paper, section 3 and Algorithm 1)."""
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,8 +10,10 @@ import torch
 from torch import Tensor
 
 from irp_lightning.data.refinable import RefinableData
+from irp_lightning.refinement.ranks import from_first
 from irp_lightning.refinement.rules import MIN_IMAGES, REMOVALS, RULES, limit
 from irp_lightning.refinement.scoring import OutOfSample, score_images
+from irp_lightning.refinement.separation import separation
 
 __all__ = ["RETRAINS", "IterativeRefinement", "Round"]
 
@@ -65,10 +68,15 @@ class IterativeRefinement(L.Callback):
         max_removed: Never prune past this share of the training images, in (0, 1).
         remove_first: (N,), bool: training images removed before round 0. For the oracle alone.
         out_of_sample: Scores training images before the detector is fitted; None: by the detector.
+        after_round: Called when a round is finished and another follows, to keep a checkpoint: a fit
+            that starts from it ends as if it had not been stopped.
 
     Attributes:
         rounds: What happened, round by round.
         converged: Whether the last scoring found nothing to remove; None where there is no rule.
+        settled: Whether nothing more will be removed.
+        separation: How cleanly the removals split the training images, by the final detector; None
+            before its fit is done.
     """
 
     def __init__(
@@ -85,6 +93,7 @@ class IterativeRefinement(L.Callback):
         max_removed: float = 0.5,
         remove_first: Tensor | None = None,
         out_of_sample: OutOfSample | None = None,
+        after_round: Callable[[L.Trainer], None] | None = None,
     ) -> None:
         self.epochs = epochs
         self.max_rounds = max_rounds
@@ -97,8 +106,12 @@ class IterativeRefinement(L.Callback):
         self.max_removed = max_removed
         self.remove_first = remove_first
         self.out_of_sample = out_of_sample
+        self.after_round = after_round
         self.rounds: list[Round] = []
         self.converged: bool | None = None
+        self.settled = max_rounds == 0
+        self.separation: float | None = None
+        self._random: Tensor | None = None
         self._initial: dict[str, Tensor] = {}
         self._began = 0.0
 
@@ -119,15 +132,25 @@ class IterativeRefinement(L.Callback):
         data = _data(trainer)
         if self.remove_first is not None:
             data.keep(~self.remove_first)
-        if self.out_of_sample is None:
+        scorer = self.out_of_sample
+        if scorer is None:
             return
-        stop = bool(self.rounds) or not self.max_rounds  # rounds that a checkpoint brought
-        while not stop:
+        while not self.settled:
             active = data.active
-            scores = self.out_of_sample(pl_module, data, active).masked_fill(~active, torch.nan)
+            scores = from_first(lambda: scorer(pl_module, data, active))  # noqa: B023 (called at once)
+            scores = scores.masked_fill(~active, torch.nan)
             threshold, removed, stop = self._judge(scores, active, last=False)
             self._close_round(data, active, scores, None, threshold, removed)
-            stop = stop or len(self.rounds) == self.max_rounds
+            self.settled = stop or len(self.rounds) == self.max_rounds
+            self._keep(trainer)
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Take up where a checkpoint left off."""
+        if self._random is not None:
+            torch.set_rng_state(self._random)
+            self._random = None
+        if self.separation is not None:  # stopped after the last round, before it was reported
+            trainer.should_stop = True
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """At the end of a round: score, judge, prune, and prepare the next one."""
@@ -139,16 +162,27 @@ class IterativeRefinement(L.Callback):
         scores = torch.full((len(active),), torch.nan)
         scores[active] = score_images(pl_module, data.scored_batches(data.train_images[active]))
         test_scores = score_images(pl_module, data.predict_dataloader())
-        threshold, removed, stop = None, torch.zeros_like(active), True
-        if self.out_of_sample is None and self.max_rounds:
+        threshold, removed = None, torch.zeros_like(active)
+        if not self.settled:
             last = len(self.rounds) == self.max_rounds
-            threshold, removed, stop = self._judge(scores, active, last)
+            threshold, removed, self.settled = self._judge(scores, active, last)
         self._close_round(data, active, scores, test_scores, threshold, removed)
-        if stop:
+        if self.settled:
+            gone = ~active
+            if gone.any():
+                scores = scores.clone()  # the round's own stay as they are
+                scores[gone] = score_images(pl_module, data.scored_batches(data.train_images[gone]))
+            self.separation = separation(scores, gone)
             trainer.should_stop = True
-        elif self.retrain == "scratch":
+            return
+        if self.retrain == "scratch":
             pl_module.load_state_dict(self._initial)
             trainer.strategy.setup_optimizers(trainer)
+        self._keep(trainer)
+
+    def _keep(self, trainer: L.Trainer) -> None:
+        if self.after_round is not None:
+            self.after_round(trainer)
 
     def _close_round(
         self,
@@ -190,13 +224,22 @@ class IterativeRefinement(L.Callback):
         return threshold, removed, not bool(removed.any())
 
     def state_dict(self) -> dict[str, Any]:
-        """All rounds so far, as plain values and tensors."""
-        return {"rounds": [asdict(r) for r in self.rounds], "converged": self.converged}
+        """All rounds so far, as plain values and tensors, and where the random numbers stand."""
+        return {
+            "rounds": [asdict(r) for r in self.rounds],
+            "converged": self.converged,
+            "settled": self.settled,
+            "separation": self.separation,
+            "random": torch.get_rng_state(),
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on after the rounds of a checkpoint."""
         self.rounds = [Round(**r) for r in state_dict["rounds"]]
         self.converged = state_dict["converged"]
+        self.settled = state_dict["settled"]
+        self.separation = state_dict["separation"]
+        self._random = state_dict["random"]
 
 
 def _data(trainer: L.Trainer) -> RefinableData:

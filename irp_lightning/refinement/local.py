@@ -44,7 +44,6 @@ class LocalScoring:
     def __init__(self, source: FeatureSource, groups: Tensor, folds: int, seed: int) -> None:
         self.source = source
         self.fold = draw_folds(groups, folds, seed)
-        self._counted = torch.zeros(len(groups), dtype=torch.bool)
         self._moments: dict[int, Moments] = {}
         # Moments are taken about some cell: about 0 small variances would drown in large means.
         self._origin = self._cells(torch.zeros(1, dtype=torch.long)).flatten(0, 1)[0]
@@ -60,13 +59,12 @@ class LocalScoring:
         Returns:
             (N,), float64: 1 is an ordinary image.
         """
-        self._count(data.train_images, active)
+        moments = self._count(data.train_images, active)
         scores = torch.empty(len(active))
-        for k in self._moments:
+        for k in moments:
             # The other folds' moments add up: each cell was read once, for all folds.
             count, total, square = (
-                sum(parts)
-                for parts in zip(*(m for j, m in self._moments.items() if j != k), strict=True)
+                sum(parts) for parts in zip(*(m for j, m in moments.items() if j != k), strict=True)
             )
             mean = total / count
             whitening = _whitening(square / count - torch.outer(mean, mean))
@@ -80,21 +78,19 @@ class LocalScoring:
             ).cpu()
         return comparable(scores, self.fold, active)
 
-    def _count(self, images: Tensor, active: Tensor) -> None:
-        """Bring the folds' moments up to date: only what was removed since is read again."""
-        for k in self.fold.unique().tolist():
-            new, gone = active & ~self._counted, self._counted & ~active
-            change = [
-                a - b
-                for a, b in zip(
-                    self._moments_of(images[new & (self.fold == k)]),
-                    self._moments_of(images[gone & (self.fold == k)]),
-                    strict=True,
-                )
-            ]
-            before = self._moments.get(k)
-            self._moments[k] = tuple(change if before is None else map(torch.add, before, change))
-        self._counted = active
+    def _count(self, images: Tensor, active: Tensor) -> dict[int, Moments]:
+        """The folds' moments: those of all images less those of the removed ones, which are few.
+
+        So they depend on what is active alone, to the last bit, and not on the rounds before: a run
+        that was stopped and goes on finds the same.
+        """
+        folds = {k: self.fold == k for k in self.fold.unique().tolist()}
+        if not self._moments:
+            self._moments = {k: self._moments_of(images[fold]) for k, fold in folds.items()}
+        return {
+            k: tuple(map(torch.sub, self._moments[k], self._moments_of(images[fold & ~active])))
+            for k, fold in folds.items()
+        }
 
     def _cells(self, images: Tensor) -> Tensor:
         return self.source.scored(images)

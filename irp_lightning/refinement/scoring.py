@@ -1,14 +1,14 @@
 """Score images with a detector: every image exactly once, no label in sight."""
 
-from collections.abc import Iterable
 from typing import Protocol, cast
 
 import lightning as L
 import torch
 from torch import Tensor
 
-from irp_lightning.data.refinable import RefinableData
+from irp_lightning.data.refinable import RefinableData, ScoredBatches
 from irp_lightning.errors import InputError
+from irp_lightning.refinement.ranks import gather_parts, rank_and_count
 
 __all__ = ["SCORINGS", "Detector", "OutOfSample", "score_images"]
 
@@ -32,8 +32,10 @@ class OutOfSample(Protocol):
 
 
 @torch.no_grad()
-def score_images(module: L.LightningModule, batches: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
+def score_images(module: L.LightningModule, batches: ScoredBatches) -> Tensor:
     """The scores of all images of some batches, in order.
+
+    Where several processes train together each scores a part, every image once, and all get all.
 
     Args:
         module: A detector; it is scored in evaluation mode and left in the mode it was in.
@@ -49,10 +51,11 @@ def score_images(module: L.LightningModule, batches: Iterable[tuple[Tensor, Tens
     training = module.training
     module.eval()
     try:
-        scores = [_checked(detector, features.to(module.device)) for features, _ in batches]
+        part = batches.part(*rank_and_count())
+        scores = [_checked(detector, features.to(module.device)).float().cpu() for features, _ in part]
     finally:
         module.train(training)
-    result = torch.cat(scores).float().cpu()
+    result = gather_parts(torch.cat([torch.empty(0), *scores]))
     if result.isnan().any():
         raise InputError(
             f"{int(result.isnan().sum())} of {len(result)} scores of {type(module).__name__} are not "

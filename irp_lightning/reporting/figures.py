@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -10,10 +9,10 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.classification import binary_roc
 
-from irp_lightning.data.images import load_rgb
 from irp_lightning.data.samples import Sample
 from irp_lightning.refinement.iterative import Round
 from irp_lightning.reporting.evaluation import auroc, unit_ranks
+from irp_lightning.reporting.thumbnail import thumbnail
 
 matplotlib.use("Agg")
 
@@ -90,7 +89,7 @@ def removed_gallery(rounds: Sequence[Round], samples: Sequence[Sample]) -> Figur
         axis.set_axis_off()
     for axis, (number, i) in zip(axes, shown, strict=False):
         sample = samples[i]
-        axis.imshow(_thumbnail(sample.path))
+        axis.imshow(thumbnail(sample.path))
         axis.set_axis_on()
         axis.set(xticks=[], yticks=[])
         for spine in axis.spines.values():
@@ -98,12 +97,6 @@ def removed_gallery(rounds: Sequence[Round], samples: Sequence[Sample]) -> Figur
         # Names are data: a dollar sign in a folder's name must not start a formula.
         axis.set_title(f"{sample.defect}, r{number}", fontsize=7, parse_math=False)
     return figure
-
-
-def _thumbnail(path: Path) -> np.ndarray:
-    image = load_rgb(path)
-    image.thumbnail((160, 160))
-    return np.asarray(image)
 
 
 def _finite(score: Tensor) -> float:

@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
+import wandb
 from lightning.pytorch.loggers import Logger
 from torch import Tensor
 
 from irp_lightning.data.contamination import TrainingPool
 from irp_lightning.data.dataset import Dataset
 from irp_lightning.data.samples import Sample
-from irp_lightning.refinement.iterative import Round
+from irp_lightning.refinement.iterative import IterativeRefinement, Round
 from irp_lightning.reporting.evaluation import auroc, average_precision, removal_counts
 from irp_lightning.reporting.figures import removed_gallery, roc_curve, score_histograms
 from irp_lightning.reporting.heat_maps import heat_maps
@@ -25,6 +28,8 @@ from irp_lightning.reporting.tables import (
     round_rows,
     score_rows,
 )
+from irp_lightning.reporting.wandb_logger import RunLogger
+from irp_lightning.reporting.wandb_run import show_figures, show_files, show_removed, show_rounds
 
 __all__ = ["Results"]
 
@@ -37,8 +42,7 @@ class Results:
         config: The resolved configuration.
         dataset: What was read.
         pool: What was trained and tested on.
-        rounds: What the callback recorded.
-        converged: Whether the last scoring found nothing to remove.
+        refinement: The callback, after the fit.
         references: Test scores of vanilla training and of the oracle, or nothing.
         found: Gradient maps, where they were asked for.
     """
@@ -46,10 +50,14 @@ class Results:
     config: dict[str, Any]
     dataset: Dataset
     pool: TrainingPool
-    rounds: Sequence[Round]
-    converged: bool | None
+    refinement: IterativeRefinement
     references: dict[str, Tensor]
     found: Localisation | None = None
+
+    @property
+    def rounds(self) -> Sequence[Round]:
+        """What the callback recorded."""
+        return self.refinement.rounds
 
     @property
     def _train(self) -> list[Sample]:
@@ -99,15 +107,38 @@ class Results:
             scores = torch.tensor([by_name[name] for name in self.found.names])
             folder.write("figures/heat_maps.png", heat_maps(self.found, scores).savefig)
 
-    def log(self, loggers: Sequence[Logger], step: int) -> None:
-        """Send the rounds and the final figures to the loggers, after ``step`` training steps."""
-        rows = self.rows()
+    def log(self, loggers: Sequence[Logger], step: int, folder: RunFolder) -> None:
+        """Send the rounds and the final figures to the loggers, after ``step`` training steps.
+
+        W&B also gets histograms, the removed images, the manifest and the checkpoint.
+        """
+        rows, metrics = self.rows(), self.metrics()
         for logger in loggers:
+            if isinstance(logger, RunLogger):
+                run = logger.experiment
+                logger.attempt(partial(self._show, run, rows, metrics, folder.path))
+                continue
             for row in rows:
                 numbers = {f"round/{key}": value for key, value in row.items() if value is not None}
                 logger.log_metrics(numbers, step=step + row["round"])
-            final = {k: float(v) for k, v in self.metrics().items() if isinstance(v, int | float)}
+            final = {k: float(v) for k, v in metrics.items() if isinstance(v, int | float)}
             logger.log_metrics(final, step=step + len(rows))
+
+    def _show(
+        self, run: wandb.Run, rows: list[dict[str, Any]], metrics: dict[str, Any], folder: Path
+    ) -> None:
+        show_rounds(run, self.rounds, rows)
+        show_figures(run, metrics, self._test_scores, _labels(self.test))
+        show_removed(run, self.rounds, self._train)
+        wanted = self.config["logger"]["wandb"]["checkpoint"]
+        facts = ("method", "model", "backbone", "category", "contamination", "noise_requested", "seed")
+        show_files(
+            run,
+            folder / "manifest.csv",
+            folder / "checkpoints" / "last.ckpt" if wanted else None,
+            self.config["data"]["category"],
+            {key: metrics[key] for key in facts},
+        )
 
     def metrics(self) -> dict[str, Any]:
         """The figures of ``metrics.json``."""
@@ -129,7 +160,8 @@ class Results:
             "oracle_auroc": self._reference("oracle"),
             "gap_closure": rows[-1]["gap_closure"],
             "rounds": len(self.rounds) - 1,
-            "converged": self.converged,
+            "converged": self.refinement.converged,
+            "separation": self.refinement.separation,
             "method": self.config["refine"]["name"],
             "model": self.config["model"].get("name", self.config["model"]["_target_"]),
             "backbone": self.config["backbone"]["name"],

@@ -5,11 +5,24 @@ import io
 import json
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["RunFolder"]
+from filelock import FileLock, Timeout
+
+from irp_lightning.errors import InputError
+
+__all__ = ["RunFolder", "csv_text"]
+
+LEFT_BEHIND = (
+    *("metrics.json", "checkpoints", "manifest.csv", "rounds.csv", "removed.csv", "scores.csv"),
+    *("figures", "wandb", "logs", "logs-*", "config.yaml"),
+)
+"""All that a run writes. What marks it as whole goes first, what marks it as a run last: a removal
+that is interrupted leaves nothing that could be taken for more than it is."""
 
 
 class RunFolder:
@@ -22,9 +35,41 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def is_used(self) -> bool:
-        """Whether the files of a run are there already."""
-        return any((self.path / name).exists() for name in ("config.yaml", "metrics.json"))
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes out; the lock goes with the process, however it ends.
+
+        Raises:
+            InputError: Another process is at work here.
+        """
+        made = not self.path.exists()
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise InputError(
+                f"{self.path} is in use by another process; wait until it ends, or set another folder"
+            ) from None
+        try:
+            yield
+        finally:
+            Path(lock.lock_file).unlink(missing_ok=True)
+            lock.release()
+            if made:
+                with suppress(OSError):  # not empty: the run began
+                    self.path.rmdir()
+
+    def clear(self) -> None:
+        """Remove what an earlier run left behind, and nothing else."""
+        if not (self.path / "config.yaml").is_file():  # no run: what is here is somebody's
+            return
+        for pattern in LEFT_BEHIND:
+            for path in self.path.glob(pattern):
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
 
     def write(self, name: str, save: Callable[[Path], Any]) -> Path:
         """Have ``save`` write a file, and give it its name once it is whole.
@@ -47,17 +92,22 @@ class RunFolder:
         """Write a text file, UTF-8."""
         return self.write(name, lambda path: path.write_text(content, encoding="utf-8"))
 
+    def csv(self, name: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Path:
+        """Write a CSV file, see :func:`csv_text`."""
+        return self.text(name, csv_text(columns, rows))
+
     def json(self, name: str, content: Mapping[str, Any]) -> Path:
         """Write a JSON file; what is not a finite number becomes null, as JSON knows no NaN."""
         return self.text(name, json.dumps(_finite(content), indent=2) + "\n")
 
-    def csv(self, name: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Path:
-        """Write a CSV file with a header; None becomes an empty cell."""
-        stream = io.StringIO()
-        writer = csv.DictWriter(stream, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        return self.text(name, stream.getvalue())
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """A CSV table with a header; None becomes an empty cell."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
 
 
 def _finite(value: Any) -> Any:

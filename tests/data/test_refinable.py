@@ -60,6 +60,31 @@ def _views(loader: Any) -> dict[int, list[int]]:
 # --- batches -----------------------------------------------------------------------------------
 
 
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(batch_size=st.integers(3, 12), count=st.integers(1, 3), seed=st.integers(0, 2**40))
+def test_processes_share_the_batches_of_one(batch_size: int, count: int, seed: int) -> None:
+    def batches(rank: int, of: int) -> TrainingBatches:
+        return TrainingBatches(_source(), torch.tensor(TRAIN), batch_size, 2, seed, rank, of)
+
+    alone = list(batches(0, 1))
+    shares = [list(batches(rank, count)) for rank in range(count)]
+    steps = {len(share) for share in shares}
+    assert steps == {len(batches(0, count))}  # or some would wait for ever
+    assert len(alone) - 1 <= steps.pop() <= len(alone)
+    for whole, *parts in zip(alone, *shares, strict=False):
+        assert all(len(index) for _, index in parts)
+        for rank, (features, index) in enumerate(parts):
+            assert torch.equal(index, whole[1][rank::count])
+            assert torch.equal(features, whole[0][rank::count])
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 8])
+def test_processes_score_every_image_once(count: int) -> None:
+    scored = _data().predict_dataloader()
+    found = [i for rank in range(count) for i in _images(scored.part(rank, count))]
+    assert sorted(found) == sorted(TEST)
+
+
 @pytest.mark.parametrize("loader", ["train_dataloader", "predict_dataloader"])
 def test_batch_is_features_and_index_and_nothing_else(loader: str) -> None:
     transforms = {"train_dataloader": 2, "predict_dataloader": 3}[loader]

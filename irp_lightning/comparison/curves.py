@@ -1,0 +1,204 @@
+"""The paper's Figs. 1, 3 and 4: AUROC against noise, a line for every method."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from textwrap import wrap
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from irp_lightning.comparison.areas import Areas
+from irp_lightning.comparison.labels import Labelled, base_name, method_rank
+
+__all__ = ["Picture", "class_curves", "dataset_curves"]
+
+COLUMNS = 4
+WIDTH = 40
+"""Letters in a line of a panel's title."""
+
+# Okabe and Ito's colours, told apart by most eyes; IRP blue, OSR green, vanilla yellow as in the paper.
+HUES = {
+    "vanilla": "#E69F00",
+    "osr": "#009E73",
+    "irp": "#0072B2",
+    "irp_all": "#56B4E9",
+    "robust": "#D55E00",
+    "oracle": "#777777",
+}
+OTHER_HUES = ("#CC79A7", "#8C6D31", "#6B4FA0")
+MARKERS = {"vanilla": "o", "osr": "s", "irp": "^", "irp_all": "v", "robust": "D", "oracle": "*"}
+OTHER_MARKERS = ("P", "X", "p")
+DASHES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (7, 2)))
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure and what is said of it.
+
+    Attributes:
+        name: Of its files.
+        title: Its heading.
+        caption: What it shows.
+        figure: The figure.
+    """
+
+    name: str
+    title: str
+    caption: str
+    figure: Figure
+
+
+@dataclass(frozen=True)
+class _Panel:
+    title: Sequence[str]
+    areas: Areas
+    categories: Sequence[str]
+
+
+def dataset_curves(runs: Sequence[Labelled]) -> Picture | None:
+    """Figs. 1 and 3: a panel for every dataset and detector; None without runs."""
+    each, styles = Areas.of_each(runs), _styles(runs)
+    panels = [_Panel(_title(each, areas), areas, areas.categories) for areas in each]
+    figure = _draw(panels, styles)
+    if figure is None:
+        return None
+    return Picture(
+        "fig3",
+        "Fig. 1 and 3: AUROC against noise",
+        "Mean over the classes of a dataset; bars: sample standard deviation over seeds of a seed's "
+        f"mean over all classes ({_seeds(panels)}; one seed has no bar). Points are set apart sideways "
+        "to be seen. The panels' axes differ.",
+        figure,
+    )
+
+
+def class_curves(runs: Sequence[Labelled]) -> list[Picture]:
+    """Fig. 4: a figure for every detector, a panel for every class of every dataset."""
+    each, styles = Areas.of_each(runs), _styles(runs)
+    detectors = sorted({areas.detector for areas in each})
+    pictures = []
+    for number, detector in enumerate(detectors, 1):
+        here = [areas for areas in each if areas.detector == detector]
+        several = len({areas.dataset for areas in here}) > 1
+        panels = [
+            _Panel([areas.dataset, category] if several else [category], areas, [category])
+            for areas in here
+            for category in areas.categories
+        ]
+        figure = _draw(panels, styles)
+        if figure is not None:
+            pictures.append(
+                Picture(
+                    "fig4" if len(detectors) == 1 else f"fig4_{number}",
+                    "Fig. 4: AUROC of every class" + (f", {detector}" if len(detectors) > 1 else ""),
+                    f"Mean over seeds; bars: sample standard deviation over seeds ({_seeds(panels)}; "
+                    "one seed has no bar). The panels' axes differ.",
+                    figure,
+                )
+            )
+    return pictures
+
+
+def _title(each: Sequence[Areas], areas: Areas) -> list[str]:
+    # A dataset of one class is known by it.
+    name = areas.dataset
+    if len(areas.categories) == 1 and areas.categories[0] != name:
+        name = f"{name}: {areas.categories[0]}"
+    return [name, areas.detector] if len({a.detector for a in each}) > 1 else [name]
+
+
+def _seeds(panels: Sequence[_Panel]) -> str:
+    counts = [
+        mean.seeds
+        for panel in panels
+        for method in panel.areas.methods
+        for noise in panel.areas.levels
+        if (mean := panel.areas.mean(method, noise, panel.categories))
+    ]
+    low, high = min(counts, default=0), max(counts, default=0)
+    return f"n = {low}" if low == high else f"n = {low} to {high}"
+
+
+def _draw(panels: Sequence[_Panel], styles: dict[str, dict[str, object]]) -> Figure | None:
+    if not panels:
+        return None
+    columns = min(COLUMNS, len(panels))
+    lines = math.ceil(len(panels) / columns)
+    methods = sorted({m for panel in panels for m in panel.areas.methods}, key=method_rank)
+    legend_lines = math.ceil(len(methods) / _legend_columns(methods, columns))
+    size = (max(4.6, 3.3 * columns), 2.7 * lines + 0.4 + 0.22 * legend_lines)
+    # Names are data: a dollar sign in one must not start a formula.
+    with matplotlib.rc_context({"text.parse_math": False, "font.size": 9}):
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.subplots(lines, columns, squeeze=False).flatten()
+        for axis, panel in zip(axes, panels, strict=False):
+            _fill(axis, panel, styles)
+        for axis in axes[len(panels) :]:
+            axis.remove()
+        for row in range(lines):
+            axes[row * columns].set_ylabel("image AUROC")
+        for axis in axes[max(0, len(panels) - columns) : len(panels)]:
+            axis.set_xlabel("noise in training (%)")
+        handles = [axes[0].plot([], [], label=method, **styles[method])[0] for method in methods]
+        figure.legend(
+            handles=handles,
+            loc="outside lower center",
+            ncols=_legend_columns(methods, columns),
+            frameon=False,
+            handlelength=2.6,
+        )
+    return figure
+
+
+def _legend_columns(methods: Sequence[str], columns: int) -> int:
+    longest = max(map(len, methods), default=1)
+    return max(1, min(len(methods), int(46 * columns / (longest + 7))))
+
+
+def _fill(axis: Axes, panel: _Panel, styles: dict[str, dict[str, object]]) -> None:
+    levels = panel.areas.levels
+    gaps = [b - a for a, b in pairwise(levels)]
+    # Bars that would lie on each other, but no further than an eye takes for the same noise.
+    apart = min(0.35 * min(gaps, default=0.1), 0.06 * (levels[-1] - levels[0] or 1))
+    beyond = 0.06 * (levels[-1] - levels[0] or 1)
+    axis.set_xlim(levels[0] - beyond, levels[-1] + beyond)
+    step = apart / max(1, len(panel.areas.methods))
+    for i, method in enumerate(panel.areas.methods):
+        found = [(noise, panel.areas.mean(method, noise, panel.categories)) for noise in levels]
+        points = [(noise, mean) for noise, mean in found if mean]
+        shift = (i - (len(panel.areas.methods) - 1) / 2) * step
+        axis.errorbar(
+            [noise + shift for noise, _ in points],
+            [mean.mean for _, mean in points],
+            yerr=[mean.sd or 0 for _, mean in points],
+            elinewidth=1,
+            **styles[method],  # type: ignore[arg-type]
+        )
+    axis.set_title("\n".join(line for part in panel.title for line in wrap(part, WIDTH)), fontsize=9)
+    axis.set_xticks(levels, [f"{100 * noise:.6g}" for noise in levels])
+    axis.grid(axis="y", color="#999999", alpha=0.3, linewidth=0.6)
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def _styles(runs: Sequence[Labelled]) -> dict[str, dict[str, object]]:
+    """A hue and a marker for each method, for all figures; its settings differ in dashes and fill."""
+    methods = sorted({run.method for run in runs}, key=method_rank)
+    names = list(dict.fromkeys(base_name(method) for method in methods))
+    others = [name for name in names if name not in HUES]
+    styles: dict[str, dict[str, object]] = {}
+    for name in names:
+        i = others.index(name) % len(OTHER_HUES) if name in others else 0
+        hue, marker = HUES.get(name, OTHER_HUES[i]), MARKERS.get(name, OTHER_MARKERS[i])
+        for k, method in enumerate(m for m in methods if base_name(m) == name):
+            styles[method] = {
+                "color": hue,
+                "marker": marker,
+                "markersize": 8 if marker == "*" else 5,
+                "markerfacecolor": "none" if k % 2 else hue,
+                "linestyle": DASHES[k % len(DASHES)],
+                "linewidth": 1.5,
+            }
+    return styles

@@ -1,0 +1,165 @@
+"""Paired tests between methods: runs that are equal in all but the method."""
+
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from scipy import stats
+
+from irp_lightning.comparison.labels import Labelled, base_name, method_rank
+from irp_lightning.comparison.table import NOTHING, Cell, Table, number, signed, text
+
+__all__ = ["Comparison", "compare_differences", "holm", "paired_table"]
+
+LEAST_PAIRS = 6
+"""Of five pairs, the signed-rank test's smallest two-sided p-value is 0.0625."""
+
+LEAST_CLASSES = 5
+"""From so many classes on, a class is one pair."""
+
+Places = dict[tuple[str, float, int], float]  # class, noise, seed → AUROC
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The differences of two methods.
+
+    Attributes:
+        n: How many pairs.
+        mean: Mean difference.
+        interval: 95 % confidence interval of the mean (t); None of one pair.
+        p: Of the Wilcoxon signed-rank test, two-sided; None where it is not tested.
+        reason: Why it is not.
+    """
+
+    n: int
+    mean: float
+    interval: tuple[float, float] | None
+    p: float | None
+    reason: str = ""
+
+
+def compare_differences(differences: Sequence[float]) -> Comparison:
+    """Compare two methods by their differences, one a pair, at least one."""
+    n, mean = len(differences), statistics.fmean(differences)
+    interval = None
+    if n > 1:
+        half = stats.t.ppf(0.975, n - 1) * statistics.stdev(differences) / n**0.5
+        interval = (mean - half, mean + half)
+    # Pairs without a difference have no sign: the test leaves them out.
+    unequal = [d for d in differences if d]
+    if n < LEAST_PAIRS:
+        return Comparison(n, mean, interval, None, f"fewer than {LEAST_PAIRS} pairs")
+    if len(unequal) < LEAST_PAIRS:
+        return Comparison(n, mean, interval, None, f"fewer than {LEAST_PAIRS} pairs differ")
+    return Comparison(n, mean, interval, float(stats.wilcoxon(unequal).pvalue))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's correction for as many comparisons, in the order given.
+
+    Holm: *A simple sequentially rejective multiple test procedure*, Scandinavian Journal of Statistics
+    1979.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    corrected, highest = [0.0] * len(p_values), 0.0
+    for rank, i in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[i]))
+        corrected[i] = highest
+    return corrected
+
+
+def paired_table(runs: Sequence[Labelled]) -> Table:
+    """Every pair of methods on every dataset and detector, at noise 0 and above it."""
+    families: dict[tuple[str, str, bool], dict[str, Places]] = defaultdict(lambda: defaultdict(dict))
+    for run in runs:
+        if run.run.auroc is not None:
+            family = run.dataset, run.detector, run.run.noise > 0
+            place = run.run.category, run.run.noise, run.run.seed
+            families[family][run.method][place] = run.run.auroc
+    rows: list[list[Cell]] = []
+    records: list[dict[str, object]] = []
+    breaks: list[int] = []
+    for key in sorted(families):
+        compared = _family(families[key])
+        tested = [c.p for *_, c in compared if c.p is not None]
+        corrected = iter(holm(tested))
+        if rows and compared:
+            breaks.append(len(rows))
+        for first, second, unit, c in compared:
+            p_holm = None if c.p is None else next(corrected)
+            names = (key[0], key[1], "> 0 %" if key[2] else "0 %", first, second)
+            rows.append(
+                [
+                    *map(text, names),
+                    Cell(f"{c.n} {unit}", c.n),
+                    Cell(signed(c.mean), c.mean),
+                    _interval(c.interval),
+                    Cell(f"{NOTHING} {c.reason}") if c.p is None else _p(c.p),
+                    number(None) if p_holm is None else _p(p_holm),
+                ]
+            )
+            low, high = c.interval or (None, None)
+            figures = (c.n, unit, c.mean, low, high, c.p, p_holm, c.reason)
+            records.append(dict(zip(RECORD, (*names, *figures), strict=True)))
+    return Table(
+        name="paired",
+        title="Paired tests",
+        caption=(
+            "Runs that are equal in all but the removal method (class, noise, seed, detector, data). "
+            "Difference: image AUROC of the first method minus the second's, the mean over the pairs, "
+            "with its 95 % confidence interval (t). p: Wilcoxon's signed-rank test, two-sided; Holm: "
+            "corrected for all tests of one dataset, detector and side of noise. A pair is a class "
+            f"(its mean over seeds and noise levels) from {LEAST_CLASSES} classes on, else a run. Runs "
+            "of one class share images, and noise levels of one seed nearly all of them: as pairs "
+            "they are not independent, so intervals are too narrow and p-values too small. Below "
+            f"{LEAST_PAIRS} pairs there is no test."
+        ),
+        columns=(
+            *("dataset", "detector", "noise", "method", "against", "pairs", "difference"),
+            *("95 % interval", "p", "p (Holm)"),
+        ),
+        rows=rows,
+        columns_of_records=RECORD,
+        records=records,
+        breaks=frozenset(breaks),
+    )
+
+
+RECORD = (
+    *("dataset", "detector", "noise", "method", "against", "pairs", "unit", "difference"),
+    *("interval_low", "interval_high", "p", "p_holm", "not_tested_because"),
+)
+
+
+def _family(methods: dict[str, Places]) -> list[tuple[str, str, str, Comparison]]:
+    compared = []
+    pairs = combinations(sorted(methods, key=method_rank, reverse=True), 2)
+    # Between methods first: against the ceiling there is little to learn.
+    for first, second in sorted(pairs, key=lambda pair: base_name(pair[0]) == "oracle"):
+        one, other = methods[first], methods[second]
+        by_class: dict[str, list[float]] = defaultdict(list)
+        for place in sorted(one.keys() & other.keys()):
+            by_class[place[0]].append(one[place] - other[place])
+        if not by_class:
+            continue
+        if len(by_class) >= LEAST_CLASSES:
+            unit, differences = "classes", [statistics.fmean(d) for d in by_class.values()]
+        else:
+            unit, differences = "runs", [d for found in by_class.values() for d in found]
+        compared.append((first, second, unit, compare_differences(differences)))
+    return compared
+
+
+def _interval(interval: tuple[float, float] | None) -> Cell:
+    if interval is None:
+        return Cell(NOTHING)
+    return Cell(f"{signed(interval[0])} … {signed(interval[1])}", interval[0])
+
+
+def _p(p: float) -> Cell:
+    return Cell("< 0.001" if p < 0.001 else f"{p:.3f}", p)

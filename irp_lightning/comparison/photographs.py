@@ -1,0 +1,114 @@
+"""Removed photographs as thumbnails: outlined by their label, their defects circled."""
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from scipy import ndimage
+
+from irp_lightning.comparison.runs import Run
+from irp_lightning.errors import InputError
+
+__all__ = ["BAD", "GOOD", "circles", "photograph", "thumbnail"]
+
+GOOD, BAD = "#1a9850", "#d7191c"
+SIDE = 224
+"""Pixels of a thumbnail's longer side."""
+
+LEAST_RADIUS = 0.07
+"""Of a circle, as a share of the thumbnail's longer side: a pinhole must be found too."""
+
+MOST_CIRCLES = 12
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """A removed image on disk.
+
+    Attributes:
+        path: Its file.
+        mask: The file of its defect's mask, where there is one.
+    """
+
+    path: Path
+    mask: Path | None
+
+
+def photograph(run: Run, name: str) -> Photograph | None:
+    """Find a training image of a run by its name in the run's tables; None where it is not there."""
+    relative = PurePosixPath(name)
+    # A table from elsewhere must not lead to other files.
+    if relative.is_absolute() or ".." in relative.parts or not relative.name:
+        return None
+    root = Path(run.root).expanduser()
+    if run.dataset[0] == "ksdd2":
+        path = root / relative
+        mask = path.with_name(f"{path.stem}_GT.png")
+    else:
+        path = root / run.category / relative
+        mask = root / run.category / "ground_truth" / relative.parent.name / f"{path.stem}_mask.png"
+    if not path.is_file():
+        return None
+    return Photograph(path, mask if mask.is_file() else None)
+
+
+def thumbnail(photo: Photograph, bad: bool) -> Image.Image:
+    """The photograph with an outline, green or red, and a red circle around each part of the defect.
+
+    Raises:
+        InputError: It cannot be decoded.
+    """
+    # With it comes torch, half a gigabyte that a comparison without photographs has no use for.
+    from irp_lightning.data.images import load_rgb
+
+    picture = load_rgb(photo.path)
+    picture.thumbnail((SIDE, SIDE))
+    if bad and photo.mask is not None:
+        _circle(picture, photo.mask)
+    border = max(4, SIDE // 40)
+    framed = Image.new(
+        "RGB", (picture.width + 2 * border, picture.height + 2 * border), BAD if bad else GOOD
+    )
+    framed.paste(picture, (border, border))
+    return framed
+
+
+def circles(mask: NDArray[np.bool_], least: float) -> list[tuple[float, float, float]]:
+    """A circle around each connected part of a mask, the largest parts first.
+
+    Args:
+        mask: (H, W), True where a pixel is defective.
+        least: The smallest radius, in pixels; parts that lie closer than half of it become one.
+
+    Returns:
+        Centre x, centre y and radius, in pixels.
+    """
+    joined = ndimage.binary_dilation(mask, iterations=max(1, round(least / 4)))
+    parts, count = ndimage.label(joined, structure=np.ones((3, 3)))
+    sizes = ndimage.sum_labels(mask, parts, range(1, count + 1))
+    found = []
+    for (rows, columns), _ in sorted(
+        zip(ndimage.find_objects(parts), sizes, strict=True), key=lambda part: -part[1]
+    )[:MOST_CIRCLES]:
+        height, width = rows.stop - rows.start, columns.stop - columns.start
+        centre = (columns.start + (width - 1) / 2, rows.start + (height - 1) / 2)
+        # A part as large as the picture still gets a circle that can be seen.
+        largest = max(least, min(mask.shape) / 2 - 2)
+        found.append((*centre, min(largest, max(least, 0.6 * max(height, width)))))
+    return found
+
+
+def _circle(picture: Image.Image, file: Path) -> None:
+    from irp_lightning.data.masks import read_mask
+
+    try:
+        mask = read_mask(file)
+    except InputError:
+        return  # the photograph is worth showing without it
+    # By area, not by nearest pixels: a defect thinner than a pixel of the thumbnail stays.
+    small = Image.fromarray(mask.astype(np.uint8) * 255).resize(picture.size, Image.Resampling.BOX)
+    draw = ImageDraw.Draw(picture)
+    for x, y, radius in circles(np.asarray(small) > 0, LEAST_RADIUS * max(picture.size)):
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline=BAD, width=3)

@@ -1,0 +1,147 @@
+"""A sweep as a whole: checked before its first cell, told at its end."""
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.table import Table
+
+from irp_lightning.cells import list_cells
+from irp_lightning.errors import InputError
+from irp_lightning.processes import is_distributed
+from irp_lightning.reporting.run_folder import RunFolder
+
+__all__ = ["SweepStart", "check_launcher", "print_outcomes", "record"]
+
+OUTCOMES = ".outcomes"
+"""Below the sweep folder: how the last attempt at each cell went."""
+
+
+@dataclass(frozen=True)
+class _Sweep:
+    folder: Path
+    cells: list[str] | None  # None: found on the way, as by a sweeper that searches
+
+
+_started: list[_Sweep] = []
+
+
+class SweepStart(Callback):
+    """Hydra callback: refuses a sweep that cannot go well, before its first cell."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Check the launcher and the cells' folders.
+
+        Raises:
+            SystemExit: With one line; Hydra would swallow any other exception here.
+        """
+        hydra = config.hydra
+        folder = Path(hydra.sweep.dir)
+        try:
+            check_launcher(config.trainer, hydra.launcher)
+            cells = _planned(hydra)
+        except InputError as error:
+            raise SystemExit(f"irp_lightning: {error}") from None
+        if config.sweep.objective == "image_auroc" and cells is None:
+            print(
+                "sweep.objective=image_auroc: this search looks at the test labels. What it finds is "
+                "tuned on the test set and no result; separation needs no label."
+            )
+        shutil.rmtree(folder / OUTCOMES, ignore_errors=True)
+        print(f"sweep folder {folder}" + (f", {len(cells)} cells" if cells else ""))
+        _started.append(_Sweep(folder, cells))
+
+
+def check_launcher(trainer: DictConfig, launcher: DictConfig) -> None:
+    """Refuse to sweep runs of several processes with a launcher that would mix them up.
+
+    Raises:
+        InputError: The launcher starts one process a cell: Lightning would start the others by
+            repeating the whole sweep.
+    """
+    if not is_distributed(trainer):
+        return
+    if not str(launcher.get("_target_")).endswith(".SlurmLauncher"):
+        raise InputError(
+            f"trainer.strategy={trainer.strategy} in a sweep: each of its processes would repeat the "
+            "whole sweep; use hydra/launcher=slurm hydra.launcher.tasks_per_node=N, or run single cells"
+        )
+    if launcher.tasks_per_node != trainer.devices:
+        raise InputError(
+            f"hydra.launcher.tasks_per_node={launcher.tasks_per_node} is not trainer.devices="
+            f"{trainer.devices}: Slurm starts the processes; set both to the same number"
+        )
+
+
+def _planned(hydra: DictConfig) -> list[str] | None:
+    sweep: Any = OmegaConf.to_container(hydra.sweep, resolve=False)
+    if not str(hydra.sweeper._target_).endswith(".BasicSweeper") or "cell_name" not in sweep["subdir"]:
+        return None
+    params = [f"{key}={value}" for key, value in (hydra.sweeper.params or {}).items()]
+    left_out = hydra.job.config.override_dirname.exclude_keys
+    return list_cells([*params, *hydra.overrides.task], left_out)
+
+
+def record(folder: Path, outcome: Mapping[str, Any]) -> None:
+    """Note how a cell went: for the table at the end and, if no run began, in the cell's folder.
+
+    Args:
+        folder: The cell's.
+        outcome: ``status`` (complete, skipped or failed), and ``error`` if it failed.
+    """
+    sweep = Path(HydraConfig.get().sweep.dir).resolve()
+    name = folder.resolve().relative_to(sweep)
+    RunFolder(sweep / OUTCOMES).json(f"{name}.json", outcome)
+    if outcome["status"] == "failed" and not (folder / "config.yaml").exists():
+        RunFolder(folder).json("metrics.json", outcome)
+
+
+def print_outcomes() -> None:
+    """Print, after a sweep, every cell with what became of it."""
+    while _started:
+        sweep = _started.pop()
+        found = {
+            str(file.relative_to(sweep.folder / OUTCOMES))[: -len(".json")]: _read(file)
+            for file in sorted((sweep.folder / OUTCOMES).rglob("*.json"))
+        }
+        if found or not sweep.cells:
+            _print(sweep, {name: found.get(name, {}) for name in sweep.cells or found})
+
+
+def _print(sweep: _Sweep, outcomes: Mapping[str, Mapping[str, Any]]) -> None:
+    table = Table("cell", "outcome", "image AUROC", "why", box=None, pad_edge=False)
+    counts: Counter[str] = Counter()
+    for name, outcome in outcomes.items():
+        status = outcome.get("status")
+        if status is None:  # killed, or never begun
+            begun = (sweep.folder / name / "config.yaml").exists()
+            status = "stopped" if begun else "not run"
+        counts[status] += 1
+        area = _read(sweep.folder / name / "metrics.json").get("image_auroc")
+        shown = f"{area:.4f}" if area is not None and status in ("complete", "skipped") else ""
+        table.add_row(name, status, shown, outcome.get("error", ""))
+    console = Console(soft_wrap=True, markup=False, highlight=False, width=_width(table))
+    console.print(table)
+    told = ", ".join(f"{count} {status}" for status, count in counts.items())
+    console.print(f"{counts.total()} cells: {told}; in {sweep.folder}")
+
+
+def _width(table: Table) -> int:
+    """Wide enough for rows without breaks, whatever a pipe or a narrow terminal says."""
+    return max(Console().width, Console(width=10_000).measure(table).maximum)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,106 @@
+"""Synthetic run folders: figures that a test makes up, in the files that a run leaves behind."""
+
+import csv
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from irp_lightning.comparison.labels import Labelled, label
+from irp_lightning.comparison.runs import read_runs
+from irp_lightning.run import CONF
+
+WriteRun = Callable[..., Path]
+Removed = Sequence[tuple[str, int, str]]
+
+
+def _block(group: str, name: str) -> dict[str, Any]:
+    own: Any = OmegaConf.to_container(OmegaConf.load(CONF / group / f"{name}.yaml"), resolve=False)
+    for parent in own.pop("defaults", []):
+        own = _block(group, parent) | own
+    return own
+
+
+@pytest.fixture(scope="session")
+def write_run_to() -> WriteRun:
+    """Write a synthetic run folder; the blocks of its configuration are those of the real ``conf/``."""
+
+    def write(
+        folder: Path,
+        refine: str = "irp",
+        noise: float = 0.2,
+        seed: int = 0,
+        auroc: float | None = 0.8,
+        category: str = "tile",
+        model: str = "gaussian",
+        lam: float = 1.5,
+        removed: Removed = (),
+        root: str = "data/mvtec",
+        reader: str = "mvtec",
+        train_images: int = 100,
+        **overrides: Any,
+    ) -> Path:
+        folder.mkdir(parents=True)
+        config = OmegaConf.create(
+            {
+                "data": _block("data", reader) | {"root": root, "category": category},
+                "contamination": {"kind": "share"},
+                "backbone": _block("backbone", "squeezenet1_1"),
+                "model": _block("model", model),
+                "refine": _block("refine", refine),
+                "trainer": {"accelerator": "cpu"},
+                "noise": noise,
+                "lam": lam,
+                "seed": seed,
+                "epochs": 40,
+                "max_rounds": 20,
+                "round_epochs": 2,
+                "batch_size": 32,
+                "views": {"count": 8, "seed": 0},
+                "features": {"cache": "bank", "dtype": "float32", "workers": None},
+                "cache_dir": "cache",
+            }
+        )
+        for key, value in overrides.items():
+            OmegaConf.update(config, key.replace("__", "."), value)
+        (folder / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True))
+        bad = sum(label for _, label, _ in removed)
+        metrics = {
+            "status": "complete",
+            "image_auroc": auroc,
+            "noise_requested": noise,
+            "noise_achieved": noise,
+            "train_images": train_images,
+            "removed_bad": bad,
+            "removed_good": len(removed) - bad,
+            "rounds": 1,
+            "seconds": {"fit": 1.5, "read": 0.5},
+        }
+        (folder / "metrics.json").write_text(json.dumps(metrics))
+        with (folder / "removed.csv").open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["path", "label", "defect", "round", "score", "threshold"])
+            writer.writerows([path, label, defect, 0, 1.0, 0.5] for path, label, defect in removed)
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def write_run(write_run_to: WriteRun, sweep: Path) -> WriteRun:
+    """Write a synthetic run folder of a name below ``sweep``."""
+    return lambda name, *arguments, **named: write_run_to(sweep / name, *arguments, **named)
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    return tmp_path / "sweep"
+
+
+@pytest.fixture
+def labelled(sweep: Path) -> Callable[[], list[Labelled]]:
+    """The runs that were written, with their names."""
+    return lambda: label(read_runs(sweep).runs)

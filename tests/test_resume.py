@@ -1,0 +1,196 @@
+"""A run that is stopped and started again ends as if nothing had happened."""
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+from omegaconf import DictConfig
+
+from irp_lightning.errors import InputError
+from irp_lightning.reporting.run_folder import RunFolder
+from irp_lightning.run import run
+
+Config = Callable[..., DictConfig]
+
+IN_SAMPLE = ["refine=irp", "refine.remove=all", "refine.max_rounds=4", "lam=1.02"]
+LOCAL = ["refine=robust", "refine.k=0.5"]
+
+
+class Killed(BaseException):
+    """Stands for a hard death: nothing of the run catches it."""
+
+
+def figures(folder: Path) -> dict[str, Any]:
+    """All that a run found out, without the times."""
+    metrics = json.loads((folder / "metrics.json").read_text())
+    found: dict[str, Any] = {k: v for k, v in metrics.items() if k not in ("seconds", "resumed")}
+    for name in ("rounds", "removed", "scores", "manifest"):
+        with (folder / f"{name}.csv").open(newline="") as stream:
+            found[name] = [{**row, "seconds": ""} for row in csv.DictReader(stream)]
+    return found
+
+
+@pytest.fixture
+def stop(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Run, and die right after so many checkpoints were written."""
+
+    def stopped(cfg: DictConfig, folder: Path, checkpoints: int = 1) -> None:
+        write, left = RunFolder.write, [checkpoints]
+
+        def dying(self: RunFolder, name: str, save: Callable[[Path], Any]) -> Path:
+            file = write(self, name, save)
+            left[0] -= name == "checkpoints/last.ckpt"
+            if left[0] == 0:
+                raise Killed
+            return file
+
+        with monkeypatch.context() as patch:
+            patch.setattr(RunFolder, "write", dying)
+            with pytest.raises(Killed):
+                run(cfg, folder)
+        assert not (folder / "metrics.json").exists()
+
+    return stopped
+
+
+@pytest.mark.parametrize(
+    ("method", "checkpoints"),
+    [
+        ([*IN_SAMPLE, "model.average=0.9"], 2),
+        (["refine=irp_all", "lam=1.02", "refine.retrain=scratch"], 1),
+        (LOCAL, 2),  # stopped while images were removed, before the detector was fitted
+        ([*LOCAL, "refine.scoring=cross_fit"], 1),
+        (["refine=oracle"], 1),  # stopped after its one round, before it was reported
+    ],
+)
+def test_a_stopped_run_ends_like_one_that_was_not(
+    method: list[str],
+    checkpoints: int,
+    config: Config,
+    stop: Callable[..., None],
+    tmp_path: Path,
+) -> None:
+    cfg = config("+experiment=demo", *method)
+    run(cfg, tmp_path / "whole")
+    stop(cfg, tmp_path / "stopped", checkpoints)
+    metrics = run(cfg, tmp_path / "stopped")
+    assert metrics["resumed"] is True
+    assert figures(tmp_path / "stopped") == figures(tmp_path / "whole")
+
+
+NOISY = """
+import torch
+from irp_lightning.models.differnet import DifferNet
+
+class Noisy(DifferNet):
+    def training_step(self, batch, batch_idx):
+        features, index = batch
+        return super().training_step((features + 0.1 * torch.randn_like(features), index), batch_idx)
+"""
+
+
+def test_random_numbers_go_on_where_they_stood(
+    config: Config, stop: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "noisy_detector.py").write_text(NOISY)
+    monkeypatch.syspath_prepend(tmp_path)
+    cfg = config(
+        "+experiment=demo", "model=custom", "model._target_=noisy_detector.Noisy", "+model.hidden=16",
+        "+model.n_blocks=2", *IN_SAMPLE,
+    )  # fmt: skip
+    run(cfg, tmp_path / "whole")
+    stop(cfg, tmp_path / "stopped")
+    run(cfg, tmp_path / "stopped")
+    assert figures(tmp_path / "stopped") == figures(tmp_path / "whole")
+
+
+def test_a_run_that_failed_starts_again_and_keeps_its_curves(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise RuntimeError("no space left")
+
+    folder = tmp_path / "run"
+    cfg = config("+experiment=demo", *IN_SAMPLE, "localise=2")
+    with monkeypatch.context() as patch:
+        patch.setattr("irp_lightning.run._localise", full)
+        with pytest.raises(RuntimeError, match="no space left"):
+            run(cfg, folder)
+    left = json.loads((folder / "metrics.json").read_text())
+    assert left == {"status": "failed", "error": "no space left"}
+    curves = (folder / "logs" / "metrics.csv").read_text()
+    assert run(cfg, folder)["resumed"] is True
+    assert (folder / "logs" / "metrics.csv").read_text() == curves
+    run(cfg, tmp_path / "whole")
+    assert figures(folder) == figures(tmp_path / "whole")
+
+
+def test_a_finished_run_is_not_overwritten_unless_asked(config: Config, tmp_path: Path) -> None:
+    run(config("+experiment=demo", "refine=none", "epochs=1"), tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    before = (tmp_path / "metrics.json").read_text()
+    with pytest.raises(InputError, match=r"holds a finished run; set sweep\.force=true"):
+        run(config("+experiment=demo", "refine=none", "epochs=1"), tmp_path)
+    with pytest.raises(InputError, match=r"holds a run with epochs=1, not 2; set another"):
+        run(config("+experiment=demo", "refine=none", "epochs=2"), tmp_path)
+    assert (tmp_path / "metrics.json").read_text() == before
+    assert run(config("+experiment=demo", "refine=none", "epochs=2", "sweep.force=true"), tmp_path)
+    assert "epochs: 2" in (tmp_path / "config.yaml").read_text()
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_where_a_run_is_computed_may_change(
+    config: Config, stop: Callable[..., None], tmp_path: Path
+) -> None:
+    stop(config("+experiment=demo", *LOCAL), tmp_path)
+    moved = ["features.workers=0", "checkpoint_seconds=9", "sweep.name=other"]
+    assert run(config("+experiment=demo", *LOCAL, *moved), tmp_path)["resumed"] is True
+
+
+def test_other_images_are_not_gone_on_with(
+    config: Config, stop: Callable[..., None], tmp_path: Path, images: Path
+) -> None:
+    root = shutil.copytree(images, tmp_path / "images")
+    cfg = config("+experiment=demo", f"data.root={root}", *IN_SAMPLE)
+    stop(cfg, tmp_path / "run")
+    good = sorted((root / "fabric" / "train" / "good").iterdir())
+    good[0].rename(good[0].with_name("zzz.png"))
+    with pytest.raises(InputError, match="the images have changed since"):
+        run(cfg, tmp_path / "run")
+
+
+def test_two_processes_do_not_share_a_run_folder(config: Config, tmp_path: Path) -> None:
+    with FileLock(tmp_path / ".lock"), pytest.raises(InputError, match="in use by another process"):
+        run(config("+experiment=demo"), tmp_path)
+
+
+def test_a_checkpoint_is_not_written_more_often_than_asked(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    write = RunFolder.write
+
+    def counting(self: RunFolder, name: str, save: Callable[[Path], Any]) -> Path:
+        written.append(name)
+        return write(self, name, save)
+
+    monkeypatch.setattr(RunFolder, "write", counting)
+    overrides = ["+experiment=demo", "refine=irp", "lam=1.01", "refine.max_rounds=3"]
+    for seconds, wanted in ((0, 4), (3600, 2)):  # the first and the last are always kept
+        written.clear()
+        run(config(*overrides, f"checkpoint_seconds={seconds}"), tmp_path / str(seconds))
+        assert written.count("checkpoints/last.ckpt") == wanted
+
+
+def test_an_unreadable_configuration_is_named(config: Config, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("[broken")
+    with pytest.raises(InputError, match=r"config\.yaml cannot be read"):
+        run(config("+experiment=demo"), tmp_path)
+    (tmp_path / "config.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match=r"config\.yaml cannot be read"):
+        run(config("+experiment=demo"), tmp_path)
