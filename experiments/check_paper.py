@@ -83,7 +83,7 @@ def nearest_statistic(rows: Mapping[str, np.ndarray], wanted: np.ndarray) -> tup
 
 
 def more_removed_than_there_are(reading: str) -> list[tuple[str, str, int, int]]:
-    """Cells of Table 2 with more bad images removed than injected: category, noise, removed, injected."""
+    """Cells of Table 2 with more bad images removed than there are: name, noise, removed, there."""
     found = []
     for (name, noise), (_, bad) in table2().items():
         there = READINGS[reading](PUBLISHED[name], float(noise))
@@ -144,22 +144,16 @@ def check_table2() -> None:
         normals, injected = contaminated_counts(category.train_good, half(category), 0.5)
         good, bad = cells[name, "0.5"]
         after = (injected - bad) / (normals + injected - good - bad)
-        print(
-            f"    {name:9} {injected / (normals + injected):.3f} → {after:.3f}, {bad} of {injected} found"
-        )
+        print(f"    {name:9} {injected / (normals + injected):.3f} → {after:.3f}, {bad} of {injected}")
 
 
 def check_datasets() -> None:
     ten = [c for name, c in PUBLISHED.items() if name != "ksdd2"]
     good, bad = sum(c.train_good + c.test_good for c in ten), sum(c.defective for c in ten)
-    print(
-        "Section 4.1, MVTec-AD: 889 normal + 1345 defective to train, 1210 normal + 724 defective to test"
-    )
+    print("Section 4.1, MVTec-AD: train 889 normal + 1345 defective, test 1210 normal + 724 defective")
     print(f"  defective: {1345 + 724} in the paper; {bad} in the ten classes, 1258 in all fifteen")
     print(f"  normal: {889 + 1210} in the paper; {good} in the ten classes, 4096 in all fifteen")
-    print(
-        f"  defective share of the paper's training set: {1345 / (1345 + 889):.3f}, its noise at most 0.5"
-    )
+    print(f"  defective share of that training set: {1345 / (1345 + 889):.3f}, its noise at most 0.5")
     print("  highest noise with all normal images kept, from half of the defects · from all:")
     for name, c in PUBLISHED.items():
         shares = (n / (n + c.train_good) for n in (half(c), c.defective))

@@ -86,16 +86,18 @@ def commands(
         "sweep.name": "sweep.name=paper",
         "hydra.sweep.dir": f"hydra.sweep.dir={SWEEP}",
         "logger": "logger=csv",
+        "checkpoint_seconds": "checkpoint_seconds=600",  # a checkpoint of the paper's flow has 2 GB
         "data.root": f"data.root={root}",
     } | {key(text): text for text in extra}
     if "batch_size" in values:
         return [list(values.values())]
     found = []
-    categories = choices(values["data.category"]) if "data.category" in values else [dataset]
-    for held, noises, batch in _blocks(categories, choices(values["noise"]), fits, batch_size):
-        block = values | {"noise": f"noise={','.join(noises)}"}
-        if "data.category" in values:
-            block["data.category"] = f"data.category={','.join(held)}"
+    categories, noises = choices(values["data.category"]), choices(values["noise"])
+    for held, levels, batch in _blocks(categories, noises, fits, batch_size):
+        block = values | {
+            "data.category": f"data.category={','.join(held)}",
+            "noise": f"noise={','.join(levels)}",
+        }
         if batch != batch_size:
             block["batch_size"] = f"batch_size={batch}"
         found.append(list(block.values()))

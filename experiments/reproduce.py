@@ -26,13 +26,16 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from published import counts
 
+from irp_lightning.command_line import CONF
 from irp_lightning.errors import InputError
 from irp_lightning.features.backbone import architecture, smallest_image
-from irp_lightning.run import CONF
 
 HERE = Path(__file__).parent
 
-ELSEWHERE = ("data.root", "cache_dir", "backbone.weights", "logger", "trainer", "hydra", "sweep")
+ELSEWHERE = (
+    *("data.root", "cache_dir", "backbone.weights", "features.workers", "features.memory_limit_gb"),
+    *("checkpoint_seconds", "logger", "trainer", "hydra", "sweep"),
+)
 """Keys, and what lies below them, that do not tell one cell from another."""
 
 VARIED = ("data.category", "noise", "seed")
@@ -84,7 +87,7 @@ def work(cell: Sequence[str], root: Path | None) -> tuple[Work, tuple[str, int]]
     values = dict(text.lstrip("+").split("=", 1) for text in cell)
     same = tuple(text for text in cell if not _below(text, VARIED))
     cfg = composed(same)
-    category = values.get("data.category", cfg.data.category)
+    category = values["data.category"]
     found = counts(category, cfg.contamination.kind, float(values["noise"]), root)
     batches = -(-found.train // cfg.batch_size)
     in_sample = cfg.refine.get("scoring", "in_sample") == "in_sample" and cfg.refine.max_rounds

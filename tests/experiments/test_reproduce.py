@@ -1,7 +1,6 @@
 """The reproduction kit: its commands, their cost, and a run of it on small generated images."""
 
 import dataclasses
-import inspect
 import itertools
 import json
 import math
@@ -13,10 +12,8 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
-import irp_lightning.compare
-from irp_lightning.run import CONF
+from irp_lightning.command_line import CONF
 from irp_lightning.validate import validate
 
 REPO = Path(__file__).parents[2]
@@ -28,11 +25,6 @@ import reproduce  # noqa: E402
 
 CELLS = {"table1": 558, "table2": 126, "fig3": 594, "fig4": 180, "fig5": 42}
 NO_ROOTS = {"mvtec": None, "ksdd2": None}
-
-has_sweep_name = "sweep" in OmegaConf.load(CONF / "config.yaml")
-needs_sweep_name = pytest.mark.skipif(
-    not has_sweep_name, reason="conf/config.yaml has no sweep.name yet"
-)
 
 
 def kit(*arguments: str, cwd: Path = REPO) -> subprocess.CompletedProcess[str]:
@@ -105,7 +97,6 @@ def test_folders_share_their_cells() -> None:
     assert where == {"hydra.sweep.dir=outputs/paper"}
 
 
-@needs_sweep_name
 def test_every_command_composes_to_a_valid_configuration() -> None:
     for command in commands("fig3"):
         cells = grid.cells(command)
@@ -217,10 +208,7 @@ def test_spans_read_well() -> None:
     assert cost.span(1.0, 100.0) == "60 min to 4.2 days"
 
 
-@needs_sweep_name
 def test_the_kit_runs_and_compares(small: list[str], images: Path, tmp_path: Path) -> None:
-    if "--out" not in inspect.getsource(irp_lightning.compare):
-        pytest.skip("compare has no --out yet")
     overrides = [text for text in small if not text.startswith(("data.root", "logger", "model="))]
     arguments = [
         *("fig4", "--mvtec", str(images), "--out", str(tmp_path / "measured"), "model=differnet"),
