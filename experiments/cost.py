@@ -123,8 +123,8 @@ def hours(works: Sequence[Work], device: Device, images: int, most: bool) -> flo
 
 
 def gigabytes(works: Iterable[Work]) -> float:
-    """Disk for the checkpoints: float32 parameters and both of Adam's moments, one file a cell."""
-    return sum(3 * 4 * work.parameters for work in works) / GIGABYTE
+    """Disk for the checkpoints of finished cells: float32 parameters, one file a cell."""
+    return sum(4 * work.parameters for work in works) / GIGABYTE
 
 
 def span(least: float, most: float) -> str:

@@ -86,7 +86,7 @@ def commands(
         "sweep.name": "sweep.name=paper",
         "hydra.sweep.dir": f"hydra.sweep.dir={SWEEP}",
         "logger": "logger=csv",
-        "checkpoint_seconds": "checkpoint_seconds=600",  # a checkpoint of the paper's flow has 2 GB
+        "checkpoint_seconds": "checkpoint_seconds=600",  # one has 2 GB
         "data.root": f"data.root={root}",
     } | {key(text): text for text in extra}
     if "batch_size" in values:

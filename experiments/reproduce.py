@@ -136,8 +136,12 @@ def estimate(works: Sequence[Work], images: int, devices: Sequence[Device]) -> l
             lines.append(f"| {device.name} | | | not known: {error} |")
             continue
         lines.append(f"| {device.name} | {span(min(one), max(one))} | {total} | {device.source} |")
-    disk = f"{gigabytes(works):,.0f} GB, {gigabytes(works[:1]):.2g} GB a cell"
-    return [*lines, "", f"Checkpoints: {disk} (parameters and both of Adam's moments, float32)."]
+    disk = f"{gigabytes(works):,.0f} GB, {gigabytes(works[:1]):.2f} GB a cell"
+    return [
+        *lines,
+        "",
+        f"Checkpoints: {disk} (float32; while a cell trains, three times as much: Adam's moments).",
+    ]
 
 
 def main() -> None:
