@@ -72,9 +72,8 @@ def throughput(paths: list[Path], network: FeatureExtractor, device: torch.devic
         }
         for name, rate in rates.items()
     ]
-    report(
-        f"extraction, {network.spec.backbone} at {size} px", rows, HERE / "results" / "extraction.csv"
-    )
+    file = "extraction.csv" if device.type == "cpu" else "gpu_extraction.csv"
+    report(f"extraction, {network.spec.backbone} at {size} px", rows, HERE / "results" / file)
 
 
 def memory(counts: list[int]) -> None:

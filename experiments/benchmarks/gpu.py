@@ -55,7 +55,12 @@ def main() -> None:
         parameters = sum(p.numel() for p in DifferNet(768).parameters() if p.requires_grad)
     floor = 1e3 * PASSES * 4 * parameters / bandwidth()
     rows = [
-        {**measure("differnet", 96, 30, 3, compile), "floor ms/step": floor} for compile in (False, True)
+        {
+            **measure("differnet", 96, 30, 3, compile),
+            "floor ms/step": floor,
+            "card": torch.cuda.get_device_name(),
+        }
+        for compile in (False, True)
     ]
     report(
         f"step at paper size, {parameters / 1e6:.0f} M parameters",
