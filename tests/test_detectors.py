@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from irp_lightning import run as run_module
 from irp_lightning.data.refinable import RefinableData
 from irp_lightning.predict import predict
-from irp_lightning.reporting.evaluation import LEAST_GAP
+from irp_lightning.reporting.gap_closure import LEAST_GAP
 from irp_lightning.run import run
 
 REPO = Path(__file__).parent.parent
