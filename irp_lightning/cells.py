@@ -77,8 +77,9 @@ def _below(key: str, left_out: Sequence[str]) -> bool:
 def _text(override: Override) -> str:
     """The value as a part of a file name; 0.10 and 0.1, 2.0 and 2 are the same."""
     value = override.value()
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        value = int(value)
-    text = override.get_value_element_as_str() if isinstance(value, list | dict) else str(value)
+    if isinstance(value, float):
+        text = f"{value:.12g}"  # range(0,0.5,0.1) has a 0.30000000000000004
+    else:
+        text = override.get_value_element_as_str() if isinstance(value, list | dict) else str(value)
     # Letters of any script stay; what a path or a shell would trip over is written as %XX.
     return re.sub(r"[^\w.+-]", lambda match: quote(match.group(), safe=""), text)

@@ -135,9 +135,10 @@ def _quiet() -> None:
 
 
 def _remove_if_empty(folder: Path) -> None:
-    """Hydra makes the run folder before anything is checked: take it, and its parents, back."""
+    """Hydra makes the run folder before anything is checked: take it, and its parents here, back."""
+    here = Path.cwd()
     for path in (folder, *folder.parents):
-        if path == Path.cwd():
+        if path == here or (path != folder and here not in path.parents):  # somebody's own
             return
         try:
             path.rmdir()

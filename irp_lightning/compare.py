@@ -14,7 +14,7 @@ from rich.text import Text
 
 from irp_lightning.comparison.areas import area_table, noise_levels
 from irp_lightning.comparison.curves import class_curves, dataset_curves
-from irp_lightning.comparison.export import save_png, write_picture, write_table
+from irp_lightning.comparison.export import write_picture, write_table
 from irp_lightning.comparison.gallery import CAPTION, gallery, removed_images
 from irp_lightning.comparison.inventory import all_runs, not_compared
 from irp_lightning.comparison.labels import Labelled, label, percent, without_duplicates
@@ -58,7 +58,7 @@ def compare(folder: Path, out: Path) -> tuple[Table, Found, list[tuple[Path, Pat
     ]
     first = dataset_curves(runs)
     curves = [*([first] if first else []), *class_curves(runs)]
-    groups, remark = removed_images(runs)
+    groups, remarks = removed_images(runs)
     inventory = all_runs(runs, folder, out), not_compared(found.unusable, repeated, folder, out)
     content = Content(
         title=folder.resolve().name,
@@ -67,7 +67,7 @@ def compare(folder: Path, out: Path) -> tuple[Table, Found, list[tuple[Path, Pat
         curves=curves,
         gallery=groups,
         caption=CAPTION,
-        remarks=[remark] if remark else [],
+        remarks=remarks,
         runs=inventory[0],
         unusable=inventory[1],
     )
@@ -79,7 +79,7 @@ def compare(folder: Path, out: Path) -> tuple[Table, Found, list[tuple[Path, Pat
             write_picture(files, picture)
         pictures = gallery(groups)
         if pictures:
-            files.write("fig5.png", lambda path: save_png(pictures.figure, path))
+            write_picture(files, pictures)
         files.text("index.html", render(content))
     except OSError as error:
         raise InputError(

@@ -9,7 +9,7 @@ import yaml
 
 from irp_lightning.errors import InputError
 
-__all__ = ["CHECKPOINT", "check_same", "find_checkpoint", "finished_run"]
+__all__ = ["CHECKPOINT", "check_ours", "check_same", "find_checkpoint", "finished_run"]
 
 CHECKPOINT = "checkpoints/last.ckpt"
 
@@ -46,15 +46,9 @@ def check_same(folder: Path, config: Mapping[str, Any]) -> None:
     Raises:
         InputError: It does; the message names the first values that differ.
     """
-    file = folder / "config.yaml"
-    try:
-        saved = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    saved = _saved(folder)
+    if saved is None:
         return
-    except (OSError, ValueError, yaml.YAMLError):
-        saved = None
-    if not isinstance(saved, dict):
-        raise InputError(f"{file} cannot be read; set another run folder, or sweep.force=true")
     before, now = dict(_flat(saved)), dict(_flat(config))
     changed = [k for k in {**now, **before} if before.get(k) != now.get(k) and not _anywhere(k)]
     if changed:
@@ -63,6 +57,30 @@ def check_same(folder: Path, config: Mapping[str, Any]) -> None:
             f"{folder} holds a run with {key}={before.get(key)}, not {now.get(key)}{more}; set another "
             "folder (hydra.run.dir, or sweep.name in a sweep), or sweep.force=true to replace it"
         )
+
+
+def check_ours(folder: Path) -> None:
+    """Refuse to replace what is no run.
+
+    Raises:
+        InputError: The folder has a ``config.yaml`` of something else.
+    """
+    saved = _saved(folder)
+    if saved is not None and not {"refine", "contamination", "backbone"} <= saved.keys():
+        raise InputError(f"{folder}/config.yaml is not a run's; set another run folder (hydra.run.dir)")
+
+
+def _saved(folder: Path) -> dict[str, Any] | None:
+    file = folder / "config.yaml"
+    try:
+        saved = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, yaml.YAMLError):
+        saved = None
+    if not isinstance(saved, dict):
+        raise InputError(f"{file} cannot be read; set another run folder, or remove that file")
+    return saved
 
 
 def find_checkpoint(folder: Path, manifest: str) -> Path | None:

@@ -25,7 +25,7 @@ from irp_lightning.reporting.run_folder import RunFolder, csv_text
 from irp_lightning.reporting.stopwatch import Stopwatch
 from irp_lightning.reporting.summary import print_summary
 from irp_lightning.reporting.tables import MANIFEST_COLUMNS, manifest_rows
-from irp_lightning.resume import check_same, find_checkpoint, finished_run
+from irp_lightning.resume import check_ours, check_same, find_checkpoint, finished_run
 from irp_lightning.validate import validate
 
 __all__ = ["run"]
@@ -52,7 +52,9 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
     config: Any = OmegaConf.to_container(cfg, resolve=True)
     folder, watch, first = RunFolder(path), Stopwatch(), is_first_process(cfg.trainer)
     with folder.locked() if first else nullcontext():
-        if not cfg.sweep.force:
+        if cfg.sweep.force:
+            check_ours(path)
+        else:
             check_same(path, config)
             if finished_run(path, config):
                 raise InputError(f"{path} holds a finished run; set sweep.force=true to replace it")

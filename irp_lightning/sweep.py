@@ -4,6 +4,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,8 +104,11 @@ def record(folder: Path, outcome: Mapping[str, Any]) -> None:
     sweep = Path(HydraConfig.get().sweep.dir).resolve()
     name = folder.resolve().relative_to(sweep)
     RunFolder(sweep / OUTCOMES).json(f"{name}.json", outcome)
-    if outcome["status"] == "failed" and not (folder / "config.yaml").exists():
-        RunFolder(folder).json("metrics.json", outcome)
+    complete = _read(folder / "metrics.json").get("status") == "complete"
+    if outcome["status"] == "failed" and not complete:
+        cell = RunFolder(folder)
+        with suppress(InputError), cell.locked():  # or another process is at work there
+            cell.json("metrics.json", outcome)
 
 
 def print_outcomes() -> None:

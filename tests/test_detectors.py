@@ -77,10 +77,12 @@ def test_labels_never_reach_refinement(
     run(cfg, tmp_path / "true")
     fit = run_module._fit_and_report
 
-    def mislabelled(config: Any, folder: Any, watch: Any, dataset: Any, pool: Any, *rest: Any) -> Any:
-        turned = [replace(s, defect="good" if s.label else "turned") for s in dataset.samples]
-        pool = replace(pool, injected=frozenset(pool.train) - pool.injected)
-        return fit(config, folder, watch, replace(dataset, samples=turned), pool, *rest)
+    def mislabelled(config: Any, folder: Any, watch: Any, inputs: Any, *rest: Any) -> Any:
+        samples = inputs.dataset.samples
+        turned = [replace(s, defect="good" if s.label else "turned") for s in samples]
+        dataset = replace(inputs.dataset, samples=turned)
+        pool = replace(inputs.pool, injected=frozenset(inputs.pool.train) - inputs.pool.injected)
+        return fit(config, folder, watch, replace(inputs, dataset=dataset, pool=pool), *rest)
 
     monkeypatch.setattr(run_module, "_fit_and_report", mislabelled)
     run(cfg, tmp_path / "turned")

@@ -65,6 +65,7 @@ def stop(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         (["refine=irp_all", "lam=1.02", "refine.retrain=scratch"], 1),
         (LOCAL, 2),  # stopped while images were removed, before the detector was fitted
         ([*LOCAL, "refine.scoring=cross_fit"], 1),
+        (["model=gaussian", "refine=irp", "lam=1.01", "references=true"], 1),
         (["refine=oracle"], 1),  # stopped after its one round, before it was reported
     ],
 )
@@ -94,14 +95,21 @@ class Noisy(DifferNet):
 """
 
 
+@pytest.mark.parametrize(
+    "method", [IN_SAMPLE, [*LOCAL, "refine.scoring=cross_fit", "refine.max_rounds=4"]]
+)
 def test_random_numbers_go_on_where_they_stood(
-    config: Config, stop: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    method: list[str],
+    config: Config,
+    stop: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "noisy_detector.py").write_text(NOISY)
     monkeypatch.syspath_prepend(tmp_path)
     cfg = config(
         "+experiment=demo", "model=custom", "model._target_=noisy_detector.Noisy", "+model.hidden=16",
-        "+model.n_blocks=2", *IN_SAMPLE,
+        "+model.n_blocks=2", *method,
     )  # fmt: skip
     run(cfg, tmp_path / "whole")
     stop(cfg, tmp_path / "stopped")
@@ -142,6 +150,24 @@ def test_a_finished_run_is_not_overwritten_unless_asked(config: Config, tmp_path
     assert run(config("+experiment=demo", "refine=none", "epochs=2", "sweep.force=true"), tmp_path)
     assert "epochs: 2" in (tmp_path / "config.yaml").read_text()
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_what_is_no_run_is_not_replaced(config: Config, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("my: project\n")
+    (tmp_path / "figures").mkdir()
+    with pytest.raises(InputError, match=r"config\.yaml is not a run's"):
+        run(config("+experiment=demo", "sweep.force=true"), tmp_path)
+    assert (tmp_path / "figures").is_dir()
+
+
+def test_what_a_death_while_writing_left_is_cleared_away(
+    config: Config, stop: Callable[..., None], tmp_path: Path
+) -> None:
+    cfg = config("+experiment=demo", *IN_SAMPLE)
+    stop(cfg, tmp_path)
+    (tmp_path / "checkpoints" / ".4711-last.ckpt").write_bytes(b"half")
+    run(cfg, tmp_path)
+    assert [file.name for file in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]
 
 
 def test_where_a_run_is_computed_may_change(

@@ -31,6 +31,9 @@ def cells(sweep: Path) -> set[str]:
 def differences(first: Path, other: Path) -> list[str]:
     """One line for each cell that only one of them has, or whose figures differ."""
     names = cells(first), cells(other)
+    for sweep, found_there in zip((first, other), names, strict=True):
+        if not found_there:
+            sys.exit(f"{sweep} holds no run; give a sweep folder")
     found = [f"{name}: only in one of them" for name in sorted(names[0] ^ names[1])]
     for name in sorted(names[0] & names[1]):
         a, b = figures(first / name), figures(other / name)

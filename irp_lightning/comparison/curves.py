@@ -33,6 +33,8 @@ MARKERS = {"vanilla": "o", "osr": "s", "irp": "^", "irp_all": "v", "robust": "D"
 OTHER_MARKERS = ("P", "X", "p")
 DASHES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (7, 2)))
 
+LACKING = "A black cross marks a point without classes or seeds that others have."
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -70,7 +72,7 @@ def dataset_curves(runs: Sequence[Labelled]) -> Picture | None:
         "Fig. 1 and 3: AUROC against noise",
         "Mean over the classes of a dataset; bars: sample standard deviation over seeds of a seed's "
         f"mean over all classes ({_seeds(panels)}; one seed has no bar). Points are set apart sideways "
-        "to be seen. The panels' axes differ.",
+        f"to be seen. {LACKING} The panels' axes differ.",
         figure,
     )
 
@@ -95,7 +97,7 @@ def class_curves(runs: Sequence[Labelled]) -> list[Picture]:
                     "fig4" if len(detectors) == 1 else f"fig4_{number}",
                     "Fig. 4: AUROC of every class" + (f", {detector}" if len(detectors) > 1 else ""),
                     f"Mean over seeds; bars: sample standard deviation over seeds ({_seeds(panels)}; "
-                    "one seed has no bar). The panels' axes differ.",
+                    f"one seed has no bar). {LACKING} The panels' axes differ.",
                     figure,
                 )
             )
@@ -170,12 +172,16 @@ def _fill(axis: Axes, panel: _Panel, styles: dict[str, dict[str, object]]) -> No
         found = [(noise, panel.areas.mean(method, noise, panel.categories)) for noise in levels]
         points = [(noise, mean) for noise, mean in found if mean]
         shift = (i - (len(panel.areas.methods) - 1) / 2) * step
+        lacking = [(noise + shift, mean.mean) for noise, mean in points if mean.missing]
         axis.errorbar(
             [noise + shift for noise, _ in points],
             [mean.mean for _, mean in points],
             yerr=[mean.sd or 0 for _, mean in points],
             elinewidth=1,
             **styles[method],  # type: ignore[arg-type]
+        )
+        axis.plot(
+            [noise for noise, _ in lacking], [mean for _, mean in lacking], "x", color="black", zorder=5
         )
     axis.set_title("\n".join(line for part in panel.title for line in wrap(part, WIDTH)), fontsize=9)
     axis.set_xticks(levels, [f"{100 * noise:.6g}" for noise in levels])

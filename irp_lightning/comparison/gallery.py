@@ -72,14 +72,15 @@ class _Removed:
     round: str
 
 
-def removed_images(runs: Sequence[Labelled]) -> tuple[list[Group], str | None]:
+def removed_images(runs: Sequence[Labelled]) -> tuple[list[Group], list[str]]:
     """Choose images by a fixed rule and make their thumbnails.
 
     Normal and defective ones take turns, and so do the runs of a group; each in the order of removal.
     The oracle is left out: it removes by the label.
 
     Returns:
-        The groups, by method and noise, and a line where photographs are not where the runs found them.
+        The groups, by method and noise, and a line each where some are left out, and where photographs
+        are not where the runs found them.
     """
     grouped: dict[_Key, list[Labelled]] = defaultdict(list)
     for run in runs:
@@ -105,14 +106,16 @@ def removed_images(runs: Sequence[Labelled]) -> tuple[list[Group], str | None]:
         if images:
             title = f"{method}, noise {percent(noise)}"
             groups.append(Group(title, good, bad, len(grouped[key]), images))
-    remark = None
+    remarks = []
+    if len(keys) < len(grouped):
+        remarks.append(f"{len(keys)} of {len(grouped)} methods and noise levels are shown.")
     if absent:
         example = sorted({run.run.root for group in grouped.values() for run in group})
-        remark = (
+        remarks.append(
             f"{absent} of {wanted} photographs looked for are not there any more or cannot be read "
             f"(data.root: {', '.join(example[:3])})"
         )
-    return groups, remark
+    return groups, remarks
 
 
 def gallery(groups: Sequence[Group]) -> Picture | None:

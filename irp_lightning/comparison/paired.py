@@ -16,8 +16,8 @@ __all__ = ["Comparison", "compare_differences", "holm", "paired_table"]
 LEAST_PAIRS = 6
 """Of five pairs, the signed-rank test's smallest two-sided p-value is 0.0625."""
 
-LEAST_CLASSES = 5
-"""From so many classes on, a class is one pair."""
+LEAST_CLASSES = LEAST_PAIRS
+"""From so many classes on, a class is one pair; below, a class and seed."""
 
 Places = dict[tuple[str, float, int], float]  # class, noise, seed → AUROC
 
@@ -114,9 +114,9 @@ def paired_table(runs: Sequence[Labelled]) -> Table:
             "Difference: image AUROC of the first method minus the second's, the mean over the pairs, "
             "with its 95 % confidence interval (t). p: Wilcoxon's signed-rank test, two-sided; Holm: "
             "corrected for all tests of one dataset, detector and side of noise. A pair is a class "
-            f"(its mean over seeds and noise levels) from {LEAST_CLASSES} classes on, else a run. Runs "
-            "of one class share images, and noise levels of one seed nearly all of them: as pairs "
-            "they are not independent, so intervals are too narrow and p-values too small. Below "
+            f"(its mean over seeds and noise levels) from {LEAST_CLASSES} classes on, else a class and "
+            "seed (its mean over noise levels). Seeds of one class share images: as pairs they are not "
+            "independent, so their intervals are too narrow and their p-values too small. Below "
             f"{LEAST_PAIRS} pairs there is no test."
         ),
         columns=(
@@ -142,15 +142,16 @@ def _family(methods: dict[str, Places]) -> list[tuple[str, str, str, Comparison]
     # Between methods first: against the ceiling there is little to learn.
     for first, second in sorted(pairs, key=lambda pair: base_name(pair[0]) == "oracle"):
         one, other = methods[first], methods[second]
-        by_class: dict[str, list[float]] = defaultdict(list)
-        for place in sorted(one.keys() & other.keys()):
-            by_class[place[0]].append(one[place] - other[place])
-        if not by_class:
+        both = sorted(one.keys() & other.keys())
+        if not both:
             continue
-        if len(by_class) >= LEAST_CLASSES:
-            unit, differences = "classes", [statistics.fmean(d) for d in by_class.values()]
-        else:
-            unit, differences = "runs", [d for found in by_class.values() for d in found]
+        by_class = len({category for category, _, _ in both}) >= LEAST_CLASSES
+        pooled: dict[tuple[str, int | None], list[float]] = defaultdict(list)
+        for place in both:
+            category, _, seed = place
+            pooled[category, None if by_class else seed].append(one[place] - other[place])
+        differences = [statistics.fmean(found) for found in pooled.values()]
+        unit = "classes" if by_class else "classes × seeds"
         compared.append((first, second, unit, compare_differences(differences)))
     return compared
 

@@ -133,8 +133,9 @@ class IterativeRefinement(L.Callback):
         if self.remove_first is not None:
             data.keep(~self.remove_first)
         scorer = self.out_of_sample
-        if scorer is None:
+        if scorer is None or self.settled:
             return
+        self._restore_random()
         while not self.settled:
             active = data.active
             scores = from_first(lambda: scorer(pl_module, data, active))  # noqa: B023 (called at once)
@@ -146,9 +147,7 @@ class IterativeRefinement(L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Take up where a checkpoint left off."""
-        if self._random is not None:
-            torch.set_rng_state(self._random)
-            self._random = None
+        self._restore_random()
         if self.separation is not None:  # stopped after the last round, before it was reported
             trainer.should_stop = True
 
@@ -179,6 +178,11 @@ class IterativeRefinement(L.Callback):
             pl_module.load_state_dict(self._initial)
             trainer.strategy.setup_optimizers(trainer)
         self._keep(trainer)
+
+    def _restore_random(self) -> None:
+        if self._random is not None:
+            torch.set_rng_state(self._random)
+            self._random = None
 
     def _keep(self, trainer: L.Trainer) -> None:
         if self.after_round is not None:

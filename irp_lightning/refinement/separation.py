@@ -20,7 +20,7 @@ def separation(scores: Tensor, removed: Tensor) -> float:
         removed: (N,), bool.
 
     Returns:
-        In [0, 1]; 0 where nothing was removed.
+        In [0, 1]; 0 where nothing was removed, or what was removed scores no higher than the rest.
     """
     values = scores.double()
     if values.min() > 0:
@@ -30,5 +30,7 @@ def separation(scores: Tensor, removed: Tensor) -> float:
     if not 0 < share < 1 or total == 0:
         return 0.0
     gap = values[removed].mean() - values[~removed].mean()
+    if gap <= 0:
+        return 0.0
     # Rounding may lift the share of a perfect split above 1.
     return torch.clamp(share * (1 - share) * gap.square() / total, max=1.0).item()

@@ -52,6 +52,9 @@ class RunFolder:
                 f"{self.path} is in use by another process; wait until it ends, or set another folder"
             ) from None
         try:
+            # Of a process that died while it wrote one, and it can be large.
+            for partial in self.path.glob("checkpoints/.[0-9]*-last.ckpt"):
+                partial.unlink(missing_ok=True)
             yield
         finally:
             Path(lock.lock_file).unlink(missing_ok=True)
@@ -83,6 +86,10 @@ class RunFolder:
         partial = file.with_name(f".{os.getpid()}-{file.name}")
         try:
             save(partial)
+            with partial.open(
+                "rb"
+            ) as stream:  # or a power failure could leave the name of an empty file
+                os.fsync(stream.fileno())
             partial.replace(file)
         finally:
             partial.unlink(missing_ok=True)

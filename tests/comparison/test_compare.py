@@ -90,4 +90,5 @@ def test_real_runs_compare(config, tmp_path: Path, capsys) -> None:
     out = tmp_path / "sweep" / "comparison"
     assert metrics["removed_bad"] + metrics["removed_good"] > 0
     assert (out / "fig5.png").is_file()
+    assert (out / "fig5.svg").is_file()
     assert "data:image/jpeg" in (out / "index.html").read_text()

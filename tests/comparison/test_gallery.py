@@ -95,8 +95,8 @@ def test_labels_and_runs_take_turns(photographs: Path, write_run, labelled) -> N
     write_run("a", removed=[*bad[:3], *good[:3]], root=root, seed=0)
     write_run("b", removed=[bad[0], *bad[4:], *good[4:]], root=root, seed=1)
     write_run("c", "oracle", removed=bad, root=root)
-    (group,), remark = removed_images(labelled())
-    assert remark is None
+    (group,), remarks = removed_images(labelled())
+    assert not remarks
     assert (group.title, group.bad, group.good, group.runs) == ("irp, noise 20 %", 8, 7, 2)
     shown = [image.name for image in group.images]
     # The second run's first defect is the first run's: an image is shown once.
@@ -119,10 +119,10 @@ def test_there_is_an_end_to_pictures(photographs: Path, write_run, labelled) -> 
 
 def test_photographs_that_are_gone_are_said(write_run, labelled) -> None:
     write_run("a", removed=[("test/crack/0.png", 1, "crack")], root="/nowhere/mvtec")
-    groups, remark = removed_images(labelled())
+    groups, remarks = removed_images(labelled())
     assert not groups
     assert gallery(groups) is None
-    assert remark is not None
+    (remark,) = remarks
     assert "1 of 1 photographs" in remark
     assert "/nowhere/mvtec" in remark
 
@@ -137,6 +137,6 @@ def test_a_damaged_table_of_removals_shows_nothing(content: str, write_run, labe
 def test_a_photograph_that_cannot_be_decoded_is_left_out(photographs: Path, write_run, labelled) -> None:
     (photographs / "tile" / "test" / "crack" / "0.png").write_bytes(b"no image")
     write_run("a", removed=[("test/crack/0.png", 1, "crack")], root=str(photographs))
-    groups, remark = removed_images(labelled())
+    groups, remarks = removed_images(labelled())
     assert not groups
-    assert remark is not None
+    assert len(remarks) == 1

@@ -42,20 +42,21 @@ def rows(table) -> dict[tuple[str, str, str], list[str]]:
 
 
 def test_runs_pair_across_lambda_and_noise_0_stands_apart(write_run, labelled) -> None:
-    for seed in range(3):
+    for seed in range(6):
         for noise in (0.0, 0.1, 0.2):
             write_run(f"n{seed}{noise}", "none", noise=noise, seed=seed, auroc=0.5)
             area = 0.5 if noise == 0 else 0.6 + seed / 100 + noise / 7
             write_run(f"i{seed}{noise}", "irp", noise=noise, seed=seed, auroc=area, lam=2)
     found = rows(paired_table(labelled()))
     clean, noisy = found["0 %", "irp", "vanilla"], found["> 0 %", "irp", "vanilla"]
-    assert clean == ["3 runs", "+0.0000", "+0.0000 … +0.0000", "– fewer than 6 pairs", "–"]
-    assert noisy[0] == "6 runs"
-    assert noisy[1] == f"+{0.11 + 0.15 / 7:.4f}"
+    assert clean[:2] == ["6 classes × seeds", "+0.0000"]
+    assert clean[3] == "– fewer than 6 pairs differ"
+    assert noisy[0] == "6 classes × seeds"
+    assert noisy[1] == f"+{0.125 + 0.15 / 7:.4f}"
     assert noisy[3:] == ["0.031", "0.031"]
 
 
-def test_from_five_classes_on_a_class_is_a_pair(write_run, labelled) -> None:
+def test_from_six_classes_on_a_class_is_a_pair(write_run, labelled) -> None:
     for i, category in enumerate("abcdef"):
         for seed in range(2):
             name = f"{category}{seed}"
@@ -65,6 +66,17 @@ def test_from_five_classes_on_a_class_is_a_pair(write_run, labelled) -> None:
             write_run(f"i{name}", "irp", seed=seed, category=category, auroc=area)
     pairs, difference, _, p, _ = rows(paired_table(labelled()))["> 0 %", "irp", "vanilla"]
     assert (pairs, difference, p) == ("6 classes", "+0.0350", "0.031")
+
+
+def test_below_six_classes_a_class_and_seed_is_a_pair(write_run, labelled) -> None:
+    for category in "abcde":
+        for seed in range(2):
+            for noise in (0.1, 0.2):
+                place = {"seed": seed, "category": category, "noise": noise}
+                write_run(f"n{category}{seed}{noise}", "none", auroc=0.5, **place)
+                write_run(f"i{category}{seed}{noise}", "irp", auroc=0.5 + noise, **place)
+    pairs, difference, *_ = rows(paired_table(labelled()))["> 0 %", "irp", "vanilla"]
+    assert (pairs, difference) == ("10 classes × seeds", "+0.1500")
 
 
 def test_runs_that_nothing_pairs_with_are_left_out(write_run, labelled) -> None:

@@ -28,6 +28,11 @@ def test_it_is_a_share_and_the_scale_does_not_matter(values: list[float], data: 
     assert separation(7 * torch.tensor(values), removed) == pytest.approx(found, abs=1e-4)
 
 
+def test_to_remove_what_is_most_ordinary_is_worth_nothing() -> None:
+    values = torch.tensor([1.0] * 2 + [9.0] * 8)
+    assert separation(values, values < 5) == 0
+
+
 @pytest.mark.parametrize("removed", [[False] * 4, [True] * 4])
 def test_no_split_separates_nothing(removed: list[bool]) -> None:
     assert separation(torch.tensor([1.0, 2, 3, 4]), torch.tensor(removed)) == 0
