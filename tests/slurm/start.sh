@@ -73,12 +73,14 @@ AccountingStorageTRES=gres/gpu
 # A node that is back takes jobs again, and its own are queued anew
 ReturnToService=2
 JobRequeue=1
+# What can never start is refused
+EnforcePartLimits=ALL
 SlurmdTimeout=10
 KillWait=5
 MinJobAge=300
 GresTypes=gpu
 NodeName=$HOST NodeAddr=127.0.0.1 CPUs=$CPUS RealMemory=$MEMORY Gres=gpu:$GPUS
-PartitionName=test Nodes=ALL Default=YES MaxTime=1:00:00 State=UP
+PartitionName=test Nodes=ALL Default=YES MaxTime=1-0 State=UP
 END
 cat >/etc/slurm/gres.conf <<END
 $MARK
