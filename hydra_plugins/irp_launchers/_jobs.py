@@ -1,11 +1,10 @@
 """What the launchers share: the jobs of a sweep, and what became of each."""
 
-import importlib.util
 import logging
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
@@ -75,24 +74,11 @@ def settled(job: Job, result: Callable[[], JobReturn], died: Callable[[Exception
 
 
 class JobLauncher(Launcher):
-    """A launcher of jobs in other processes.
-
-    Attributes:
-        library: The module that it needs.
-        extra: The extra of this package that installs it.
-    """
-
-    library: ClassVar[str]
-    extra: ClassVar[str]
+    """A launcher of jobs in other processes."""
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        if importlib.util.find_spec(self.library) is None:
-            raise CompactHydraException(
-                f"irp_lightning: this launcher needs {self.library}, which is not installed; "
-                f"pip install 'irp-lightning[{self.extra}]'"
-            )
         self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
 
     def launch(

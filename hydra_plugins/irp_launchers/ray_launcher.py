@@ -10,19 +10,16 @@ from omegaconf import DictConfig, OmegaConf
 
 from ._jobs import Job, JobLauncher, settled
 
-__all__ = ["RayJobs"]
+__all__ = ["RayLauncher"]
 
 
-class RayJobs(JobLauncher):
+class RayLauncher(JobLauncher):
     """Ray leases GPUs and cores to jobs, and tries a job again whose process died.
 
     Args:
         init: Arguments of ``ray.init``.
         remote: Options of the jobs, as for ``ray.remote``.
     """
-
-    library = "ray"
-    extra = "ray"
 
     def __init__(self, init: DictConfig, remote: DictConfig) -> None:
         self.init: Any = OmegaConf.to_container(init, resolve=True)

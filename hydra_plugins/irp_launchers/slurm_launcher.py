@@ -13,23 +13,24 @@ from ._jobs import Job, JobLauncher, settled
 if TYPE_CHECKING:
     import submitit
 
-__all__ = ["SlurmJobs"]
+__all__ = ["SlurmLauncher"]
 
 
-class SlurmJobs(JobLauncher):
+class SlurmLauncher(JobLauncher):
     """Each job is a task of a Slurm array.
 
     Args:
         folder: Scripts, logs and results of the jobs.
         max_num_timeout: How often a job that ran out of time is queued again.
+        tasks_per_node: Processes of a job; several train one detector together.
         **parameters: What is asked of Slurm, in sbatch's words; null: not asked.
     """
 
-    library = "submitit"
-    extra = "slurm"
-
-    def __init__(self, folder: str, max_num_timeout: int, **parameters: Any) -> None:
+    def __init__(
+        self, folder: str, max_num_timeout: int, tasks_per_node: int, **parameters: Any
+    ) -> None:
         self.folder, self.max_num_timeout = folder, max_num_timeout
+        parameters["ntasks_per_node"] = tasks_per_node
         plain = {k: OmegaConf.to_object(v) if OmegaConf.is_config(v) else v for k, v in parameters.items()}
         self.parameters = {k: v for k, v in plain.items() if v is not None}
 
