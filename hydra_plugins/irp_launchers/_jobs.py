@@ -69,7 +69,7 @@ def settled(job: Job, result: Callable[[], JobReturn], died: Callable[[Exception
     except Exception as error:
         failed = JobReturn(overrides=job.overrides, status=JobStatus.FAILED)
         failed.return_value = CompactHydraException(f"irp_lightning: {died(error)}")
-        log.warning("%s: %s", " ".join(filter_overrides(job.overrides)), died(error))
+        log.warning("\t#%d : %s", job.config.hydra.job.num, died(error))
         return failed
 
 
