@@ -4,6 +4,7 @@ import logging
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -19,7 +20,10 @@ from hydra.core.utils import (
 from hydra.errors import CompactHydraException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from irp_lightning.errors import InputError
+from irp_lightning.resume import finished_run
 
 __all__ = ["Job", "JobLauncher", "settled"]
 
@@ -85,14 +89,22 @@ class JobLauncher(Launcher):
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
         setup_globals()
-        configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
-        log.info("%d jobs; sweep folder: %s", len(job_overrides), self.config.hydra.sweep.dir)
+        hydra = self.config.hydra
+        configure_log(hydra.hydra_logging, hydra.verbose)
+        log.info("%d jobs; sweep folder: %s", len(job_overrides), hydra.sweep.dir)
         jobs = [self._job(list(o), initial_job_idx + i) for i, o in enumerate(job_overrides)]
-        return self.run(jobs)
+        left = [job for job in jobs if not _is_quick(job)]
+        done = {
+            id(job): result for job, result in zip(left, self.run(left) if left else [], strict=True)
+        }
+        # The others take no time, and must not wait in a queue.
+        results = [done.get(id(job)) or job() for job in jobs]
+        configure_log(hydra.hydra_logging, hydra.verbose)  # a job sets up its own
+        return results
 
     @abstractmethod
     def run(self, jobs: list[Job]) -> list[JobReturn]:
-        """Run all jobs; their results in the same order."""
+        """Run jobs, at least one; their results in the same order."""
 
     def _job(self, overrides: list[str], number: int) -> Job:
         log.info("\t#%d : %s", number, " ".join(filter_overrides(overrides)))
@@ -101,3 +113,16 @@ class JobLauncher(Launcher):
             config.hydra.job.id = str(number)
             config.hydra.job.num = number
         return Job(self.hydra_context, self.task_function, config, overrides, Singleton.get_state())
+
+
+def _is_quick(job: Job) -> bool:
+    """Whether a cell is complete, or refused because its folder holds another."""
+    sweep = job.config.hydra.sweep
+    keys: list[Any] = [key for key in job.config if key != "hydra"]
+    config: Any = OmegaConf.to_container(OmegaConf.masked_copy(job.config, keys), resolve=True)
+    if config["sweep"]["force"]:
+        return False
+    try:
+        return finished_run(Path(sweep.dir, sweep.subdir), config) is not None
+    except InputError:
+        return True

@@ -31,7 +31,9 @@ class SlurmLauncher(JobLauncher):
     ) -> None:
         self.folder, self.max_num_timeout = folder, max_num_timeout
         parameters["ntasks_per_node"] = tasks_per_node
-        plain = {k: OmegaConf.to_object(v) if OmegaConf.is_config(v) else v for k, v in parameters.items()}
+        plain = {
+            k: OmegaConf.to_object(v) if OmegaConf.is_config(v) else v for k, v in parameters.items()
+        }
         self.parameters = {k: v for k, v in plain.items() if v is not None}
 
     def run(self, jobs: list[Job]) -> list[JobReturn]:

@@ -17,7 +17,7 @@ STATE=/var/lib/slurm-test       # everything but /etc/slurm/*.conf and the devic
 GPUS=2
 MARK="# made by tests/slurm/start.sh"
 HOST=$(hostname -s)
-CPUS=$(nproc)
+CPUS=$(nproc --all)  # plain nproc heeds OMP_NUM_THREADS
 MEMORY=$(awk '/MemTotal/ {print int($2 / 1024 * 0.9)}' /proc/meminfo)  # MiB
 
 die() { echo "start.sh: $*" >&2; exit 1; }
