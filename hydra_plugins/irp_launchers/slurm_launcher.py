@@ -1,6 +1,7 @@
 """Many jobs on a cluster: a sweep is a Slurm job array, submitted by submitit."""
 
 import sys
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     import submitit
 
 __all__ = ["SlurmLauncher"]
+
+SECOND_LOOK = 10
+"""Seconds after which a job that seems to have died is looked at again."""
 
 
 class SlurmLauncher(JobLauncher):
@@ -58,7 +62,17 @@ class SlurmLauncher(JobLauncher):
 
 
 def _result(handle: "submitit.Job[JobReturn]") -> JobReturn:
-    return handle.results()[0]
+    import submitit
+
+    while True:
+        try:
+            return handle.results()[0]
+        except submitit.core.utils.UncompletedJobError:
+            # When a node dies, Slurm calls its jobs dead for a moment, and then queues them again.
+            time.sleep(SECOND_LOOK)
+            handle.watcher.clear()
+            if handle.watcher.is_done(handle.job_id, mode="force"):
+                raise
 
 
 def _died(handle: "submitit.Job[JobReturn]", error: Exception) -> str:

@@ -99,7 +99,7 @@ slurmd -b  # the machine has booted
 sleep 3
 # Slurm would find out by itself that the jobs are gone, in a minute or two, and hold them back for two more
 scontrol update NodeName="$(hostname -s)" State=DOWN Reason="lost power"
-scontrol update NodeName="$(hostname -s)" State=RESUME
+scontrol update NodeName="$(hostname -s)" State=RESUME 2>/dev/null  # it may be back by now
 sleep 1
 for job in $(squeue --noheader --array --states=PENDING --format=%i); do
     scontrol update JobId="$job" StartTime=now 2>/dev/null
