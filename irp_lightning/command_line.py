@@ -28,8 +28,8 @@ _HERE = Path(__file__).parent
 CONF = _HERE / "conf" if (_HERE / "conf").is_dir() else _HERE.parent / "conf"
 
 EXTRAS = {
-    "hydra/launcher=ray": ("ray", "hydra_plugins.hydra_ray_launcher"),
-    "hydra/launcher=slurm": ("slurm", "hydra_plugins.hydra_submitit_launcher"),
+    "hydra/launcher=ray": ("ray", "ray"),
+    "hydra/launcher=slurm": ("slurm", "submitit"),
     "hydra/sweeper=optuna": ("optuna", "hydra_plugins.hydra_optuna_sweeper"),
 }
 """What an override begins with, the extra that it needs, and a module of that extra."""
