@@ -2,7 +2,7 @@
 
     kills.py --root MVTEC_ROOT --weights squeezenet1_1.pth --out DIR [--kills 3] [--seed 0]
 
-24 cells on magnetic tiles (noise × seed × method). The killed sweep gets SIGKILL, its whole process
+The 24 cells of ``run.py``. The killed sweep gets SIGKILL, its whole process
 group, at moments drawn from the seed; the same command is then given again. A cell that was complete
 must not be computed again, and the figures must be those of the sweep that was left alone.
 """
@@ -17,22 +17,7 @@ import time
 from pathlib import Path
 
 from equal import cells, differences
-
-GRID = [
-    *("model=differnet_small", "epochs=4", "max_rounds=3", "round_epochs=1", "batch_size=32"),
-    *("views.n_transforms=2", "data.image_size=224", "trainer.accelerator=cpu"),
-    *("noise=0,0.1,0.3,0.5", "seed=0,1", "refine=none,irp,robust"),
-]
-
-
-def command(root: Path, weights: Path, folder: Path, *more: str) -> list[str]:
-    return [
-        *(sys.executable, "-m", "irp_lightning.run", "-m", "+experiment=mtd_noise"),
-        *(f"data.root={root.resolve()}", f"backbone.weights={weights.resolve()}"),
-        *GRID,
-        f"hydra.sweep.dir={folder}",
-        *more,
-    ]
+from run import command
 
 
 def stamps(sweep: Path) -> dict[str, int]:
