@@ -21,6 +21,7 @@ from hydra.errors import CompactHydraException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 from irp_lightning.errors import InputError
 from irp_lightning.resume import finished_run
@@ -119,10 +120,10 @@ def _is_quick(job: Job) -> bool:
     """Whether a cell is complete, or refused because its folder holds another."""
     sweep = job.config.hydra.sweep
     keys: list[Any] = [key for key in job.config if key != "hydra"]
-    config: Any = OmegaConf.to_container(OmegaConf.masked_copy(job.config, keys), resolve=True)
-    if config["sweep"]["force"]:
-        return False
     try:
+        config: Any = OmegaConf.to_container(OmegaConf.masked_copy(job.config, keys), resolve=True)
+        if config["sweep"]["force"]:
+            return False
         return finished_run(Path(sweep.dir, sweep.subdir), config) is not None
-    except InputError:
+    except (InputError, OmegaConfBaseException):
         return True

@@ -34,9 +34,9 @@ class RayLauncher(JobLauncher):
             ray.init(**self.init)
         self._refuse_what_never_starts(ray.cluster_resources())
         call = ray.remote(**self.remote)(_run)
-        running = [call.remote(job) for job in jobs]
+        running: list[Any] = [call.remote(job) for job in jobs]
         return [
-            settled(job, partial(ray.get, handle), _died)
+            settled(job, partial(_result, handle), _died)
             for job, handle in zip(jobs, running, strict=True)
         ]
 
@@ -54,6 +54,13 @@ class RayLauncher(JobLauncher):
 
 def _run(job: Job) -> JobReturn:
     return job()
+
+
+def _result(handle: Any) -> JobReturn:
+    import ray
+
+    result: JobReturn = ray.get(handle)
+    return result
 
 
 def _died(error: Exception) -> str:

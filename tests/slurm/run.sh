@@ -1,7 +1,8 @@
 #!/bin/bash
-# Sweeps through a real Slurm of one node: two cells at a time, a cancelled job, a node that dies.
+# Sweeps through a real Slurm of one node: two cells at a time, a job that is cancelled, one that is preempted,
+# a controller and a node that die.
 #
-#   PYTHON=.venv/bin/python tests/slurm/run.sh [FOLDER]     (as root, in a throw-away container; some 6 minutes)
+#   PYTHON=.venv/bin/python tests/slurm/run.sh [FOLDER]     (as root, in a throw-away container; some 5 minutes)
 #
 # Generated images, four small cells. Every sweep must end with the files of the basic launcher's. Prints one line
 # a check; the exit code is the number of those that failed.
@@ -49,6 +50,12 @@ equal() { # name: cell by cell the same scores, removals and AUROC as the basic 
     done
 }
 running() { squeue --noheader --array --states=RUNNING --format=%i; }
+begin_now() { # Slurm holds jobs back for two minutes that it has queued again
+    local job
+    for job in $(squeue --noheader --array --states=PENDING --format=%i); do
+        scontrol update JobId="$job" StartTime=now 2>/dev/null
+    done
+}
 half_way() { # name: until the first two cells have a checkpoint; they take some seconds more
     local end=$((SECONDS + 120))
     while ((SECONDS < end)); do
@@ -86,6 +93,18 @@ check "… computing the one cell alone" told cancel "1 complete, 3 skipped"
 check "… from its last finished round" [ "$(resumed cancel)" = 1 ]
 check "… with the figures of the basic launcher" equal cancel
 
+# A job is told that its time is up, as by preemption too
+sweep signal $SLURM & command=$!
+half_way signal
+victim=$(running | head -n 1)
+scancel --signal=USR2 "$victim"
+sleep 3
+begin_now
+wait $command
+check "a sweep with a job whose time was up ($victim) completes, by the same command" [ $? = 0 ]
+check "… that job from its last finished round" [ "$(resumed signal)" = 1 ]
+check "… with the figures of the basic launcher" equal signal
+
 # The node loses power with two jobs on it, and boots again
 below() { local child; for child in $(pgrep -P "$1"); do echo "$child"; below "$child"; done; }
 sweep node $SLURM & command=$!
@@ -101,9 +120,7 @@ sleep 3
 scontrol update NodeName="$(hostname -s)" State=DOWN Reason="lost power"
 scontrol update NodeName="$(hostname -s)" State=RESUME 2>/dev/null  # it may be back by now
 sleep 1
-for job in $(squeue --noheader --array --states=PENDING --format=%i); do
-    scontrol update JobId="$job" StartTime=now 2>/dev/null
-done
+begin_now
 wait $command
 check "a sweep whose node died completes, by the same command" [ $? = 0 ]
 check "… two cells from their last finished round" [ "$(resumed node)" = 2 ]
