@@ -10,8 +10,10 @@ set -uo pipefail
 
 HERE=$(cd "$(dirname "$0")" && pwd)
 PYTHON=$(realpath -s "${PYTHON:-$HERE/../../.venv/bin/python}")
-WORK=${1:-$(mktemp -d)}
+WORK=$(realpath -m "${1:-$(mktemp -d)}")
 export PYTHONPATH=$HERE/../.. OMP_NUM_THREADS=1
+[ -z "$(squeue --noheader 2>/dev/null)" ] ||
+    { echo "run.sh: there are jobs in the queue, and it would take the node from under them; see squeue" >&2; exit 1; }
 mkdir -p "$WORK" && cd "$WORK" || exit 1
 "$HERE/start.sh" || exit 1
 "$PYTHON" -c "
@@ -109,6 +111,12 @@ check "… with the figures of the basic launcher" equal signal
 below() { local child; for child in $(pgrep -P "$1"); do echo "$child"; below "$child"; done; }
 sweep node $SLURM & command=$!
 half_way node
+if squeue --noheader --format=%Z | grep -qvxF "$WORK"; then
+    echo "run.sh: jobs of others have come; the node stays up" >&2
+    # shellcheck disable=SC2046  # our own jobs, one a word
+    scancel $(squeue --noheader --format="%F %Z" | awk -v own="$WORK" '$2 == own {print $1}' | sort -u)
+    exit 1
+fi
 steps=$(pgrep -x slurmstepd)
 # shellcheck disable=SC2046  # process ids, all at once: none must have the time to report the others
 kill -9 "$(cat /var/lib/slurm-test/run/slurmd.pid)" $steps $(for step in $steps; do below "$step"; done)
