@@ -2,7 +2,7 @@
 # Sweeps through a real Slurm of one node: two cells at a time, a job that is cancelled, one that is preempted,
 # a controller and a node that die.
 #
-#   PYTHON=.venv/bin/python tests/slurm/run.sh [FOLDER]     (as root, in a throw-away container; some 5 minutes)
+#   PYTHON=.venv/bin/python tests/slurm/run.sh [FOLDER]     (as root, in a throw-away container; some 5 minutes where the cores are free)
 #
 # Generated images, four small cells. Every sweep must end with the files of the basic launcher's. Prints one line
 # a check; the exit code is the number of those that failed.
