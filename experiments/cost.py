@@ -7,8 +7,8 @@ data sheet allows: that is calculated, and a real card needs more.
 import csv
 import math
 import statistics
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from irp_lightning.errors import InputError
@@ -65,10 +65,12 @@ class Device:
     Attributes:
         name: For tables.
         source: Where its figures come from.
-        seconds: Of a step, by model; None: calculated.
+        seconds: Of a step at batch 96, by model; None: calculated.
         overhead: Seconds of a cell beside training and scoring.
         images_per_second: Of extraction; None: not measured, not counted.
         count: How many of it work side by side, each on cells of its own.
+        half_batch: What a step at batch 48 takes of one at 96, by model; a model that is not there has
+            a smaller batch counted as a full step.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Device:
     overhead: float
     images_per_second: float | None
     count: int = 1
+    half_batch: Mapping[str, float] = field(default_factory=dict)
 
     def step(self, work: Work) -> float:
         """Seconds of a full step.
@@ -91,7 +94,10 @@ class Device:
                 f"model={work.model} has no measured step time on {self.name}; "
                 f"measured: {', '.join(sorted(self.seconds))}"
             )
-        return self.seconds[work.model] * max(1.0, work.vectors / MEASURED_VECTORS)
+        share = work.vectors / MEASURED_VECTORS
+        if share < 1:  # a line through the two batches that were measured
+            share = 1 - 2 * (1 - share) * (1 - self.half_batch.get(work.model, 1.0))
+        return self.seconds[work.model] * share
 
     def cell(self, work: Work, rounds: int) -> float:
         """Seconds of a cell with so many rounds after its first fit."""
@@ -142,7 +148,7 @@ def _text(hours: float) -> str:
 
 
 def cpu(results: Path = RESULTS) -> Device:
-    """Two CPU cores, as measured by ``benchmarks/training.py``, ``extraction.py`` and ``sweep.py``."""
+    """Two CPU cores, as measured by ``training.py``, ``batch.py``, ``extraction.py``, ``sweep.py``."""
     steps = {
         row["preset"]: float(row["lightning ms/step"]) / 1e3
         for row in _rows(results / "training.csv")
@@ -153,7 +159,12 @@ def cpu(results: Path = RESULTS) -> Device:
         for row in _rows(results / "extraction.csv")
         if row["what"] == "extraction" and row["device"] == "cpu"
     )
-    return Device("2 CPU cores", "measured", steps, _overhead(results), extraction)
+    half = {
+        row["preset"]: float(row["ratio"])
+        for row in _rows(results / "batch.csv")
+        if row["device"] == "cpu"
+    }
+    return Device("2 CPU cores", "measured", steps, _overhead(results), extraction, half_batch=half)
 
 
 def h200(count: int, results: Path = RESULTS) -> Device:

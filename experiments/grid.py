@@ -5,7 +5,7 @@ cell is skipped. So whatever ``fig3`` has run, ``table2`` does not run again.
 """
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +17,13 @@ from hydra.errors import OverrideParseException
 from irp_lightning.errors import InputError
 
 __all__ = [
+    "BATCH_SIZE",
     "DATASETS",
     "FOLDERS",
     "SWEEP",
     "Grid",
     "cells",
-    "choices",
-    "commands",
+    "command",
     "key",
     "printable",
     "read_grid",
@@ -35,6 +35,9 @@ DATASETS = ("mvtec", "ksdd2")
 
 SWEEP = "outputs/paper"
 """The one sweep folder of all five."""
+
+BATCH_SIZE = 48
+"""Of every cell: some have fewer training images than the paper's 96, and a table is of one detector."""
 
 Overrides = list[str]
 
@@ -54,26 +57,14 @@ def read_grid(folder: str) -> Grid:
     return Grid(**yaml.safe_load((HERE / folder / "grid.yaml").read_text(encoding="utf-8")))
 
 
-def commands(
-    grid: Grid,
-    dataset: str,
-    root: str,
-    extra: Sequence[str],
-    fits: Callable[[str, float, int], bool],
-    batch_size: int,
-) -> list[Overrides]:
-    """The overrides of every command that a dataset of a grid needs.
-
-    One, unless the training set of some category at some noise is smaller than a batch, which a run
-    refuses: these go into commands of their own, with the batch halved until it is not.
+def command(grid: Grid, dataset: str, root: str, extra: Sequence[str]) -> Overrides:
+    """The overrides of the command that runs a dataset's part of a grid.
 
     Args:
         grid: The folder's grid.
         dataset: ``"mvtec"`` or ``"ksdd2"``.
         root: Its folder.
-        extra: The user's overrides; each takes the place of the grid's own of the same key.
-        fits: Whether a category, at a noise level, has as many training images as a batch.
-        batch_size: Of the paper.
+        extra: The user's overrides; each takes the place of the kit's own of the same key.
     """
     values = {
         "experiment": f"+experiment={dataset}_noise",
@@ -83,48 +74,14 @@ def commands(
                 grid.datasets[dataset] | {"noise": grid.noise, "seed": grid.seed}
             ).items()
         },
+        "batch_size": f"batch_size={BATCH_SIZE}",
         "sweep.name": "sweep.name=paper",
         "hydra.sweep.dir": f"hydra.sweep.dir={SWEEP}",
         "logger": "logger=csv",
         "checkpoint_seconds": "checkpoint_seconds=600",  # one has 2 GB
         "data.root": f"data.root={root}",
     } | {key(text): text for text in extra}
-    if "batch_size" in values:
-        return [list(values.values())]
-    found = []
-    categories, noises = choices(values["data.category"]), choices(values["noise"])
-    for held, levels, batch in _blocks(categories, noises, fits, batch_size):
-        block = values | {
-            "data.category": f"data.category={','.join(held)}",
-            "noise": f"noise={','.join(levels)}",
-        }
-        if batch != batch_size:
-            block["batch_size"] = f"batch_size={batch}"
-        found.append(list(block.values()))
-    return found
-
-
-def _blocks(
-    categories: Sequence[str],
-    noises: Sequence[str],
-    fits: Callable[[str, float, int], bool],
-    batch_size: int,
-) -> list[tuple[list[str], list[str], int]]:
-    """Rectangles of categories × noise levels that one batch size suits."""
-    blocks: dict[tuple[int, tuple[str, ...]], list[str]] = {}
-    for noise in noises:
-        by_batch: dict[int, list[str]] = {}
-        for category in categories:
-            batch = batch_size
-            while batch > 1 and not fits(category, float(noise), batch):
-                batch //= 2
-            by_batch.setdefault(batch, []).append(category)
-        for batch, held in by_batch.items():
-            blocks.setdefault((batch, tuple(held)), []).append(noise)
-    return [
-        (list(held), levels, batch)
-        for (batch, held), levels in sorted(blocks.items(), key=lambda item: -item[0][0])
-    ]
+    return list(values.values())
 
 
 def cells(overrides: Sequence[str]) -> list[Overrides]:
@@ -132,14 +89,6 @@ def cells(overrides: Sequence[str]) -> list[Overrides]:
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     (jobs,) = BasicSweeper.split_arguments(parsed, max_batch_size=None)
     return [list(job) for job in jobs]
-
-
-def choices(override: str) -> list[str]:
-    """The values that an override sweeps over; one, if it is no sweep."""
-    (parsed,) = OverridesParser.create().parse_overrides([override])
-    if parsed.is_sweep_override():
-        return list(parsed.sweep_string_iterator())
-    return [str(parsed.value())]
 
 
 def printable(overrides: Sequence[str]) -> str:

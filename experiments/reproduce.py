@@ -12,14 +12,14 @@ import argparse
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 from cost import Device, Work, cpu, gigabytes, h200, hours, span
-from grid import DATASETS, FOLDERS, SWEEP, cells, commands, key, printable, read_grid
+from grid import DATASETS, FOLDERS, SWEEP, cells, command, key, printable, read_grid
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from hydra.utils import instantiate
@@ -42,27 +42,14 @@ VARIED = ("data.category", "noise", "seed")
 """Keys of a cell that change its counts and nothing else."""
 
 
-def plan(folder: str, roots: dict[str, Path | None], extra: Sequence[str]) -> dict[str, list[list[str]]]:
-    """The overrides of every command of a folder, by dataset; only for the datasets in ``roots``."""
-    grid, found = read_grid(folder), {}
-    for dataset in grid.datasets:
-        if dataset not in roots:
-            continue
-        cfg = composed((f"+experiment={dataset}_noise", *(o for o in extra if not is_sweep(o))))
-
-        def fits(
-            category: str, noise: float, batch: int, cfg: DictConfig = cfg, dataset: str = dataset
-        ) -> bool:
-            return counts(category, cfg.contamination.kind, noise, roots[dataset]).train >= batch
-
-        root = str(roots[dataset] or f"{dataset.upper()}_ROOT")
-        found[dataset] = commands(grid, dataset, root, extra, fits, cfg.batch_size)
-    return found
-
-
-def is_sweep(override: str) -> bool:
-    """Whether an override stands for several values."""
-    return len(cells([override])) > 1
+def plan(folder: str, roots: dict[str, Path | None], extra: Sequence[str]) -> dict[str, list[str]]:
+    """The overrides of a folder's command for each dataset in ``roots``."""
+    grid = read_grid(folder)
+    return {
+        name: command(grid, name, str(roots[name] or f"{name.upper()}_ROOT"), extra)
+        for name in grid.datasets
+        if name in roots
+    }
 
 
 @cache
@@ -71,15 +58,6 @@ def composed(overrides: tuple[str, ...]) -> DictConfig:
     kept = [text for text in overrides if not _below(text, ELSEWHERE)]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose("config", kept)
-
-
-def unique_cells(plans: Iterable[list[str]]) -> list[list[str]]:
-    """Every cell once."""
-    found = {}
-    for overrides in plans:
-        for cell in cells(overrides):
-            found[frozenset(text for text in cell if not _below(text, ELSEWHERE))] = cell
-    return list(found.values())
 
 
 def work(cell: Sequence[str], root: Path | None) -> tuple[Work, tuple[str, int]]:
@@ -176,20 +154,19 @@ def reproduce(chosen: argparse.Namespace) -> int:
         if root is not None and not root.is_dir():
             raise InputError(f"--{name} {root} is not a folder; point it at the unpacked dataset")
     plans = plan(chosen.folder, roots, chosen.overrides)
-    todo = [overrides for found in plans.values() for overrides in found]
+    found = [work(cell, roots[name]) for name, texts in plans.items() for cell in cells(texts)]
+    images = sum(dict(asked for _, asked in found).values())
     compare = ["irp_lightning.compare", sweep_folder(chosen.overrides), "--out"]
     compare.append(str(chosen.out or _near(HERE / chosen.folder / "measured")))
     print(f"{grid.title}\n")
-    for overrides in todo:
+    for overrides in plans.values():
         print(printable(overrides))
     print(f"python -m {shlex.join(compare)}\n")
-    works = {cell: w for name, found in plans.items() for cell, w in _works(found, roots[name])}
-    images = sum(dict(asked for _, asked in works.values()).values())
     devices = (h200(1), h200(8), cpu())
-    print("\n".join(estimate([w for w, _ in works.values()], images, devices)), flush=True)
+    print("\n".join(estimate([w for w, _ in found], images, devices)), flush=True)
     if chosen.dry_run:
         return 0
-    jobs = [["irp_lightning.run", "-m", *overrides] for overrides in todo]
+    jobs = [["irp_lightning.run", "-m", *overrides] for overrides in plans.values()]
     done = [subprocess.run([sys.executable, "-m", *job], check=False) for job in (*jobs, compare)]
     return int(any(result.returncode for result in done))
 
@@ -203,13 +180,6 @@ def sweep_folder(extra: Sequence[str]) -> str:
 def _near(path: Path) -> Path:
     """A path below the working folder as seen from there."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def _works(
-    plans: list[list[str]], root: Path | None
-) -> Iterable[tuple[frozenset[str], tuple[Work, tuple[str, int]]]]:
-    for cell in unique_cells(plans):
-        yield frozenset(cell), work(cell, root)
 
 
 def _below(override: str, keys: Sequence[str]) -> bool:

@@ -1,10 +1,11 @@
 """The reproduction kit: its commands, their cost, and a run of it on small generated images."""
 
+import copy
 import dataclasses
-import itertools
 import json
 import math
 import os
+import random
 import shlex
 import subprocess
 import sys
@@ -12,8 +13,11 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
 
 from irp_lightning.command_line import CONF
+from irp_lightning.comparison.labels import label
+from irp_lightning.comparison.runs import read_runs
 from irp_lightning.validate import validate
 
 REPO = Path(__file__).parents[2]
@@ -22,6 +26,7 @@ sys.path.insert(0, str(REPO / "experiments"))
 import cost  # noqa: E402
 import grid  # noqa: E402
 import reproduce  # noqa: E402
+from published import counts  # noqa: E402
 
 CELLS = {"table1": 558, "table2": 126, "fig3": 594, "fig4": 180, "fig5": 42}
 NO_ROOTS = {"mvtec": None, "ksdd2": None}
@@ -40,14 +45,17 @@ def kit(*arguments: str, cwd: Path = REPO) -> subprocess.CompletedProcess[str]:
 
 
 def commands(folder: str, *extra: str) -> list[list[str]]:
-    found = reproduce.plan(folder, NO_ROOTS, extra)
-    return [command for of_dataset in found.values() for command in of_dataset]
+    return list(reproduce.plan(folder, NO_ROOTS, extra).values())
+
+
+def planned(folder: str, *extra: str) -> list[list[str]]:
+    return [cell for command in commands(folder, *extra) for cell in grid.cells(command)]
 
 
 def identities(folder: str) -> set[frozenset[str]]:
     return {
         frozenset(text for text in cell if not reproduce._below(text, reproduce.ELSEWHERE))
-        for cell in reproduce.unique_cells(commands(folder))
+        for cell in planned(folder)
     }
 
 
@@ -85,7 +93,7 @@ def test_cells_are_the_product_of_the_grid(folder: str) -> None:
         for dataset in read.datasets.values()
     )
     assert len(identities(folder)) == product == CELLS[folder]
-    assert len(list(itertools.chain(*map(grid.cells, commands(folder))))) == product
+    assert len(planned(folder)) == product
 
 
 def test_folders_share_their_cells() -> None:
@@ -108,20 +116,79 @@ def test_every_command_composes_to_a_valid_configuration() -> None:
             assert cfg.sweep.name == "paper"
 
 
-def test_only_what_is_smaller_than_a_batch_gets_a_smaller_one() -> None:
-    small = [command for command in commands("table1") if "batch_size=48" in command]
-    pairs = {
-        (values["data.category"], values["noise"])
-        for command in small
-        for cell in grid.cells(command)
-        for values in [dict(text.split("=", 1) for text in cell)]
+def values(cell: list[str]) -> dict[str, str]:
+    return dict(text.lstrip("+").split("=", 1) for text in cell)
+
+
+def composed(cell: list[str]) -> DictConfig:
+    """The configuration of a cell but for its category, noise and seed: composed once for many."""
+    return reproduce.composed(tuple(t for t in cell if not reproduce._below(t, reproduce.VARIED)))
+
+
+def training_images(cell: list[str]) -> int:
+    of = values(cell)
+    kind = composed(cell).contamination.kind
+    return counts(of["data.category"], kind, float(of["noise"])).train
+
+
+@pytest.mark.parametrize("folder", grid.FOLDERS)
+def test_every_cell_has_as_many_training_images_as_a_batch(folder: str) -> None:
+    for cell in planned(folder):
+        assert training_images(cell) >= int(values(cell)["batch_size"]) == grid.BATCH_SIZE, cell
+
+
+def test_the_papers_batch_can_be_had_up_to_thirty_percent() -> None:
+    # Which cells it cannot be had for, the README says.
+    small = {
+        (values(cell)["data.category"], values(cell)["noise"])
+        for cell in planned("fig3", "batch_size=96")
+        if training_images(cell) < 96
     }
     half = ("bottle", "cable", "carpet", "leather", "metal_nut", "tile")
-    assert pairs == {("bottle", "0.4"), *((name, "0.5") for name in half)}
-    # Where noise leaves all normal images in, none is too small; and the user's own batch is kept.
-    assert len(commands("fig4", "contamination=pool")) == 1
-    (command,) = commands("fig4", "batch_size=8")
-    assert "batch_size=8" in command
+    assert small == {("bottle", "0.4"), *((name, "0.5") for name in half)}
+    some = planned("table1", "batch_size=96", "noise=0,0.1,0.2,0.3")
+    assert {values(cell)["batch_size"] for cell in some} == {"96"}
+    assert min(map(training_images, some)) >= 96
+
+
+def test_a_table_is_of_one_detector_and_averages_ten_classes(tmp_path: Path) -> None:
+    rng = random.Random(0)
+    for number, cell in enumerate(planned("table1", "seed=0")):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        of, cfg = values(cell), copy.deepcopy(composed(cell))
+        cfg.data.category, cfg.data.root = of["data.category"], of["data.root"]
+        cfg.noise, cfg.seed = float(of["noise"]), int(of["seed"])
+        cfg.cache_dir = "cache"
+        (folder / "config.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True))
+        metrics = {
+            "status": "complete",
+            "image_auroc": rng.random(),
+            "noise_requested": cfg.noise,
+            "noise_achieved": cfg.noise,
+            "train_images": 100,
+            "removed_good": 0,
+            "removed_bad": 0,
+            "rounds": 0,
+            "seconds": {"fit": 1.0},
+        }
+        (folder / "metrics.json").write_text(json.dumps(metrics))
+        (folder / "removed.csv").write_text("path,label,defect,round,score,threshold\n")
+    labelled = label(read_runs(tmp_path).runs)
+    assert len(labelled) == CELLS["table1"] / 3
+    # The two datasets are cropped differently; within each there is one detector.
+    assert {(run.dataset, run.detector) for run in labelled} == {
+        ("mvtec", "differnet (crop=none)"),
+        ("ksdd2", "differnet (crop=center)"),
+    }
+    for noise in (0.4, 0.5):
+        for method in ("vanilla", "osr", "irp"):
+            found = {
+                run.run.category
+                for run in labelled
+                if (run.dataset, run.method, run.run.noise) == ("mvtec", method, noise)
+            }
+            assert len(found) == 10
 
 
 def test_an_override_takes_the_place_of_the_grids() -> None:
@@ -151,17 +218,16 @@ def test_bad_input_is_one_line(arguments: list[str], said: str, monkeypatch: pyt
 
 
 def works(folder: str, *extra: str) -> list[cost.Work]:
-    cells = reproduce.unique_cells(commands(folder, *extra))
-    return [reproduce.work(cell, None)[0] for cell in cells]
+    return [reproduce.work(cell, None)[0] for cell in planned(folder, *extra)]
 
 
 def test_steps_of_a_cell_follow_from_the_data() -> None:
     (vanilla, irp, osr) = works(
         "table1", "data.category=tile", "noise=0.1", "seed=0", "refine=none,irp,osr"
     )[:3]
-    assert vanilla.steps == irp.steps == 400 * 3  # 256 images in batches of 96
+    assert vanilla.steps == irp.steps == 400 * 6  # 256 images in batches of 48
     assert (vanilla.max_rounds, osr.max_rounds, irp.max_rounds) == (0, 1, 20)
-    assert irp.round_steps == 2 * 3
+    assert irp.round_steps == 2 * 6
     assert irp.full_steps(20) > irp.full_steps(0) > irp.steps
     assert vanilla.parameters == 172_077_056
 
@@ -191,9 +257,18 @@ def test_a_measured_card_takes_the_place_of_the_data_sheet(tmp_path: Path) -> No
     file.write_text(f"{header}differnet,cuda,False,96,10,11,1.1,1.4,NVIDIA H200\n")
     assert cost.h200(1, tmp_path).source == "measured"
     (work, *_) = works("fig5", "noise=0")
-    assert cost.h200(1, tmp_path).step(work) == pytest.approx(0.011)
+    assert work.vectors == 48 * 4
+    assert cost.h200(1, tmp_path).step(work) == pytest.approx(0.011)  # an upper bound
     file.write_text(f"{header}differnet,cuda,False,96,10,11,1.1,1.4,NVIDIA T4\n")
     assert cost.h200(1, tmp_path).source == "calculated, a floor"
+
+
+def test_a_smaller_batch_takes_the_share_of_a_step_that_was_measured() -> None:
+    (work, *_) = works("fig5", "noise=0")
+    device = cost.Device("some", "measured", {"differnet": 2.0}, 0, None, 1, {"differnet": 0.6})
+    seconds = [device.step(dataclasses.replace(work, vectors=4 * batch)) for batch in (24, 48, 96, 192)]
+    assert seconds == pytest.approx([0.8, 1.2, 2.0, 4.0])
+    assert 0.5 < cost.cpu().half_batch["differnet"] < 1
 
 
 def test_a_detector_that_nobody_timed_has_no_estimate() -> None:
@@ -235,4 +310,4 @@ def test_the_kit_runs_and_compares(small: list[str], images: Path, tmp_path: Pat
 def works_of(arguments: list[str], root: Path) -> list[cost.Work]:
     extra = [text for text in arguments[1:] if "=" in text]
     found = reproduce.plan("fig4", {"mvtec": root}, extra)
-    return [reproduce.work(cell, root)[0] for cell in reproduce.unique_cells(found["mvtec"])]
+    return [reproduce.work(cell, root)[0] for cell in grid.cells(found["mvtec"])]
