@@ -44,7 +44,9 @@ def main() -> None:
     try:
         _hydra_main()
     finally:
-        print_outcomes()
+        good = print_outcomes()
+    if not good:  # a search goes on past trials that failed, and ends as if nothing had
+        raise SystemExit(1)
 
 
 def _check_extras(arguments: list[str]) -> None:

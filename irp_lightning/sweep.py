@@ -89,6 +89,8 @@ def _planned(hydra: DictConfig) -> list[str] | None:
     sweep: Any = OmegaConf.to_container(hydra.sweep, resolve=False)
     if not str(hydra.sweeper._target_).endswith(".BasicSweeper") or "cell_name" not in sweep["subdir"]:
         return None
+    if any("${" in override for override in hydra.overrides.task):  # known in each cell alone
+        return None
     params = [f"{key}={value}" for key, value in (hydra.sweeper.params or {}).items()]
     left_out = hydra.job.config.override_dirname.exclude_keys
     return list_cells([*params, *hydra.overrides.task], left_out)
@@ -111,19 +113,26 @@ def record(folder: Path, outcome: Mapping[str, Any]) -> None:
             cell.json("metrics.json", outcome)
 
 
-def print_outcomes() -> None:
-    """Print, after a sweep, every cell with what became of it."""
+def print_outcomes() -> bool:
+    """Print, after a sweep, every cell with what became of it.
+
+    Returns:
+        Whether all cells are complete; true where there was no sweep.
+    """
+    good = True
     while _started:
         sweep = _started.pop()
         found = {
             str(file.relative_to(sweep.folder / OUTCOMES))[: -len(".json")]: _read(file)
             for file in sorted((sweep.folder / OUTCOMES).rglob("*.json"))
         }
-        if found or not sweep.cells:
-            _print(sweep, {name: found.get(name, {}) for name in sweep.cells or found})
+        planned = sweep.cells or []
+        if found or any((sweep.folder / name / "config.yaml").exists() for name in planned):
+            good &= _print(sweep, {name: found.get(name, {}) for name in planned or found})
+    return good
 
 
-def _print(sweep: _Sweep, outcomes: Mapping[str, Mapping[str, Any]]) -> None:
+def _print(sweep: _Sweep, outcomes: Mapping[str, Mapping[str, Any]]) -> bool:
     table = Table("cell", "outcome", "image AUROC", "why", box=None, pad_edge=False)
     counts: Counter[str] = Counter()
     for name, outcome in outcomes.items():
@@ -140,6 +149,7 @@ def _print(sweep: _Sweep, outcomes: Mapping[str, Mapping[str, Any]]) -> None:
     console.print(table)
     told = ", ".join(f"{count} {status}" for status, count in counts.items())
     console.print(f"{counts.total()} cells: {told}; in {sweep.folder}")
+    return counts.keys() <= {"complete", "skipped"}
 
 
 def _width(table: Table) -> int:
