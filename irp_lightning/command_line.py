@@ -17,8 +17,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from irp_lightning.cells import cell_name
 from irp_lightning.errors import InputError
+from irp_lightning.paths import with_absolute_paths
 from irp_lightning.processes import is_first_process
-from irp_lightning.resume import finished_run
+from irp_lightning.resume import finished_run, is_forced
 from irp_lightning.sweep import check_launcher, print_outcomes, record
 
 __all__ = ["CONF", "main"]
@@ -43,6 +44,9 @@ def main() -> None:
     _check_extras(sys.argv[1:])
     try:
         _hydra_main()
+    except KeyboardInterrupt:  # while a launcher waits
+        print("irp_lightning: interrupted; the same command goes on", file=sys.stderr)
+        raise SystemExit(130) from None
     finally:
         good = print_outcomes()
     if not good:  # a search goes on past trials that failed, and ends as if nothing had
@@ -51,7 +55,8 @@ def main() -> None:
 
 def _check_extras(arguments: list[str]) -> None:
     """Hydra would name the choice that is missing, and not what to install."""
-    for argument in arguments:
+    for given in arguments:
+        argument = given.lstrip("+").replace('"', "").replace("'", "")
         for start, (extra, module) in EXTRAS.items():
             if argument.startswith(start) and not _is_installed(module):
                 raise SystemExit(
@@ -76,8 +81,8 @@ def _hydra_main(cfg: DictConfig) -> float:
     try:
         if in_sweep:
             check_launcher(cfg.trainer, job.launcher)
-        config: Any = OmegaConf.to_container(cfg, resolve=True)
-        metrics = None if cfg.sweep.force else finished_run(folder, config)
+        config: Any = OmegaConf.to_container(with_absolute_paths(cfg))
+        metrics = None if is_forced(folder, config) else finished_run(folder, config)
         if metrics is not None:
             print(f"skipped, it is complete: {folder}")
             outcome = {"status": "skipped"}
@@ -103,7 +108,7 @@ def _hydra_main(cfg: DictConfig) -> float:
         raise
     finally:
         if in_sweep and is_first_process(cfg.trainer):
-            record(folder, outcome)
+            record(folder, cfg.sweep.command, outcome)
         _remove_if_empty(folder)
 
 

@@ -11,6 +11,7 @@ import lightning as L
 import torch
 from hydra.utils import get_class, instantiate
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
 from irp_lightning.data.contamination import TrainingPool
@@ -114,6 +115,7 @@ def fit_detector(
         max_epochs=refinement.max_epochs,
         reload_dataloaders_every_n_epochs=1,
         callbacks=[refinement, RoundProgress(refinement)],
+        plugins=[_InPlace()],
         logger=loggers or False,
         log_every_n_steps=1,
         default_root_dir=folder.path if folder else None,
@@ -141,6 +143,19 @@ def _every(seconds: float, folder: RunFolder) -> Callable[[L.Trainer], None]:
             kept = time.monotonic()
 
     return keep
+
+
+class _InPlace(TorchCheckpointIO):
+    """Writes where it is told to: Lightning would write to the system's temporary folder first.
+
+    Checkpoints have gigabytes, and a run folder renames its files itself.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        torch.save(checkpoint, path)
 
 
 def _save(trainer: L.Trainer, folder: RunFolder) -> None:

@@ -1,6 +1,7 @@
 """What a run folder holds already, and whether this run may go on from it."""
 
 import json
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,19 @@ import yaml
 
 from irp_lightning.errors import InputError
 
-__all__ = ["CHECKPOINT", "check_ours", "check_same", "find_checkpoint", "finished_run"]
+__all__ = [
+    "CHECKPOINT",
+    "check_ours",
+    "check_same",
+    "find_checkpoint",
+    "finished_run",
+    "is_failure",
+    "is_forced",
+]
 
 CHECKPOINT = "checkpoints/last.ckpt"
+
+RESULTS = ("checkpoints", "manifest.csv", "rounds.csv", "removed.csv", "scores.csv", "figures")
 
 ANYWHERE = (
     *("cache_dir", "logger", "sweep", "checkpoint_seconds", "features.workers"),
@@ -30,11 +41,8 @@ def finished_run(folder: Path, config: Mapping[str, Any]) -> dict[str, Any] | No
     Raises:
         InputError: The folder holds a run of another configuration.
     """
-    try:
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    if not isinstance(metrics, dict) or metrics.get("status") != "complete":
+    metrics = _metrics(folder)
+    if metrics.get("status") != "complete":
         return None
     check_same(folder, config)
     return metrics
@@ -46,6 +54,7 @@ def check_same(folder: Path, config: Mapping[str, Any]) -> None:
     Raises:
         InputError: It does; the message names the first values that differ.
     """
+    check_ours(folder)
     saved = _saved(folder)
     if saved is None:
         return
@@ -60,14 +69,38 @@ def check_same(folder: Path, config: Mapping[str, Any]) -> None:
 
 
 def check_ours(folder: Path) -> None:
-    """Refuse to replace what is no run.
+    """Refuse to write where files lie that are not a run's.
 
     Raises:
-        InputError: The folder has a ``config.yaml`` of something else.
+        InputError: There is a ``config.yaml`` of something else, or a file of a run's name without one.
     """
     saved = _saved(folder)
-    if saved is not None and not {"refine", "contamination", "backbone"} <= saved.keys():
+    if saved is None:
+        found = next((name for name in RESULTS if (folder / name).exists()), None)
+        if found is None and (folder / "metrics.json").exists() and not is_failure(folder):
+            found = "metrics.json"
+        if found:
+            raise InputError(
+                f"{folder} holds {found} and no config.yaml of a run; set another run folder "
+                "(hydra.run.dir, or hydra.sweep.dir in a sweep)"
+            )
+    elif not {"refine", "contamination", "backbone"} <= saved.keys():
         raise InputError(f"{folder}/config.yaml is not a run's; set another run folder (hydra.run.dir)")
+
+
+def is_failure(folder: Path) -> bool:
+    """Whether all that ``metrics.json`` says is that a run failed."""
+    return _metrics(folder).keys() == {"status", "error"}
+
+
+def is_forced(folder: Path, config: Mapping[str, Any]) -> bool:
+    """Whether a run is to begin anew, whatever its folder holds: once for each command.
+
+    A process that takes over from one that died, as Slurm and Ray start them, is of the same command.
+    """
+    sweep = config["sweep"]
+    saved = _saved(folder) if sweep["force"] else None
+    return sweep["force"] and (saved or {}).get("sweep", {}).get("command") != sweep["command"]
 
 
 def _saved(folder: Path) -> dict[str, Any] | None:
@@ -79,12 +112,12 @@ def _saved(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, yaml.YAMLError):
         saved = None
     if not isinstance(saved, dict):
-        raise InputError(f"{file} cannot be read; set another run folder, or remove that file")
+        raise InputError(f"{file} cannot be read; set another run folder, or remove this one")
     return saved
 
 
 def find_checkpoint(folder: Path, manifest: str) -> Path | None:
-    """The checkpoint to go on from, if one was kept.
+    """The checkpoint to go on from, if one was kept and is whole.
 
     Args:
         folder: The run folder.
@@ -102,7 +135,18 @@ def find_checkpoint(folder: Path, manifest: str) -> Path | None:
             f"{folder} was stopped half-way, and the images have changed since (manifest.csv); "
             "set sweep.force=true to begin anew"
         )
+    if not zipfile.is_zipfile(checkpoint):
+        print(f"{checkpoint} is damaged: the run begins anew")
+        return None
     return checkpoint
+
+
+def _metrics(folder: Path) -> dict[str, Any]:
+    try:
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return metrics if isinstance(metrics, dict) else {}
 
 
 def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

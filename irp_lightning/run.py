@@ -17,6 +17,7 @@ from irp_lightning.errors import InputError
 from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.fitting import Fitted, fit_detector, fit_references, make_scorer
 from irp_lightning.inputs import Inputs, read_inputs
+from irp_lightning.paths import with_absolute_paths
 from irp_lightning.processes import is_first_process
 from irp_lightning.reporting.localisation import Localisation, choose_images, localise
 from irp_lightning.reporting.loggers import finish_loggers, make_loggers
@@ -25,7 +26,7 @@ from irp_lightning.reporting.run_folder import RunFolder, csv_text
 from irp_lightning.reporting.stopwatch import Stopwatch
 from irp_lightning.reporting.summary import print_summary
 from irp_lightning.reporting.tables import MANIFEST_COLUMNS, manifest_rows
-from irp_lightning.resume import check_ours, check_same, find_checkpoint, finished_run
+from irp_lightning.resume import check_ours, check_same, find_checkpoint, finished_run, is_forced
 from irp_lightning.validate import validate
 
 __all__ = ["run"]
@@ -49,10 +50,12 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
             the refinement rule met scores that it cannot judge.
     """
     validate(cfg)
-    config: Any = OmegaConf.to_container(cfg, resolve=True)
+    cfg = with_absolute_paths(cfg)
+    config: Any = OmegaConf.to_container(cfg)
     folder, watch, first = RunFolder(path), Stopwatch(), is_first_process(cfg.trainer)
     with folder.locked() if first else nullcontext():
-        if cfg.sweep.force:
+        forced = is_forced(path, config)
+        if forced:
             check_ours(path)
         else:
             check_same(path, config)
@@ -60,12 +63,12 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
                 raise InputError(f"{path} holds a finished run; set sweep.force=true to replace it")
         inputs = read_inputs(cfg, watch)
         manifest = csv_text(MANIFEST_COLUMNS, manifest_rows(inputs.dataset, inputs.pool))
-        checkpoint = None if cfg.sweep.force else find_checkpoint(path, manifest)
+        checkpoint = None if forced else find_checkpoint(path, manifest)
         if not first:
             _fit(config, folder, watch, inputs, checkpoint)
             return {}
 
-        if cfg.sweep.force:
+        if forced:
             folder.clear()
         if checkpoint:
             print(f"goes on from the last round in {path}")

@@ -19,16 +19,18 @@ from irp_lightning.cells import list_cells
 from irp_lightning.errors import InputError
 from irp_lightning.processes import is_distributed
 from irp_lightning.reporting.run_folder import RunFolder
+from irp_lightning.resume import check_ours, is_failure
 
 __all__ = ["SweepStart", "check_launcher", "print_outcomes", "record"]
 
 OUTCOMES = ".outcomes"
-"""Below the sweep folder: how the last attempt at each cell went."""
+"""Below the sweep folder, for each command that is at work there: how it went with each cell."""
 
 
 @dataclass(frozen=True)
 class _Sweep:
     folder: Path
+    outcomes: Path
     cells: list[str] | None  # None: found on the way, as by a sweeper that searches
 
 
@@ -56,12 +58,9 @@ class SweepStart(Callback):
                 "sweep.objective=image_auroc: this search looks at the test labels. What it finds is "
                 "tuned on the test set and no result; separation needs no label."
             )
-        if cells is None:
-            shutil.rmtree(folder / OUTCOMES, ignore_errors=True)
-        for name in cells or ():  # others may be at work on other cells of the same folder
-            (folder / OUTCOMES / f"{name}.json").unlink(missing_ok=True)
         print(f"sweep folder {folder}" + (f", {len(cells)} cells" if cells else ""))
-        _started.append(_Sweep(folder, cells))
+        # Looked up here, it is the same for all cells.
+        _started.append(_Sweep(folder, folder / OUTCOMES / config.sweep.command, cells))
 
 
 def check_launcher(trainer: DictConfig, launcher: DictConfig) -> None:
@@ -96,21 +95,23 @@ def _planned(hydra: DictConfig) -> list[str] | None:
     return list_cells([*params, *hydra.overrides.task], left_out)
 
 
-def record(folder: Path, outcome: Mapping[str, Any]) -> None:
+def record(folder: Path, command: str, outcome: Mapping[str, Any]) -> None:
     """Note how a cell went: for the table at the end and, if no run began, in the cell's folder.
 
     Args:
         folder: The cell's.
+        command: ``sweep.command``.
         outcome: ``status`` (complete, skipped or failed), and ``error`` if it failed.
     """
-    sweep = Path(HydraConfig.get().sweep.dir).resolve()
-    name = folder.resolve().relative_to(sweep)
-    RunFolder(sweep / OUTCOMES).json(f"{name}.json", outcome)
-    complete = _read(folder / "metrics.json").get("status") == "complete"
-    if outcome["status"] == "failed" and not complete:
+    hydra = HydraConfig.get()
+    sweep = Path(hydra.runtime.cwd, hydra.sweep.dir)
+    RunFolder(sweep / OUTCOMES / command).json(f"{hydra.sweep.subdir}.json", outcome)
+    if outcome["status"] == "failed":
         cell = RunFolder(folder)
         with suppress(InputError), cell.locked():  # or another process is at work there
-            cell.json("metrics.json", outcome)
+            check_ours(folder)
+            if is_failure(folder) or not (folder / "metrics.json").exists():
+                cell.json("metrics.json", outcome)
 
 
 def print_outcomes() -> bool:
@@ -123,12 +124,15 @@ def print_outcomes() -> bool:
     while _started:
         sweep = _started.pop()
         found = {
-            str(file.relative_to(sweep.folder / OUTCOMES))[: -len(".json")]: _read(file)
-            for file in sorted((sweep.folder / OUTCOMES).rglob("*.json"))
+            str(file.relative_to(sweep.outcomes))[: -len(".json")]: _read(file)
+            for file in sorted(sweep.outcomes.rglob("*.json"))
         }
         planned = sweep.cells or []
         if found or any((sweep.folder / name / "config.yaml").exists() for name in planned):
             good &= _print(sweep, {name: found.get(name, {}) for name in planned or found})
+        shutil.rmtree(sweep.outcomes, ignore_errors=True)
+        with suppress(OSError):  # another command is at work here
+            (sweep.folder / OUTCOMES).rmdir()
     return good
 
 

@@ -13,7 +13,7 @@ __all__ = ["validate_trainer"]
 
 OWNED = {
     *("max_epochs", "min_epochs", "max_steps", "reload_dataloaders_every_n_epochs"),
-    *("callbacks", "logger", "log_every_n_steps", "default_root_dir", "enable_checkpointing"),
+    *("callbacks", "plugins", "logger", "log_every_n_steps", "default_root_dir", "enable_checkpointing"),
     *("enable_model_summary", "enable_progress_bar", "use_distributed_sampler"),
     "num_nodes",
 }

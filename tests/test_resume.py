@@ -220,3 +220,50 @@ def test_an_unreadable_configuration_is_named(config: Config, tmp_path: Path) ->
     (tmp_path / "config.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match=r"config\.yaml cannot be read"):
         run(config("+experiment=demo"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["scores.csv", "metrics.json", "figures/roc.png", "checkpoints/last.ckpt"]
+)
+@pytest.mark.parametrize("force", ["true", "false"])
+def test_files_that_are_not_a_runs_are_left_alone(
+    name: str, force: str, config: Config, tmp_path: Path
+) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text('{"status": "complete"}')
+    with pytest.raises(InputError, match=r"and no config\.yaml of a run"):
+        run(config("+experiment=demo", f"sweep.force={force}"), tmp_path)
+    assert (tmp_path / name).read_text() == '{"status": "complete"}'
+
+
+def test_a_damaged_checkpoint_is_not_gone_on_from(
+    config: Config, stop: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cfg = config("+experiment=demo", *IN_SAMPLE)
+    stop(cfg, tmp_path)
+    checkpoint = tmp_path / "checkpoints" / "last.ckpt"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    assert run(cfg, tmp_path)["resumed"] is False
+    assert "last.ckpt is damaged: the run begins anew" in capsys.readouterr().out
+
+
+def test_a_forced_run_begins_anew_once_for_each_command(
+    config: Config, stop: Callable[..., None], tmp_path: Path
+) -> None:
+    forced = config("+experiment=demo", *IN_SAMPLE, "sweep.force=true")
+    stop(forced, tmp_path)
+    # Slurm and Ray start a process that died again: the same command.
+    assert run(forced, tmp_path)["resumed"] is True
+    another = config("+experiment=demo", *IN_SAMPLE, "sweep.force=true")
+    assert run(another, tmp_path)["resumed"] is False
+
+
+def test_paths_may_be_written_in_other_ways(
+    config: Config, tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(images.parent)
+    overrides = ["+experiment=demo", "refine=none", "epochs=1"]
+    run(config(*overrides, f"data.root={images.name}"), tmp_path)
+    assert f"root: {images}" in (tmp_path / "config.yaml").read_text()
+    with pytest.raises(InputError, match="holds a finished run"):  # the same run
+        run(config(*overrides, f"data.root={images.parent}//{images.name}/"), tmp_path)

@@ -100,7 +100,7 @@ def as_latex(table: Table) -> str:
         if i in table.breaks:
             lines.append("\\midrule")
         cells = [_latex(cell.text) for cell in row]
-        if cells[0].startswith("["):
+        if cells[0][:1] in ("[", "*"):
             cells[0] = f"{{}}{cells[0]}"  # after a line's end LaTeX would take it for a distance
         lines.append(
             " & ".join(f"\\textbf{{{c}}}" if i in table.strong and c else c for c in cells) + r" \\"

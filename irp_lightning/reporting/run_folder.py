@@ -1,6 +1,7 @@
 """The folder of one run: files that are whole once they exist."""
 
 import csv
+import errno
 import io
 import json
 import math
@@ -91,6 +92,12 @@ class RunFolder:
             ) as stream:  # or a power failure could leave the name of an empty file
                 os.fsync(stream.fileno())
             partial.replace(file)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise InputError(
+                f"the disk of {self.path} is full; free some of it, and give the same command again"
+            ) from error
         finally:
             partial.unlink(missing_ok=True)
         return file
