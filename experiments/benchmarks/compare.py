@@ -42,6 +42,7 @@ IMAGES = 200
 def write_runs(folder: Path) -> int:
     """Write the synthetic run folders; returns how many."""
     base = OmegaConf.load(CONF / "config.yaml")
+    base.sweep.command = "synthetic"  # Hydra would put the time here
     for group in ("data/mvtec", "contamination/share", "backbone/squeezenet1_1", "trainer/default"):
         base[group.partition("/")[0]] = OmegaConf.load(CONF / f"{group}.yaml")
     models = {name: _model(name) for name in MODELS}
