@@ -17,9 +17,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from irp_lightning.cells import cell_name
 from irp_lightning.errors import InputError
-from irp_lightning.paths import with_absolute_paths
 from irp_lightning.processes import is_first_process
-from irp_lightning.resume import finished_run, is_forced
+from irp_lightning.resume import settled_run
 from irp_lightning.sweep import check_launcher, print_outcomes, record
 
 __all__ = ["CONF", "main"]
@@ -81,8 +80,7 @@ def _hydra_main(cfg: DictConfig) -> float:
     try:
         if in_sweep:
             check_launcher(cfg.trainer, job.launcher)
-        config: Any = OmegaConf.to_container(with_absolute_paths(cfg))
-        metrics = None if is_forced(folder, config) else finished_run(folder, config)
+        metrics = settled_run(folder, cfg)
         if metrics is not None:
             print(f"skipped, it is complete: {folder}")
             outcome = {"status": "skipped"}

@@ -1,14 +1,16 @@
 """What a run folder holds already, and whether this run may go on from it."""
 
-import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from omegaconf import DictConfig, OmegaConf
 
 from irp_lightning.errors import InputError
+from irp_lightning.paths import with_absolute_paths
+from irp_lightning.reporting.run_folder import read_json
 
 __all__ = [
     "CHECKPOINT",
@@ -41,11 +43,21 @@ def finished_run(folder: Path, config: Mapping[str, Any]) -> dict[str, Any] | No
     Raises:
         InputError: The folder holds a run of another configuration.
     """
-    metrics = _metrics(folder)
+    metrics = read_json(folder / "metrics.json")
     if metrics.get("status") != "complete":
         return None
     check_same(folder, config)
     return metrics
+
+
+def settled_run(folder: Path, cfg: DictConfig) -> dict[str, Any] | None:
+    """The metrics of a cell that this command need not compute; None where it must.
+
+    Raises:
+        InputError: The folder holds a run of another configuration.
+    """
+    config: Any = OmegaConf.to_container(with_absolute_paths(cfg))
+    return None if is_forced(folder, config) else finished_run(folder, config)
 
 
 def check_same(folder: Path, config: Mapping[str, Any]) -> None:
@@ -54,8 +66,7 @@ def check_same(folder: Path, config: Mapping[str, Any]) -> None:
     Raises:
         InputError: It does; the message names the first values that differ.
     """
-    check_ours(folder)
-    saved = _saved(folder)
+    saved = check_ours(folder)
     if saved is None:
         return
     before, now = dict(_flat(saved)), dict(_flat(config))
@@ -68,8 +79,11 @@ def check_same(folder: Path, config: Mapping[str, Any]) -> None:
         )
 
 
-def check_ours(folder: Path) -> None:
+def check_ours(folder: Path) -> dict[str, Any] | None:
     """Refuse to write where files lie that are not a run's.
+
+    Returns:
+        The configuration of the run that is there; None where there is none.
 
     Raises:
         InputError: There is a ``config.yaml`` of something else, or a file of a run's name without one.
@@ -86,11 +100,12 @@ def check_ours(folder: Path) -> None:
             )
     elif not {"refine", "contamination", "backbone"} <= saved.keys():
         raise InputError(f"{folder}/config.yaml is not a run's; set another run folder (hydra.run.dir)")
+    return saved
 
 
 def is_failure(folder: Path) -> bool:
     """Whether all that ``metrics.json`` says is that a run failed."""
-    return _metrics(folder).keys() == {"status", "error"}
+    return read_json(folder / "metrics.json").keys() == {"status", "error"}
 
 
 def is_forced(folder: Path, config: Mapping[str, Any]) -> bool:
@@ -139,14 +154,6 @@ def find_checkpoint(folder: Path, manifest: str) -> Path | None:
         print(f"{checkpoint} is damaged: the run begins anew")
         return None
     return checkpoint
-
-
-def _metrics(folder: Path) -> dict[str, Any]:
-    try:
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return metrics if isinstance(metrics, dict) else {}
 
 
 def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,6 +1,5 @@
 """A sweep as a whole: checked before its first cell, told at its end."""
 
-import json
 import shutil
 from collections import Counter
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from rich.table import Table
 from irp_lightning.cells import list_cells
 from irp_lightning.errors import InputError
 from irp_lightning.processes import is_distributed
-from irp_lightning.reporting.run_folder import RunFolder
+from irp_lightning.reporting.run_folder import RunFolder, read_json
 from irp_lightning.resume import check_ours, is_failure
 
 __all__ = ["SweepStart", "check_launcher", "print_outcomes", "record"]
@@ -124,7 +123,7 @@ def print_outcomes() -> bool:
     while _started:
         sweep = _started.pop()
         found = {
-            str(file.relative_to(sweep.outcomes))[: -len(".json")]: _read(file)
+            str(file.relative_to(sweep.outcomes))[: -len(".json")]: read_json(file)
             for file in sorted(sweep.outcomes.rglob("*.json"))
         }
         planned = sweep.cells or []
@@ -140,7 +139,7 @@ def _print(sweep: _Sweep, outcomes: Mapping[str, Mapping[str, Any]]) -> bool:
     table = Table("cell", "outcome", "image AUROC", "why", box=None, pad_edge=False)
     counts: Counter[str] = Counter()
     for name, outcome in outcomes.items():
-        metrics = _read(sweep.folder / name / "metrics.json")
+        metrics = read_json(sweep.folder / name / "metrics.json")
         status = outcome.get("status") or metrics.get("status")
         if status is None:  # killed, or never begun
             begun = (sweep.folder / name / "config.yaml").exists()
@@ -159,11 +158,3 @@ def _print(sweep: _Sweep, outcomes: Mapping[str, Mapping[str, Any]]) -> bool:
 def _width(table: Table) -> int:
     """Wide enough for rows without breaks, whatever a pipe or a narrow terminal says."""
     return max(Console().width, Console(width=10_000).measure(table).maximum)
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

@@ -24,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from irp_lightning.errors import InputError
-from irp_lightning.resume import finished_run
+from irp_lightning.resume import settled_run
 
 __all__ = ["Job", "JobLauncher", "settled"]
 
@@ -121,9 +121,7 @@ def _is_quick(job: Job) -> bool:
     sweep = job.config.hydra.sweep
     keys: list[Any] = [key for key in job.config if key != "hydra"]
     try:
-        config: Any = OmegaConf.to_container(OmegaConf.masked_copy(job.config, keys), resolve=True)
-        if config["sweep"]["force"]:
-            return False
-        return finished_run(Path(sweep.dir, sweep.subdir), config) is not None
+        cfg = OmegaConf.masked_copy(job.config, keys)
+        return settled_run(Path(sweep.dir, sweep.subdir), cfg) is not None
     except (InputError, OmegaConfBaseException):
         return True

@@ -6,9 +6,7 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.classification import binary_auroc, binary_average_precision
 
-from irp_lightning.reporting.gap_closure import gap_closure
-
-__all__ = ["auroc", "average_precision", "gap_closure", "removal_counts", "unit_ranks"]
+__all__ = ["auroc", "average_precision", "removal_counts", "unit_ranks"]
 
 
 def unit_ranks(scores: Tensor) -> Tensor:

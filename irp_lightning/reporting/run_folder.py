@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from irp_lightning.errors import InputError
 
-__all__ = ["RunFolder", "csv_text"]
+__all__ = ["RunFolder", "csv_text", "read_json"]
 
 LEFT_BEHIND = (
     *("metrics.json", "checkpoints", "manifest.csv", "rounds.csv", "removed.csv", "scores.csv"),
@@ -113,6 +113,15 @@ class RunFolder:
     def json(self, name: str, content: Mapping[str, Any]) -> Path:
         """Write a JSON file; what is not a finite number becomes null, as JSON knows no NaN."""
         return self.text(name, json.dumps(_finite(content), indent=2) + "\n")
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """The object in a JSON file; an empty one where there is none, or it cannot be read."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:

@@ -10,7 +10,8 @@ from irp_lightning.data.contamination import TrainingPool
 from irp_lightning.data.dataset import Dataset
 from irp_lightning.data.samples import Sample
 from irp_lightning.refinement.iterative import Round
-from irp_lightning.reporting.evaluation import auroc, gap_closure
+from irp_lightning.reporting.evaluation import auroc
+from irp_lightning.reporting.gap_closure import gap_closure
 
 __all__ = [
     "MANIFEST_COLUMNS",

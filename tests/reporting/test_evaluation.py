@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from irp_lightning.reporting.evaluation import (
     auroc,
     average_precision,
-    gap_closure,
     removal_counts,
     unit_ranks,
 )
+from irp_lightning.reporting.gap_closure import gap_closure
 
 scored = st.lists(st.tuples(st.floats(-1e6, 1e16), st.booleans()), min_size=2, max_size=40)
 
