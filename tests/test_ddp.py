@@ -1,28 +1,18 @@
 """One run on two processes: the same removals as on one, nearly the same scores, each image once."""
 
-import csv
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from omegaconf import DictConfig
+from run_files import metrics, rows
 
 from irp_lightning.errors import InputError
 from irp_lightning.run import run
 
 TOLERANCE = 0.01
 """AUROC; sums in another order move scores by some 1e-4 of themselves, and ranks hardly ever."""
-
-
-def rows(file: Path) -> list[dict[str, str]]:
-    with file.open(newline="") as stream:
-        return list(csv.DictReader(stream))
-
-
-def metrics(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "metrics.json").read_text())
 
 
 @pytest.mark.parametrize(

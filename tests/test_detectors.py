@@ -1,7 +1,5 @@
 """Any detector under any refinement, with the real configuration, on small images."""
 
-import csv
-import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from omegaconf import DictConfig
+from run_files import metrics, rows
 
 from irp_lightning import run as run_module
 from irp_lightning.data.refinable import RefinableData
@@ -20,15 +19,6 @@ from irp_lightning.run import run
 
 REPO = Path(__file__).parent.parent
 Config = Callable[..., DictConfig]
-
-
-def rows(file: Path) -> list[dict[str, str]]:
-    with file.open(newline="") as stream:
-        return list(csv.DictReader(stream))
-
-
-def metrics(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "metrics.json").read_text())
 
 
 @pytest.mark.parametrize("model", ["gaussian", "knn"])

@@ -1,10 +1,8 @@
 """The whole path, with the real configuration, on small images."""
 
-import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +10,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from PIL import Image
+from run_files import metrics, rows
 
 from irp_lightning.command_line import CONF
 from irp_lightning.predict import predict
@@ -19,15 +18,6 @@ from irp_lightning.run import run
 from irp_lightning.validate import validate
 
 Config = Callable[..., DictConfig]
-
-
-def rows(file: Path) -> list[dict[str, str]]:
-    with file.open(newline="") as stream:
-        return list(csv.DictReader(stream))
-
-
-def metrics(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "metrics.json").read_text())
 
 
 @pytest.mark.parametrize("experiment", ["demo", "mvtec_noise"])

@@ -1,11 +1,11 @@
 """Sweeps as a user starts them: killed, resumed, failed, forced."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from run_files import metrics
 
 MORTAL = """
 import os, signal
@@ -18,10 +18,6 @@ class Mortal(DifferNet):
             Path("died").touch()
             os.kill(os.getpid(), signal.SIGKILL)
 """
-
-
-def metrics(cell: Path) -> dict[str, Any]:
-    return json.loads((cell / "metrics.json").read_text())
 
 
 @pytest.fixture
