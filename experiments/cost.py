@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from irp_lightning.errors import InputError
+from irp_lightning.foundation.errors import InputError
 
 __all__ = ["Device", "Work", "cpu", "gigabytes", "h200", "hours", "span", "step_floor"]
 

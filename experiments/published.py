@@ -13,7 +13,7 @@ from irp_lightning.data.contamination import contaminate
 from irp_lightning.data.mvtec import read_mvtec
 from irp_lightning.data.samples import GOOD, Sample
 from irp_lightning.data.split import split_samples
-from irp_lightning.errors import InputError
+from irp_lightning.foundation.errors import InputError
 
 __all__ = ["PUBLISHED", "Category", "Counts", "counts"]
 

@@ -26,8 +26,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from published import counts
 
-from irp_lightning.command_line import CONF
-from irp_lightning.errors import InputError
+from irp_lightning.sweeps.command_line import CONF
+from irp_lightning.foundation.errors import InputError
 from irp_lightning.features.backbone import architecture, smallest_image
 
 HERE = Path(__file__).parent

@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from irp_lightning.errors import InputError
+from irp_lightning.foundation.errors import InputError
 from irp_lightning.features.bank import PARTIAL_SUFFIX, folder_name, is_sound
 
 __all__ = ["Folder", "default_cache", "folders", "main", "prune", "verify"]

@@ -24,8 +24,8 @@ from irp_lightning.comparison.paired import paired_table
 from irp_lightning.comparison.removals import removal_table
 from irp_lightning.comparison.runs import Found, read_runs
 from irp_lightning.comparison.table import Table
-from irp_lightning.errors import InputError
-from irp_lightning.reporting.run_folder import RunFolder
+from irp_lightning.foundation.errors import InputError
+from irp_lightning.runs.run_folder import RunFolder
 
 __all__ = ["compare", "main"]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import wandb
 
-from irp_lightning.errors import InputError
-from irp_lightning.reporting.loggers import has_wandb_key
+from irp_lightning.foundation.errors import InputError
+from irp_lightning.tracking.loggers import has_wandb_key
 
 __all__ = ["build_report", "build_workspace", "main", "serialise"]
 

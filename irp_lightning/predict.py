@@ -13,10 +13,10 @@ from hydra.utils import get_class, instantiate
 from torch import Tensor
 
 from irp_lightning.data.samples import image_files
-from irp_lightning.errors import InputError
+from irp_lightning.foundation.errors import InputError
 from irp_lightning.features.extractor import FeatureExtractor
-from irp_lightning.features.source import LiveFeatures
-from irp_lightning.reporting.heat_map_folder import check_heat_map_folder, write_heat_maps
+from irp_lightning.features.image_features import LiveFeatures
+from irp_lightning.localisation.heat_map_folder import check_heat_map_folder, write_heat_maps
 
 __all__ = ["load_detector", "main", "predict"]
 

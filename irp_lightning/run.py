@@ -13,21 +13,21 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from irp_lightning.data.samples import Sample
-from irp_lightning.errors import InputError
+from irp_lightning.foundation.errors import InputError
 from irp_lightning.features.extractor import FeatureExtractor
-from irp_lightning.fitting import Fitted, fit_detector, fit_references, make_scorer
-from irp_lightning.inputs import Inputs, read_inputs
-from irp_lightning.paths import with_absolute_paths
-from irp_lightning.processes import is_first_process
-from irp_lightning.reporting.localisation import Localisation, choose_images, localise
-from irp_lightning.reporting.loggers import finish_loggers, make_loggers
-from irp_lightning.reporting.results import Results
-from irp_lightning.reporting.run_folder import RunFolder, csv_text
-from irp_lightning.reporting.stopwatch import Stopwatch
-from irp_lightning.reporting.summary import print_summary
-from irp_lightning.reporting.tables import MANIFEST_COLUMNS, manifest_rows
-from irp_lightning.resume import check_ours, check_same, find_checkpoint, finished_run, is_forced
-from irp_lightning.validate import validate
+from irp_lightning.detectors.fit import Fitted, fit_detector, fit_references, make_scorer
+from irp_lightning.runs.inputs import Inputs, read_inputs
+from irp_lightning.config.paths import with_absolute_paths
+from irp_lightning.foundation.processes import is_first_process
+from irp_lightning.localisation.localisation import Localisation, choose_images, localise
+from irp_lightning.tracking.loggers import finish_loggers, make_loggers
+from irp_lightning.evaluation.results import Results
+from irp_lightning.runs.run_folder import RunFolder, csv_text
+from irp_lightning.runs.stopwatch import Stopwatch
+from irp_lightning.runs.summary import print_summary
+from irp_lightning.evaluation.tables import MANIFEST_COLUMNS, manifest_rows
+from irp_lightning.runs.resume import check_ours, check_same, find_checkpoint, finished_run, is_forced
+from irp_lightning.config.validate import validate
 
 __all__ = ["run"]
 
@@ -175,6 +175,6 @@ def _localise(
 
 if __name__ == "__main__":
     # Hydra hands the command to other processes by its module's name, which is not __main__.
-    from irp_lightning.command_line import main
+    from irp_lightning.sweeps.command_line import main
 
     main()

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from PIL import Image
 
 from irp_lightning import inputs as inputs_module
-from irp_lightning.errors import InputError
+from irp_lightning.foundation.errors import InputError
 from irp_lightning.run import run
 
 Config = Callable[..., DictConfig]
@@ -158,7 +158,7 @@ def test_views_that_a_one_pass_detector_cannot_use(refused: Callable[..., str], 
     ("overrides", "reason"),
     [
         (("model._target_=lightning.LightningModule",), "no LightningModule with score"),
-        (("model._target_=irp_lightning.models.knn.KNN", "+model.width=3"), "width"),
+        (("model._target_=irp_lightning.detectors.knn.KNN", "+model.width=3"), "width"),
     ],
 )
 def test_a_detector_that_cannot_be_made(

@@ -12,10 +12,10 @@ from omegaconf import DictConfig
 from PIL import Image
 from run_files import metrics, rows
 
-from irp_lightning.command_line import CONF
+from irp_lightning.sweeps.command_line import CONF
 from irp_lightning.predict import predict
 from irp_lightning.run import run
-from irp_lightning.validate import validate
+from irp_lightning.config.validate import validate
 
 Config = Callable[..., DictConfig]
 

@@ -13,8 +13,8 @@ import torch
 from paired import medians, report
 from training import PRESETS
 
-from irp_lightning.models.differnet import DifferNet
-from irp_lightning.models.flow import nll
+from irp_lightning.detectors.differnet import DifferNet
+from irp_lightning.detectors.flow import nll
 
 HERE = Path(__file__).parent
 VIEWS = 4

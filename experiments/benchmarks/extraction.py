@@ -21,7 +21,7 @@ from irp_lightning.data.samples import image_files
 from irp_lightning.features.bank import FeatureBank, content_hash
 from irp_lightning.features.extraction import VIEWS_PER_PASS, default_workers, extract
 from irp_lightning.features.extractor import FeatureExtractor, build_extractor
-from irp_lightning.features.loading import fill_bank
+from irp_lightning.features.preparation import fill_bank
 
 HERE = Path(__file__).parent
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, grad, stack_module_state, vmap
 
-from irp_lightning.models.flow import build_flow, nll
+from irp_lightning.detectors.flow import build_flow, nll
 
 HERE = Path(__file__).parent
 

@@ -20,7 +20,7 @@ from paired import medians, report
 from training import measure
 
 from irp_lightning.data.samples import image_files
-from irp_lightning.models.differnet import DifferNet
+from irp_lightning.detectors.differnet import DifferNet
 
 HERE = Path(__file__).parent
 

@@ -11,12 +11,12 @@ import torch
 from extraction import extractor
 from paired import report
 
-from irp_lightning.data.refinable import TrainingBatches
+from irp_lightning.features.batches import TrainingBatches
 from irp_lightning.data.samples import image_files
 from irp_lightning.features.extraction import default_workers, extract
-from irp_lightning.features.source import FeatureSource, LiveFeatures, ResidentFeatures
-from irp_lightning.models.differnet import DifferNet
-from irp_lightning.models.flow import nll
+from irp_lightning.features.image_features import FeatureSource, LiveFeatures, ResidentFeatures
+from irp_lightning.detectors.differnet import DifferNet
+from irp_lightning.detectors.flow import nll
 
 HERE = Path(__file__).parent
 

@@ -13,11 +13,11 @@ import lightning as L
 import torch
 from paired import report
 
-from irp_lightning.data.refinable import RefinableData, TrainingBatches
-from irp_lightning.features.source import ResidentFeatures
-from irp_lightning.models.differnet import DifferNet
-from irp_lightning.models.flow import nll
-from irp_lightning.refinement.iterative import IterativeRefinement
+from irp_lightning.features.batches import RefinableData, TrainingBatches
+from irp_lightning.features.image_features import ResidentFeatures
+from irp_lightning.detectors.differnet import DifferNet
+from irp_lightning.detectors.flow import nll
+from irp_lightning.refinement.callback import IterativeRefinement
 
 HERE = Path(__file__).parent
 # Length of a feature vector, images, hidden width: small on SqueezeNet, paper size on AlexNet.

@@ -11,17 +11,17 @@ from pathlib import Path
 import torch
 from hydra import compose, initialize_config_dir
 
-from irp_lightning.command_line import CONF
+from irp_lightning.sweeps.command_line import CONF
 from irp_lightning.data.contamination import contaminate
 from irp_lightning.data.dataset import list_samples, load_dataset
-from irp_lightning.data.refinable import RefinableData
+from irp_lightning.features.batches import RefinableData
 from irp_lightning.data.split import split_samples
 from irp_lightning.features.bank import FeatureBank, content_hash
 from irp_lightning.features.extractor import build_extractor
-from irp_lightning.features.loading import load_features
-from irp_lightning.models.knn import KNN
-from irp_lightning.refinement.local import LocalScoring
-from irp_lightning.reporting.evaluation import auroc
+from irp_lightning.features.preparation import load_features
+from irp_lightning.detectors.knn import KNN
+from irp_lightning.refinement.scorers.local import LocalScoring
+from irp_lightning.evaluation.metrics import auroc
 
 HERE = Path(__file__).parent
 SEEDS, NOISES, SPLITS = (0, 1, 2), (0.1, 0.2, 0.5), ("grouped", "published")

@@ -93,7 +93,7 @@ def run_cell(cell: Cell, root: str, weights: str, out: Path, threads: int) -> st
     import torch
     from hydra import compose, initialize_config_dir
 
-    from irp_lightning.command_line import CONF
+    from irp_lightning.sweeps.command_line import CONF
     from irp_lightning.run import run
 
     folder = out / cell["name"]

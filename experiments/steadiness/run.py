@@ -16,18 +16,18 @@ from pathlib import Path
 import torch
 from hydra import compose, initialize_config_dir
 
-from irp_lightning.command_line import CONF
+from irp_lightning.sweeps.command_line import CONF
 from irp_lightning.data.contamination import contaminate
 from irp_lightning.data.dataset import list_samples, load_dataset
-from irp_lightning.data.refinable import TrainingBatches
+from irp_lightning.features.batches import TrainingBatches
 from irp_lightning.data.split import split_samples
 from irp_lightning.features.bank import FeatureBank, content_hash
 from irp_lightning.features.extractor import build_extractor
-from irp_lightning.features.loading import load_features
-from irp_lightning.features.source import ResidentFeatures
-from irp_lightning.models.differnet import DifferNet
-from irp_lightning.models.flow import nll
-from irp_lightning.reporting.evaluation import auroc
+from irp_lightning.features.preparation import load_features
+from irp_lightning.features.image_features import ResidentFeatures
+from irp_lightning.detectors.differnet import DifferNet
+from irp_lightning.detectors.flow import nll
+from irp_lightning.evaluation.metrics import auroc
 
 HERE = Path(__file__).parent
 SPLIT_SEED, NOISE, BATCH, VIEWS, LAST = 100, 0.2, 32, 2, 5

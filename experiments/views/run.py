@@ -18,15 +18,15 @@ import torch
 from matplotlib.figure import Figure
 
 from irp_lightning.data.mvtec import read_mvtec
-from irp_lightning.data.refinable import TrainingBatches
+from irp_lightning.features.batches import TrainingBatches
 from irp_lightning.features.bank import FeatureBank, content_hash
 from irp_lightning.features.extraction import default_workers
 from irp_lightning.features.extractor import build_extractor
-from irp_lightning.features.loading import load_features
-from irp_lightning.features.source import FeatureSource, LiveFeatures, ResidentFeatures
-from irp_lightning.models.differnet import DifferNet
-from irp_lightning.models.flow import nll
-from irp_lightning.reporting.evaluation import auroc
+from irp_lightning.features.preparation import load_features
+from irp_lightning.features.image_features import FeatureSource, LiveFeatures, ResidentFeatures
+from irp_lightning.detectors.differnet import DifferNet
+from irp_lightning.detectors.flow import nll
+from irp_lightning.evaluation.metrics import auroc
 
 HERE = Path(__file__).parent
 BATCH = 8

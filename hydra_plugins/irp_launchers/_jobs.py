@@ -23,8 +23,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from irp_lightning.errors import InputError
-from irp_lightning.resume import settled_run
+from irp_lightning.foundation.errors import InputError
+from irp_lightning.runs.resume import settled_run
 
 __all__ = ["Job", "JobLauncher", "settled"]
 

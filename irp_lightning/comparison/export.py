@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from irp_lightning.comparison.curves import Picture
 from irp_lightning.comparison.table import Table
-from irp_lightning.reporting.run_folder import RunFolder
+from irp_lightning.runs.run_folder import RunFolder
 
 __all__ = ["as_latex", "as_markdown", "save_svg", "write_picture", "write_table"]
 

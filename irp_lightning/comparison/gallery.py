@@ -14,7 +14,7 @@ from PIL import Image
 from irp_lightning.comparison.curves import Picture
 from irp_lightning.comparison.labels import Labelled, base_name, method_rank, percent
 from irp_lightning.comparison.photographs import photograph, thumbnail
-from irp_lightning.errors import InputError
+from irp_lightning.foundation.errors import InputError
 
 __all__ = ["Group", "Shown", "counts", "gallery", "removed_images"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from irp_lightning.comparison.labels import Labelled, base_name, method_rank
 from irp_lightning.comparison.table import Cell, Table, mean_sd, number, text
-from irp_lightning.reporting.gap_closure import LEAST_GAP, gap_closure
+from irp_lightning.evaluation.gap_closure import LEAST_GAP, gap_closure
 
 __all__ = ["gap_closures", "overview"]
 

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from irp_lightning.comparison.runs import Run
-from irp_lightning.errors import InputError
+from irp_lightning.foundation.errors import InputError
 
 __all__ = ["BAD", "GOOD", "circles", "photograph", "thumbnail"]
 

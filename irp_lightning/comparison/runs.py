@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from irp_lightning.comparison.settings import Settings, dataset_of, detector_of, method_of
-from irp_lightning.errors import InputError
+from irp_lightning.foundation.errors import InputError
 
 __all__ = ["Found", "Run", "Unusable", "read_runs"]
 

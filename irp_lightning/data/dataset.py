@@ -13,7 +13,7 @@ from irp_lightning.data.groups import find_groups
 from irp_lightning.data.ksdd2 import defects_cropped_away, read_ksdd2
 from irp_lightning.data.mvtec import read_mvtec
 from irp_lightning.data.samples import Sample
-from irp_lightning.errors import InputError
+from irp_lightning.foundation.errors import InputError
 
 __all__ = ["READERS", "Dataset", "list_samples", "load_dataset"]
 

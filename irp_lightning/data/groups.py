@@ -16,7 +16,7 @@ from torch import Tensor
 
 from irp_lightning.data.images import fit_square, load_rgb
 from irp_lightning.data.samples import Sample
-from irp_lightning.errors import InputError
+from irp_lightning.foundation.errors import InputError
 
 __all__ = ["connected_components", "find_groups", "near_duplicates", "read_groups", "thumbnail"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from torch import Tensor, from_numpy
 
-from irp_lightning.errors import InputError
+from irp_lightning.foundation.errors import InputError
 
 __all__ = ["CROPS", "DECODE_ERRORS", "find_unreadable", "fit_square", "load_rgb", "load_square"]
 

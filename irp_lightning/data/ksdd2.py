@@ -9,7 +9,7 @@ import numpy as np
 
 from irp_lightning.data.masks import fit_mask, read_mask
 from irp_lightning.data.samples import GOOD, Sample, image_files
-from irp_lightning.errors import InputError
+from irp_lightning.foundation.errors import InputError
 
 __all__ = ["defects_cropped_away", "read_ksdd2"]
 

@@ -10,7 +10,7 @@ from torch import bool as torch_bool
 
 from irp_lightning.data.images import DECODE_ERRORS, fit_square
 from irp_lightning.data.samples import Sample
-from irp_lightning.errors import InputError
+from irp_lightning.foundation.errors import InputError
 
 __all__ = ["fit_mask", "load_mask", "read_mask"]
 

@@ -7,7 +7,7 @@ anomaly detection*, CVPR 2019.
 from pathlib import Path
 
 from irp_lightning.data.samples import GOOD, Sample, image_files
-from irp_lightning.errors import InputError
+from irp_lightning.foundation.errors import InputError
 
 __all__ = ["read_mvtec"]
 

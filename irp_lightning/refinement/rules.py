@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from irp_lightning.errors import InputError
+from irp_lightning.foundation.errors import InputError
 
 __all__ = [
     "MIN_IMAGES",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from irp_lightning.command_line import CONF
+from irp_lightning.sweeps.command_line import CONF
 from irp_lightning.comparison.labels import Labelled, label
 from irp_lightning.comparison.runs import read_runs
 

@@ -7,7 +7,7 @@ import pytest
 from irp_lightning.comparison.curves import dataset_curves
 from irp_lightning.comparison.export import as_latex, as_markdown, write_picture, write_table
 from irp_lightning.comparison.table import Cell, Table
-from irp_lightning.reporting.run_folder import RunFolder
+from irp_lightning.runs.run_folder import RunFolder
 
 EVIL = r"a|b_c & 50 % of $x$ #1 {y} ~^\ <img src=x> `z`"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from irp_lightning.comparison.runs import read_runs
-from irp_lightning.errors import InputError
+from irp_lightning.foundation.errors import InputError
 
 
 def test_a_finished_run_is_read(write_run, sweep: Path) -> None:

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from irp_lightning.data.groups import connected_components, find_groups
 from irp_lightning.data.mvtec import read_mvtec
 from irp_lightning.data.samples import Sample
-from irp_lightning.errors import InputError
+from irp_lightning.foundation.errors import InputError
 
 SHARED = Path(os.environ.get("IRP_SHARED", Path(__file__).parents[3] / "shared"))
 TILES = SHARED / "data/mvtec_layout/magnetic_tile"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from irp_lightning.data.images import find_unreadable, fit_square, load_rgb, load_square
-from irp_lightning.errors import InputError
+from irp_lightning.foundation.errors import InputError
 
 BILINEAR = Image.Resampling.BILINEAR
 

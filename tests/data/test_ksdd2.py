@@ -8,7 +8,7 @@ from PIL import Image
 
 from irp_lightning.data.ksdd2 import defects_cropped_away, read_ksdd2
 from irp_lightning.data.samples import Sample
-from irp_lightning.errors import InputError
+from irp_lightning.foundation.errors import InputError
 
 WIDTH, HEIGHT = 24, 64
 """As tall and narrow as the dataset's pictures; the central square is the rows 20 to 43."""

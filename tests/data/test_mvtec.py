@@ -8,7 +8,7 @@ from PIL import Image
 
 from irp_lightning.data.mvtec import read_mvtec
 from irp_lightning.data.samples import Sample
-from irp_lightning.errors import InputError
+from irp_lightning.foundation.errors import InputError
 
 
 def _write(*files: Path) -> None:

@@ -15,10 +15,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from irp_lightning.command_line import CONF
+from irp_lightning.sweeps.command_line import CONF
 from irp_lightning.comparison.labels import label
 from irp_lightning.comparison.runs import read_runs
-from irp_lightning.validate import validate
+from irp_lightning.config.validate import validate
 
 REPO = Path(__file__).parents[2]
 sys.path.insert(0, str(REPO / "experiments"))

@@ -10,7 +10,7 @@ import torch
 import torchvision
 
 from irp_lightning.data.images import load_square
-from irp_lightning.errors import InputError
+from irp_lightning.foundation.errors import InputError
 from irp_lightning.features import backbone as module
 from irp_lightning.features.backbone import (
     BACKBONES,

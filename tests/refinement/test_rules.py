@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from irp_lightning.errors import InputError
+from irp_lightning.foundation.errors import InputError
 from irp_lightning.refinement.rules import (
     REMOVALS,
     RULES,

@@ -1,0 +1,119 @@
+"""DifferNet as a LightningModule."""
+
+import copy
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from irp_lightning.detectors.flow import SCORES, build_flow, nll
+
+__all__ = ["DifferNet"]
+
+
+class DifferNet(L.LightningModule):
+    """A normalizing flow on feature vectors; what it finds unlikely is anomalous.
+
+    The defaults are the original's: 8 coupling blocks, 2048 wide, clamp 3, no dropout; Adam with
+    lr 2e-4, betas (0.8, 0.8), eps 1e-4, weight decay 1e-5.
+
+    Args:
+        dim: Length d of a feature vector.
+        n_blocks: Coupling blocks.
+        hidden: Width of their subnets.
+        clamp: Bound of the log scales.
+        score: ``"latent"`` (mean z²) or ``"nll"`` (Eq. 1).
+        lr: Learning rate.
+        betas: Adam's.
+        eps: Adam's.
+        weight_decay: Adam's.
+        average: Decay per step of a running average of the weights, which then does the scoring; 0: the
+            weights themselves, as the original. An average wanders less from epoch to epoch.
+        compile: Run the flow through ``torch.compile``; needs a C++ compiler on a CPU.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        n_blocks: int = 8,
+        hidden: int = 2048,
+        clamp: float = 3.0,
+        score: str = "latent",
+        lr: float = 2e-4,
+        betas: tuple[float, float] = (0.8, 0.8),
+        eps: float = 1e-4,
+        weight_decay: float = 1e-5,
+        average: float = 0.0,
+        compile: bool = False,
+    ) -> None:
+        super().__init__()
+        betas = (betas[0], betas[1])  # a plain tuple, whatever the configuration held
+        self.save_hyperparameters()
+        self.flow = build_flow(dim, n_blocks, hidden, clamp)
+        self.averaged = copy.deepcopy(self.flow).requires_grad_(False) if average else None
+        # In the state, so that a start from scratch starts the average anew too.
+        self.averaged_steps: Tensor
+        self.register_buffer("averaged_steps", torch.zeros((), dtype=torch.long))
+        if compile:
+            self.flow.compile(dynamic=True)  # batches shrink as images are removed
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Map features to the latent space.
+
+        Args:
+            features: (..., d).
+
+        Returns:
+            ``z`` (..., d) and ``log_det`` (...), in float32.
+        """
+        return _through(self.flow, features)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """The loss of a batch ``(features (B, V, d), index (B,))``."""
+        features, _ = batch
+        loss = nll(*self(features)).mean()
+        self.log(
+            "train/loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(features)
+        )
+        return loss
+
+    def score(self, batch: Tensor) -> Tensor:
+        """Anomaly scores of images, higher is more anomalous: (B, V, d) → (B,)."""
+        return SCORES[self.hparams["score"]](*_through(self.averaged or self.flow, batch))
+
+    @torch.no_grad()
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if self.averaged is None:
+            return
+        # The first steps move the most: an average that began with them would drag them along.
+        steps = int(self.averaged_steps.add_(1))
+        decay = min(self.hparams["average"], (1 + steps) / (10 + steps))
+        pairs = zip(self.averaged.parameters(), self.flow.parameters(), strict=True)
+        for mean, weight in pairs:
+            if weight.is_floating_point():  # permutations are parameters too, of integers
+                mean.lerp_(weight, 1 - decay)
+
+    def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """The scores of a batch ``(features, index)``: (B,)."""
+        return self.score(batch[0])
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam over the subnets; the permutations are integers and not trained."""
+        h = self.hparams
+        return torch.optim.Adam(
+            (p for p in self.parameters() if p.requires_grad),
+            lr=h["lr"],
+            betas=tuple(h["betas"]),
+            eps=h["eps"],
+            weight_decay=h["weight_decay"],
+            fused=True,  # the same update in one pass over the parameters
+        )
+
+
+def _through(flow: torch.nn.Module, features: Tensor) -> tuple[Tensor, Tensor]:
+    """(..., d) → ``z`` (..., d) and ``log_det`` (...), in float32."""
+    # Under a lower precision the log determinant, a sum over d terms, would lose its digits.
+    with torch.autocast(features.device.type, enabled=False):
+        z, log_det = flow(features.float().flatten(0, -2))
+    return z.view(features.shape), log_det.view(features.shape[:-1])

@@ -1,0 +1,133 @@
+"""The tables of one run: rows for its CSV files."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from irp_lightning.data.contamination import TrainingPool
+from irp_lightning.data.dataset import Dataset
+from irp_lightning.data.samples import Sample
+from irp_lightning.refinement.callback import Round
+from irp_lightning.evaluation.metrics import auroc
+from irp_lightning.evaluation.gap_closure import gap_closure
+
+__all__ = [
+    "MANIFEST_COLUMNS",
+    "REMOVED_COLUMNS",
+    "ROUND_COLUMNS",
+    "SCORE_COLUMNS",
+    "manifest_rows",
+    "removed_rows",
+    "round_rows",
+    "score_rows",
+]
+
+Row = dict[str, Any]
+
+MANIFEST_COLUMNS = ("path", "split", "role", "defect", "label", "group")
+ROUND_COLUMNS = (
+    "round",
+    "active",
+    "removed_good",
+    "removed_bad",
+    "median",
+    "threshold",
+    "max_score",
+    "detection_auroc",
+    "image_auroc",
+    "gap_closure",
+    "seconds",
+)
+REMOVED_COLUMNS = ("path", "label", "defect", "round", "score", "threshold")
+SCORE_COLUMNS = ("path", "label", "defect", "score")
+
+
+def manifest_rows(dataset: Dataset, pool: TrainingPool) -> list[Row]:
+    """Every image of a run and its part in it; with ``overlap`` an injected defect has two rows."""
+
+    def row(i: int, split: str, role: str) -> Row:
+        sample = dataset.samples[i]
+        values = (sample.name, split, role, sample.defect, sample.label, dataset.groups[i])
+        return dict(zip(MANIFEST_COLUMNS, values, strict=True))
+
+    return [
+        *(row(i, "train", "injected" if i in pool.injected else "normal") for i in sorted(pool.train)),
+        *(row(i, "test", "held_out" if dataset.samples[i].label else "normal") for i in pool.test),
+        *(row(i, "unused", "dropped") for i in pool.dropped),
+        *({"path": name, "split": "unused", "role": "skipped"} for name in dataset.skipped),
+    ]
+
+
+def score_rows(test: Sequence[Sample], scores: Tensor) -> list[Row]:
+    """The test images with their scores: (len(test),)."""
+    return [
+        {"path": s.name, "label": s.label, "defect": s.defect, "score": score}
+        for s, score in zip(test, scores.tolist(), strict=True)
+    ]
+
+
+def round_rows(
+    rounds: Sequence[Round],
+    labels: Tensor,
+    test_labels: Tensor,
+    vanilla: float | None = None,
+    oracle: float | None = None,
+) -> list[Row]:
+    """The rows of ``rounds.csv``.
+
+    Args:
+        rounds: What the callback recorded.
+        labels: (N,), of the training images.
+        test_labels: (T,), of the test images.
+        vanilla: Image AUROC of vanilla training with the same seeds, where it is known.
+        oracle: Of the oracle.
+    """
+    rows = []
+    for r in rounds:
+        scores = r.scores[r.active].double()
+        bad = int(labels[r.removed].sum())
+        # Before a detector is fitted there is nothing to test.
+        area = None if r.test_scores is None else auroc(r.test_scores, test_labels)
+        rows.append(
+            {
+                "round": r.number,
+                "active": int(r.active.sum()),
+                "removed_good": int(r.removed.sum()) - bad,
+                "removed_bad": bad,
+                "median": torch.quantile(scores, 0.5).item(),
+                "threshold": r.threshold,
+                "max_score": scores.max().item(),
+                "detection_auroc": auroc(scores, labels[r.active]),
+                "image_auroc": area,
+                "gap_closure": gap_closure(area, vanilla, oracle),
+                "seconds": round(r.seconds, 3),
+            }
+        )
+    return rows
+
+
+def removed_rows(rounds: Sequence[Round], samples: Sequence[Sample]) -> list[Row]:
+    """The rows of ``removed.csv``: in each round, the highest score first.
+
+    Args:
+        rounds: What the callback recorded.
+        samples: The training images.
+    """
+    rows = []
+    for r in rounds:
+        indices = r.removed.nonzero().flatten().tolist()
+        for i in sorted(indices, key=lambda i: -r.scores[i].nan_to_num(0.0).item()):
+            score = r.scores[i].item()
+            rows.append(
+                {
+                    "path": samples[i].name,
+                    "label": samples[i].label,
+                    "defect": samples[i].defect,
+                    "round": r.number,
+                    "score": None if score != score else score,  # the oracle removes unscored
+                    "threshold": r.threshold,
+                }
+            )
+    return rows

@@ -1,0 +1,114 @@
+"""The figures of one run."""
+
+import math
+from collections.abc import Sequence
+
+import matplotlib
+import numpy as np
+import torch
+from torch import Tensor
+from torchmetrics.functional.classification import binary_roc
+
+from irp_lightning.data.samples import Sample
+from irp_lightning.refinement.callback import Round
+from irp_lightning.evaluation.metrics import auroc, unit_ranks
+from irp_lightning.runs.thumbnail import thumbnail
+
+matplotlib.use("Agg")
+
+from matplotlib.figure import Figure
+
+__all__ = ["removed_gallery", "roc_curve", "score_histograms"]
+
+GOOD_COLOUR, BAD_COLOUR = "tab:green", "tab:red"
+MOST_PANELS, MOST_IMAGES, COLUMNS = 6, 40, 8
+
+
+def score_histograms(rounds: Sequence[Round], labels: Tensor) -> Figure:
+    """Training scores of normal and injected images, round by round, with the threshold.
+
+    Of many rounds, a few spread from the first to the last are shown.
+    """
+    count = min(len(rounds), MOST_PANELS)
+    shown = [rounds[round(i)] for i in np.linspace(0, len(rounds) - 1, count)]
+    figure = Figure(figsize=(4 * min(3, count), 3 * math.ceil(count / 3)), layout="constrained")
+    axes = figure.subplots(math.ceil(count / 3), min(3, count), squeeze=False).flatten()
+    for axis in axes[count:]:
+        axis.set_axis_off()
+    for axis, r in zip(axes, shown, strict=False):
+        scores, bad = r.scores[r.active].double(), labels[r.active].bool()
+        low, high = scores.min().item(), scores.max().item()
+        # Unseen outliers can lie orders of magnitude beyond the bulk.
+        log = low > 0 and high / low > 50
+        edges = np.geomspace(low, high, 41) if log else np.linspace(low, high + 1e-12, 41)
+        axis.hist([scores[~bad], scores[bad]], edges, stacked=True, color=[GOOD_COLOUR, BAD_COLOUR])
+        if log:
+            axis.set_xscale("log")
+        if r.threshold is not None:
+            axis.axvline(r.threshold, color="black", linestyle="--", linewidth=1)
+        axis.set_title(f"round {r.number}: {len(scores)} active, {int(r.removed.sum())} removed")
+        axis.set_xlabel("training score")
+    axes[0].legend(handles=_legend(), labels=["normal", "injected", "threshold"])
+    return figure
+
+
+def roc_curve(scores: Tensor, labels: Tensor) -> Figure:
+    """The ROC curve of the test images."""
+    figure = Figure(figsize=(4, 4), layout="constrained")
+    axis = figure.subplots()
+    area = auroc(scores, labels)
+    if area is not None:
+        false_positive, true_positive, _ = binary_roc(unit_ranks(scores), labels.long())
+        axis.plot(false_positive, true_positive)
+        axis.set_title(f"test images, AUROC {area:.4f}")
+    else:
+        axis.set_title("test images of one kind only: no ROC")
+    axis.plot([0, 1], [0, 1], color="grey", linestyle=":", linewidth=1)
+    axis.set(xlabel="false positive rate", ylabel="true positive rate", aspect="equal")
+    return figure
+
+
+def removed_gallery(rounds: Sequence[Round], samples: Sequence[Sample]) -> Figure:
+    """The removed images in the order of their removal, outlined green (normal) or red (defective).
+
+    As the paper's Fig. 5; of many removals the first ones.
+    """
+    removed = [
+        (r.number, i)
+        for r in rounds
+        for i in sorted(r.removed.nonzero().flatten().tolist(), key=lambda i: -_finite(r.scores[i]))
+    ]
+    shown = removed[:MOST_IMAGES]
+    lines = max(1, math.ceil(len(shown) / COLUMNS))
+    figure = Figure(figsize=(1.4 * COLUMNS, 1.65 * lines + 0.5), layout="constrained")
+    bad = sum(samples[i].label for _, i in removed)
+    of = f", the first {len(shown)} shown" if len(removed) > len(shown) else ""
+    figure.suptitle(f"removed: {bad} defective (red), {len(removed) - bad} normal (green){of}")
+    axes = figure.subplots(lines, COLUMNS, squeeze=False).flatten()
+    for axis in axes:
+        axis.set_axis_off()
+    for axis, (number, i) in zip(axes, shown, strict=False):
+        sample = samples[i]
+        axis.imshow(thumbnail(sample.path))
+        axis.set_axis_on()
+        axis.set(xticks=[], yticks=[])
+        for spine in axis.spines.values():
+            spine.set(color=BAD_COLOUR if sample.label else GOOD_COLOUR, linewidth=3)
+        # Names are data: a dollar sign in a folder's name must not start a formula.
+        axis.set_title(f"{sample.defect}, r{number}", fontsize=7, parse_math=False)
+    return figure
+
+
+def _finite(score: Tensor) -> float:
+    return torch.nan_to_num(score).item()
+
+
+def _legend() -> list[object]:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    return [
+        Patch(color=GOOD_COLOUR),
+        Patch(color=BAD_COLOUR),
+        Line2D([], [], color="black", ls="--"),
+    ]

@@ -1,0 +1,143 @@
+"""The folder of one run: files that are whole once they exist."""
+
+import csv
+import errno
+import io
+import json
+import math
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from irp_lightning.foundation.errors import InputError
+
+__all__ = ["RunFolder", "csv_text", "read_json"]
+
+LEFT_BEHIND = (
+    *("metrics.json", "checkpoints", "manifest.csv", "rounds.csv", "removed.csv", "scores.csv"),
+    *("figures", "wandb", "logs", "logs-*", "config.yaml"),
+)
+"""All that a run writes. What marks it as whole goes first, what marks it as a run last: a removal
+that is interrupted leaves nothing that could be taken for more than it is."""
+
+
+class RunFolder:
+    """Writes a run's files under a temporary name and renames them.
+
+    Args:
+        path: The folder; made with the first file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes out; the lock goes with the process, however it ends.
+
+        Raises:
+            InputError: Another process is at work here.
+        """
+        made = not self.path.exists()
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise InputError(
+                f"{self.path} is in use by another process; wait until it ends, or set another folder"
+            ) from None
+        try:
+            # Of a process that died while it wrote one, and it can be large.
+            for partial in self.path.glob("checkpoints/.[0-9]*-last.ckpt"):
+                partial.unlink(missing_ok=True)
+            yield
+        finally:
+            Path(lock.lock_file).unlink(missing_ok=True)
+            lock.release()
+            if made:
+                with suppress(OSError):  # not empty: the run began
+                    self.path.rmdir()
+
+    def clear(self) -> None:
+        """Remove what an earlier run left behind, and nothing else."""
+        if not (self.path / "config.yaml").is_file():  # no run: what is here is somebody's
+            return
+        for pattern in LEFT_BEHIND:
+            for path in self.path.glob(pattern):
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+
+    def write(self, name: str, save: Callable[[Path], Any]) -> Path:
+        """Have ``save`` write a file, and give it its name once it is whole.
+
+        Args:
+            name: Relative to the folder.
+            save: Called with a temporary path of the same suffix.
+        """
+        file = self.path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial = file.with_name(f".{os.getpid()}-{file.name}")
+        try:
+            save(partial)
+            with partial.open(
+                "rb"
+            ) as stream:  # or a power failure could leave the name of an empty file
+                os.fsync(stream.fileno())
+            partial.replace(file)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise InputError(
+                f"the disk of {self.path} is full; free some of it, and give the same command again"
+            ) from error
+        finally:
+            partial.unlink(missing_ok=True)
+        return file
+
+    def text(self, name: str, content: str) -> Path:
+        """Write a text file, UTF-8."""
+        return self.write(name, lambda path: path.write_text(content, encoding="utf-8"))
+
+    def csv(self, name: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Path:
+        """Write a CSV file, see :func:`csv_text`."""
+        return self.text(name, csv_text(columns, rows))
+
+    def json(self, name: str, content: Mapping[str, Any]) -> Path:
+        """Write a JSON file; what is not a finite number becomes null, as JSON knows no NaN."""
+        return self.text(name, json.dumps(_finite(content), indent=2) + "\n")
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """The object in a JSON file; an empty one where there is none, or it cannot be read."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """A CSV table with a header; None becomes an empty cell."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

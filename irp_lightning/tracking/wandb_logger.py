@@ -1,0 +1,149 @@
+"""A run in Weights & Biases that keeps to its folder and never stops a training."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import wandb
+from lightning.pytorch.loggers import WandbLogger
+
+from irp_lightning.tracking.wandb_run import define_axes, tags_of
+
+__all__ = ["RunLogger", "run_id", "start_run"]
+
+ONLINE_TIMEOUT = 30
+"""Seconds to wait for Weights & Biases before the run goes offline."""
+
+LONGEST_NAME = 128
+
+
+class RunLogger(WandbLogger):
+    """Lightning's logger, over a W&B run that is there already.
+
+    What W&B raises in the middle of a training (its helper process died, the disk is full) is said
+    once, and the training goes on without it.
+
+    Args:
+        run: What ``wandb.init`` gave.
+        folder: The run folder.
+        say: Told, in one line, if logging had to be given up.
+        outside: The environment variables to put back at the end, with their values; None: unset.
+    """
+
+    def __init__(
+        self,
+        run: wandb.Run,
+        folder: Path,
+        say: Callable[[str], None],
+        outside: Mapping[str, str | None],
+    ) -> None:
+        # Handed the run, Lightning neither makes one (with an argument that W&B warns of) nor sets
+        # WANDB_MODE for good.
+        super().__init__(save_dir=folder, project=run.project, id=run.id, experiment=run)
+        self._say = say
+        self._outside = outside
+        self._lost = False
+
+    def attempt(self, action: Callable[[], None]) -> None:
+        """Do something with the run; nothing, once that has failed."""
+        if self._lost:
+            return
+        try:
+            action()
+        except Exception as error:  # any library's, from any layer
+            self._lost = True
+            reason = " ".join(str(error).split())[:120] or type(error).__name__
+            self._say(f"W&B: given up ({reason}); the run folder has everything")
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        self.attempt(lambda: WandbLogger.log_metrics(self, metrics, step))
+
+    def log_hyperparams(self, params: Any) -> None:
+        """Nothing: they are in the configuration, under ``model``; here they would be there twice."""
+
+    def close(self, exit_code: int) -> None:
+        """End the run and W&B's helper process, which keeps the folders that it was started with."""
+        with contextlib.suppress(Exception):  # as in `attempt`; also tried after that failed
+            self.experiment.finish(exit_code=exit_code)
+        _teardown()
+        _set_environment(self._outside)
+
+
+def run_id(folder: Path) -> str:
+    """The W&B run that a run folder belongs to: a run that is continued goes on in it."""
+    file = folder / "wandb" / "run_id"
+    if file.is_file():
+        return file.read_text(encoding="utf-8").strip()
+    made = secrets.token_hex(4)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(made + "\n", encoding="utf-8")
+    return made
+
+
+def start_run(
+    settings: dict[str, Any],
+    folder: Path,
+    config: dict[str, Any],
+    say: Callable[[str], None],
+    *,
+    online: bool,
+) -> RunLogger:
+    """Begin, or go on with, the W&B run of a run folder.
+
+    Args:
+        settings: ``logger.wandb``.
+        folder: The run folder.
+        config: The resolved configuration.
+        say: Told, in one line, if logging had to be given up.
+        online: Whether to upload.
+
+    Raises:
+        wandb.errors.Error, OSError: W&B cannot be reached, or does not start.
+    """
+    home = folder.resolve() / "wandb"
+    outside = _set_environment(
+        # Payloads of offline runs; logs of the helper process, and what it keeps of uploads.
+        {"WANDB_DATA_DIR": str(home), "WANDB_CACHE_DIR": str(home / "cache")}
+    )
+    try:
+        run = wandb.init(
+            dir=folder,
+            mode="online" if online else "offline",
+            project=settings["project"],
+            entity=settings["entity"],
+            group=settings["group"],
+            job_type=config["refine"]["name"],
+            name=folder.resolve().name[:LONGEST_NAME],
+            tags=tags_of(settings["tags"], config),
+            # Nested, as it is: W&B itself flattens it, to columns `data.category`. Names with dots
+            # of our own would look the same but could not be filtered by.
+            config=config,
+            id=run_id(folder),
+            resume="allow",
+            settings=wandb.Settings(init_timeout=ONLINE_TIMEOUT, console="off", silent=True),
+        )
+        define_axes(run)
+    except BaseException:
+        _teardown()
+        _set_environment(outside)
+        raise
+    return RunLogger(run, folder, say, outside)
+
+
+def _teardown() -> None:
+    with contextlib.suppress(OSError):  # the helper process is gone already
+        wandb.teardown()
+
+
+def _set_environment(values: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Set environment variables, None unsets one; gives back what they were."""
+    before = {name: os.environ.get(name) for name in values}
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    return before

@@ -1,0 +1,185 @@
+"""What a run shows in Weights & Biases, so that a dashboard can compare many."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import wandb
+from torch import Tensor
+
+from irp_lightning.data.samples import Sample
+from irp_lightning.refinement.callback import Round
+from irp_lightning.evaluation.tables import REMOVED_COLUMNS, removed_rows
+from irp_lightning.runs.thumbnail import thumbnail
+
+__all__ = [
+    "FINAL",
+    "MOST_REMOVED",
+    "artifact_name",
+    "define_axes",
+    "histogram",
+    "show_figures",
+    "show_files",
+    "show_removed",
+    "show_rounds",
+    "tags_of",
+]
+
+LONGEST_TAG, LONGEST_NAME = 64, 128  # W&B's limits
+
+MOST_REMOVED = 100
+"""Removed images in the table; of more, the first. ``removed.csv`` has all."""
+
+BINS = 64
+
+FINAL = (
+    *("image_auroc", "image_ap", "pixel_auroc", "aupro"),
+    *("removal_precision", "removal_recall", "removed_good", "removed_bad", "detection_auroc"),
+    *("vanilla_auroc", "oracle_auroc", "gap_closure"),
+)
+"""Figures of ``metrics.json`` that stand against the noise in a dashboard."""
+
+
+def tags_of(asked: Iterable[str], config: Mapping[str, Any]) -> list[str]:
+    """The user's tags, and the run's detector, backbone, category and kind of contamination.
+
+    Each once, none longer than W&B allows.
+    """
+    model = config["model"]
+    tags = (
+        *asked,
+        model.get("name", model["_target_"]),
+        config["backbone"]["name"],
+        config["data"]["category"],
+        config["contamination"]["kind"],
+    )
+    return list(dict.fromkeys(tag for tag in (str(tag)[:LONGEST_TAG] for tag in tags) if tag))
+
+
+def define_axes(run: wandb.Run) -> None:
+    """Say what each curve stands against.
+
+    A figure's summary stays its last value, W&B's default: its best would be chosen on the test set.
+    (Asking for ``summary="last"`` would rename ``image_auroc`` to ``image_auroc.last``.)
+    """
+    for axis, curves in (
+        ("trainer/global_step", ("train/*", "epoch")),
+        ("round", ("round/*",)),
+        ("noise_requested", FINAL),  # one point a run: many make the curve of a method over the noise
+    ):
+        run.define_metric(axis)
+        for curve in curves:
+            run.define_metric(curve, step_metric=axis)
+
+
+def histogram(scores: Tensor) -> wandb.Histogram | None:
+    """A histogram of the scores that are finite; None if there are none."""
+    finite = scores.double()[scores.isfinite()]
+    return wandb.Histogram(finite.tolist(), num_bins=BINS) if len(finite) else None
+
+
+def show_rounds(run: wandb.Run, rounds: Sequence[Round], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Per round its figures, and a histogram of the training scores.
+
+    Args:
+        run: The W&B run.
+        rounds: What the callback recorded.
+        rows: The rows of ``rounds.csv``.
+    """
+    for r, row in zip(rounds, rows, strict=True):
+        shown = {f"round/{key}": value for key, value in row.items() if key != "round"}
+        shown["round/scores"] = histogram(r.scores[r.active])
+        run.log({"round": r.number, **_known(shown)})
+
+
+def show_removed(run: wandb.Run, rounds: Sequence[Round], samples: Sequence[Sample]) -> None:
+    """A table of the removed images, with their pictures, in the order of their removal.
+
+    Args:
+        run: The W&B run.
+        rounds: What the callback recorded.
+        samples: The training images.
+    """
+    rows, paths = removed_rows(rounds, samples), {s.name: s.path for s in samples}
+    shown = rows[:MOST_REMOVED]
+    table = wandb.Table(
+        columns=["image", *REMOVED_COLUMNS],
+        data=[
+            [
+                wandb.Image(thumbnail(paths[row["path"]]), file_type="jpg"),
+                *_known_or_none(row, REMOVED_COLUMNS),
+            ]
+            for row in shown
+        ],
+    )
+    run.log({"removed_images": table})
+    run.summary["removed_images_shown"] = f"{len(shown)} of {len(rows)}"
+
+
+def show_figures(
+    run: wandb.Run, metrics: Mapping[str, Any], test_scores: Tensor, test_labels: Tensor
+) -> None:
+    """The figures of ``metrics.json``, and how the test scores lie.
+
+    Args:
+        run: The W&B run.
+        metrics: The figures.
+        test_scores: (T,), by the last epoch.
+        test_labels: (T,), 1 for defective.
+    """
+    bad = test_labels.bool()
+    point = {key: metrics[key] for key in ("noise_requested", *FINAL)}
+    point["test_scores/normal"] = histogram(test_scores[~bad])
+    point["test_scores/defective"] = histogram(test_scores[bad])
+    run.log(_known(point))
+    run.summary.update(_known({key: value for key, value in metrics.items() if key not in point}))
+
+
+def show_files(
+    run: wandb.Run, manifest: Path, checkpoint: Path | None, category: str, facts: Mapping[str, Any]
+) -> None:
+    """The manifest and the checkpoint as artifacts.
+
+    Args:
+        run: The W&B run.
+        manifest: ``manifest.csv``; runs on the same images in the same roles share a version of it.
+        checkpoint: ``last.ckpt``; None: not wanted.
+        category: What the manifest lists.
+        facts: What to find the artifacts by.
+    """
+    images = wandb.Artifact(artifact_name("manifest", category), "dataset", metadata=dict(facts))
+    images.add_file(str(manifest))
+    run.log_artifact(images)
+    if checkpoint is not None:
+        model = wandb.Artifact(artifact_name("checkpoint", run.id), "model", metadata=dict(facts))
+        # It can be large, and stays as it is: taken from where it lies, without a copy.
+        model.add_file(str(checkpoint), policy="immutable", skip_cache=True)
+        run.log_artifact(model)
+
+
+def artifact_name(kind: str, name: str) -> str:
+    """A name that W&B takes for an artifact: letters, digits, ``-``, ``_`` and ``.`` alone.
+
+    >>> artifact_name("manifest", "Kachel, groß/1")
+    'manifest-Kachel-gro-1'
+    """
+    return f"{kind}-{re.sub('[^A-Za-z0-9_.-]+', '-', name)}"[:LONGEST_NAME]
+
+
+def _known(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is None or not a finite number: no dashboard can draw it."""
+    return {
+        key: _known(value) if isinstance(value, Mapping) else value
+        for key, value in values.items()
+        if not _unknown(value)
+    }
+
+
+def _known_or_none(row: Mapping[str, Any], columns: Sequence[str]) -> list[Any]:
+    return [None if _unknown(row[column]) else row[column] for column in columns]
+
+
+def _unknown(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and not math.isfinite(value))

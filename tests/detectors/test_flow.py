@@ -1,0 +1,137 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from irp_lightning.detectors.differnet import DifferNet
+from irp_lightning.detectors.flow import build_flow, latent_score, nll, nll_score
+
+
+def load_golden_weights(flow: nn.Module, golden: dict[str, Tensor]) -> None:
+    """The original's weights: block k is a permutation and a coupling; fc1, fc2, fc2b, fc3."""
+    for k in range(8):
+        permutation, coupling = flow[2 * k], flow[2 * k + 1]  # type: ignore[index]
+        assert torch.equal(permutation.perm, golden[f"block{k}.perm"])
+        for ours, theirs in ((coupling.subnet1, "s1"), (coupling.subnet2, "s2")):
+            for layer, name in zip(list(ours)[::2], ("fc1", "fc2", "fc2b", "fc3"), strict=True):
+                layer.weight.data = golden[f"block{k}.{theirs}.{name}.weight"]
+                layer.bias.data = golden[f"block{k}.{theirs}.{name}.bias"]
+
+
+def test_flow_matches_the_original(shared: Path) -> None:
+    golden = {
+        key: torch.as_tensor(value)
+        for key, value in np.load(shared / "golden" / "differnet_flow.npz").items()
+    }
+    flow = build_flow(24, n_blocks=8, hidden=32, clamp=golden["clamp"].item())
+    load_golden_weights(flow, golden)
+    with torch.no_grad():
+        z, log_det = flow(golden["x"])
+    torch.testing.assert_close(z, golden["z"], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(log_det, golden["log_det"], atol=1e-5, rtol=1e-5)
+    loss = nll(z, log_det).mean()
+    torch.testing.assert_close(loss.double(), golden["loss"], atol=1e-5, rtol=1e-5)
+    score = latent_score(z[:, None], log_det[:, None])
+    torch.testing.assert_close(score, golden["score"].float(), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dim", [2, 7, 10])
+def test_flow_is_invertible(dim: int) -> None:
+    flow = build_flow(dim, 3, 16, 3.0)
+    x = torch.randn(5, dim)
+    z, log_det = flow(x)
+    back, log_det_back = flow(z, rev=True)
+    torch.testing.assert_close(back, x, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(log_det_back, -log_det, atol=1e-4, rtol=1e-4)
+
+
+def test_log_determinant_is_autograds() -> None:
+    flow = build_flow(6, 3, 16, 3.0).double()
+    x = torch.randn(6, dtype=torch.float64)
+    _, log_det = flow(x[None])
+    jacobian = torch.autograd.functional.jacobian(lambda v: flow(v[None])[0][0], x)
+    torch.testing.assert_close(torch.linalg.slogdet(jacobian).logabsdet, log_det[0])
+
+
+def test_gradients_reach_every_subnet() -> None:
+    module = DifferNet(6, n_blocks=2, hidden=8)
+    nll(*module(torch.randn(4, 2, 6))).mean().backward()
+    trained = [p for p in module.parameters() if p.requires_grad]
+    assert trained
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in trained)
+
+
+@given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 9), st.integers(0, 99))
+@settings(max_examples=30, deadline=None)
+def test_scores_are_what_their_formulas_say(images: int, views: int, d: int, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    z = torch.randn(images, views, d, generator=generator, dtype=torch.float64)
+    log_det = torch.randn(images, views, generator=generator, dtype=torch.float64)
+    normal = torch.distributions.MultivariateNormal(torch.zeros(d).double(), torch.eye(d).double())
+    log_p = normal.log_prob(z) + log_det
+    torch.testing.assert_close(nll_score(z, log_det), -log_p.mean(dim=1) / d)
+    assert (latent_score(z, log_det) >= 0).all()
+
+
+def test_paper_size_is_172_million_parameters() -> None:
+    with torch.device("meta"):
+        module = DifferNet(768)
+    assert sum(p.numel() for p in module.parameters() if p.requires_grad) == pytest.approx(
+        172e6, rel=0.005
+    )
+
+
+def test_scores_do_not_depend_on_the_images_beside() -> None:
+    module = DifferNet(8, n_blocks=2, hidden=8)
+    features = torch.randn(6, 3, 8)
+    alone = torch.cat([module.score(one[None]) for one in features])
+    torch.testing.assert_close(module.score(features), alone, atol=1e-5, rtol=1e-5)
+
+
+def test_module_pickles() -> None:
+    import pickle
+
+    module = DifferNet(8, n_blocks=2, hidden=8)
+    twin = pickle.loads(pickle.dumps(module))
+    features = torch.randn(2, 3, 8)
+    assert torch.equal(twin.score(features), module.score(features))
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
+def test_compiled_scores_and_state_are_the_same() -> None:
+    plain, compiled = (DifferNet(8, n_blocks=1, hidden=8, compile=flag) for flag in (False, True))
+    compiled.load_state_dict(plain.state_dict())
+    features = torch.randn(4, 3, 8)
+    torch.testing.assert_close(compiled.score(features), plain.score(features), atol=1e-5, rtol=1e-5)
+
+
+def test_optimiser_is_the_originals() -> None:
+    optimiser = DifferNet(8, n_blocks=1, hidden=8).configure_optimizers()
+    assert isinstance(optimiser, torch.optim.Adam)
+    settings_ = {k: optimiser.defaults[k] for k in ("lr", "betas", "eps", "weight_decay")}
+    assert settings_ == {"lr": 2e-4, "betas": (0.8, 0.8), "eps": 1e-4, "weight_decay": 1e-5}
+
+
+def test_the_average_scores_and_starts_anew_with_the_state() -> None:
+    module = DifferNet(8, n_blocks=1, hidden=8, average=0.9)
+    first = {key: value.clone() for key, value in module.state_dict().items()}
+    optimiser = module.configure_optimizers()
+    features = torch.randn(16, 2, 8)
+    for _ in range(5):
+        optimiser.zero_grad()
+        nll(*module(features)).mean().backward()
+        optimiser.step()
+        module.on_train_batch_end(None, None, 0)
+    assert module.averaged is not None
+    plain = latent_score(*module(features))
+    assert not torch.allclose(module.score(features), plain)  # it lags behind the weights
+    permutations = zip(module.averaged.parameters(), module.flow.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in permutations if not a.is_floating_point())
+    module.load_state_dict(first)
+    assert int(module.averaged_steps) == 0
+    torch.testing.assert_close(module.score(features), latent_score(*module(features)))

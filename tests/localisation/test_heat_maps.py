@@ -1,0 +1,166 @@
+"""Heat-map pictures: where the colour lies, what is chosen, and names that never collide."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import DictConfig
+from PIL import Image
+
+from irp_lightning import predict as predict_module
+from irp_lightning.foundation.errors import InputError
+from irp_lightning.predict import main
+from irp_lightning.localisation.heat_map_folder import check_heat_map_folder, heat_map_names
+from irp_lightning.localisation.heat_maps import _choice, heat_map_picture, heat_maps, overlay
+from irp_lightning.localisation.localisation import Localisation
+from irp_lightning.run import run
+
+
+def test_cold_is_the_picture_and_hot_is_colour() -> None:
+    picture = np.full((2, 2, 3), 100, np.uint8)
+    out = overlay(picture, np.array([[0, 1], [0, 0.5]]))
+    assert (out[:, 0] == 100).all()
+    assert out[0, 1, 0] > out[0, 1, 2] + 50  # hot is yellow
+    assert abs(out[1, 1].astype(int) - 100).max() > 20
+
+
+@pytest.mark.parametrize(("crop", "left"), [("none", (0, 100)), ("center", (50, 100))])
+def test_the_heat_lies_where_the_square_was_cut_from(
+    tmp_path: Path, crop: str, left: tuple[int, int]
+) -> None:
+    """A wide picture; the left half of the square is hot."""
+    Image.new("RGB", (200, 100), (0, 0, 255)).save(tmp_path / "a.png")
+    heat = torch.zeros(32, 32)
+    heat[:, :16] = 7
+    pixels = np.asarray(heat_map_picture(tmp_path / "a.png", heat, crop))
+    assert pixels.shape == (100, 200, 3)
+    hot = np.flatnonzero(pixels[50, :, 0] > 100)
+    assert abs(hot.min() - left[0]) <= 5
+    assert abs(hot.max() + 1 - left[1]) <= 5
+
+
+def test_large_pictures_are_made_smaller_and_flat_maps_stay_cold(tmp_path: Path) -> None:
+    Image.new("RGB", (3000, 1500), (0, 0, 255)).save(tmp_path / "a.png")
+    picture = heat_map_picture(tmp_path / "a.png", torch.full((8, 8), 3.0), "none")
+    assert picture.size == (1024, 512)
+    assert picture.getextrema() == ((0, 0), (0, 0), (255, 255))
+
+
+def localisation(defects: list[str]) -> Localisation:
+    count = len(defects)
+    masks = torch.zeros(count, 16, 16, dtype=torch.bool)
+    masks[[d != "good" for d in defects], :4, 4:8] = True
+    return Localisation(
+        [f"{i}.png" for i in range(count)],
+        defects,
+        torch.zeros(count, 3, 16, 16, dtype=torch.uint8),
+        torch.rand(count, 16, 16),
+        masks,
+        0.5,
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("defects", "shown"),
+    [
+        ([], []),
+        (["good"] * 20, [*range(12)]),
+        (["good", "hole", "crack"], [2, 1, 0]),
+        # Nine defective ones, both kinds; and three normal ones.
+        (["good"] * 9 + ["a"] * 20 + ["b"] * 20, [*range(9, 14), *range(29, 33), 0, 1, 2]),
+        (["a"] * 30, [*range(12)]),
+    ],
+)
+def test_defective_images_come_first_their_kinds_in_turn(defects: list[str], shown: list[int]) -> None:
+    assert _choice(defects) == shown
+
+
+def test_the_figure_names_kinds_and_scores_as_they_are(tmp_path: Path) -> None:
+    found = localisation(["good", "10$_hole$", "crack"])
+    figure = heat_maps(found, torch.tensor([0.25, 1234.5, 3.0]))
+    figure.savefig(tmp_path / "f.png")
+    titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
+    assert titles == ["10$_hole$, 1.23e+03", "crack, 3", "good, 0.25"]
+    outlined = [axis for axis in figure.axes if axis.collections]
+    assert len(outlined) == 4  # both defective ones, above and below
+    # Around the mask's edges, half a pixel from its outer pixels' centres, closed at the upper edge.
+    corners = outlined[0].collections[0].get_paths()[0].get_extents().get_points()
+    assert corners.tolist() == [[3.5, -0.5], [7.5, 3.5]]
+    title = figure.get_suptitle()
+    assert "3 images" in title
+    assert "pixel AUROC 0.500" in title
+    assert "AUPRO" not in title
+
+
+def test_the_figure_of_nothing_can_be_saved(tmp_path: Path) -> None:
+    heat_maps(localisation([]), torch.zeros(0)).savefig(tmp_path / "f.png")
+
+
+@pytest.mark.parametrize(
+    ("images", "names"),
+    [
+        (["a.png"], ["a.png"]),
+        (["x/a.jpg", "x/b.jpg"], ["a.png", "b.png"]),
+        (["x/a.jpg", "y/a.jpg"], ["x/a.png", "y/a.png"]),
+        (["x/a.jpg", "x/y/a.jpg"], ["a.png", "y/a.png"]),
+        (["a.jpg", "a.png", "a-2.png", "a.jpg"], ["a.png", "a-2.png", "a-2-2.png", "a.png"]),
+        (["x/../a.png", "./a.png"], ["a.png", "a.png"]),
+        (["A.png", "a.png"], ["A.png", "a-2.png"]),
+    ],
+)
+def test_different_images_have_different_names(images: list[str], names: list[str]) -> None:
+    assert heat_map_names([Path(image) for image in images]) == names
+
+
+def test_a_folder_is_refused_before_it_is_made(tmp_path: Path) -> None:
+    image = tmp_path / "a.png"
+    image.touch()
+    for folder in (image, image / "below"):
+        with pytest.raises(InputError, match=r"a\.png is not a folder"):
+            check_heat_map_folder(folder, [image])
+    with pytest.raises(InputError, match=r"would replace .*a\.png"):
+        check_heat_map_folder(tmp_path, [image])
+    with pytest.raises(InputError, match="cannot be written"):
+        check_heat_map_folder(Path("/proc/heat"), [image])
+    check_heat_map_folder(tmp_path / "new" / "folder", [image])
+    assert [*tmp_path.iterdir()] == [image]
+
+
+def test_predict_writes_a_picture_per_image(
+    config: Callable[..., DictConfig],
+    images: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run_folder = tmp_path / "run"
+    run(config("+experiment=demo", "refine=none", "epochs=1"), run_folder)
+    test = images / "fabric" / "test"
+    kinds = sorted(p for p in test.iterdir() if p.is_dir() and p.name != "good")[:2]
+    first = [min(kind.glob("*.png")) for kind in kinds]
+    assert first[0].name == first[1].name
+    capsys.readouterr()
+    main([str(run_folder), *map(str, first)])
+    plain = capsys.readouterr().out
+    out = tmp_path / "maps"
+    main([str(run_folder), *map(str, first), "--heat-maps", str(out)])
+    assert capsys.readouterr().out == plain
+    files = sorted(p for p in out.rglob("*") if p.is_file())
+    assert files == [out / kind.name / image.name for kind, image in zip(kinds, first, strict=True)]
+    for image, file in zip(first, files, strict=True):
+        before, after = (np.asarray(Image.open(p).convert("RGB")).astype(int) for p in (image, file))
+        assert before.shape == after.shape
+        changed = (abs(before - after).max(-1) > 30).mean()
+        assert 0.001 < changed < 0.9  # heat somewhere, not everywhere
+
+    def never(*_: object) -> None:
+        raise AssertionError("scored before the folder was looked at")
+
+    monkeypatch.setattr(predict_module, "_score", never)
+    for bad in (first[0], first[0] / "x", first[0].parent):
+        with pytest.raises(SystemExit, match=r"^irp_lightning: --heat-maps [^\n]*$"):
+            main([str(run_folder), str(first[0]), "--heat-maps", str(bad)])
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,269 @@
+"""A run that is stopped and started again ends as if nothing had happened."""
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+from omegaconf import DictConfig
+
+from irp_lightning.foundation.errors import InputError
+from irp_lightning.runs.run_folder import RunFolder
+from irp_lightning.run import run
+
+Config = Callable[..., DictConfig]
+
+IN_SAMPLE = ["refine=irp", "refine.remove=all", "refine.max_rounds=4", "lam=1.02"]
+LOCAL = ["refine=robust", "refine.k=0.5"]
+
+
+class Killed(BaseException):
+    """Stands for a hard death: nothing of the run catches it."""
+
+
+def figures(folder: Path) -> dict[str, Any]:
+    """All that a run found out, without the times."""
+    metrics = json.loads((folder / "metrics.json").read_text())
+    found: dict[str, Any] = {k: v for k, v in metrics.items() if k not in ("seconds", "resumed")}
+    for name in ("rounds", "removed", "scores", "manifest"):
+        with (folder / f"{name}.csv").open(newline="") as stream:
+            found[name] = [{**row, "seconds": ""} for row in csv.DictReader(stream)]
+    return found
+
+
+@pytest.fixture
+def stop(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Run, and die right after so many checkpoints were written."""
+
+    def stopped(cfg: DictConfig, folder: Path, checkpoints: int = 1) -> None:
+        write, left = RunFolder.write, [checkpoints]
+
+        def dying(self: RunFolder, name: str, save: Callable[[Path], Any]) -> Path:
+            file = write(self, name, save)
+            left[0] -= name == "checkpoints/last.ckpt"
+            if left[0] == 0:
+                raise Killed
+            return file
+
+        with monkeypatch.context() as patch:
+            patch.setattr(RunFolder, "write", dying)
+            with pytest.raises(Killed):
+                run(cfg, folder)
+        assert not (folder / "metrics.json").exists()
+
+    return stopped
+
+
+@pytest.mark.parametrize(
+    ("method", "checkpoints"),
+    [
+        ([*IN_SAMPLE, "model.average=0.9"], 2),
+        (["refine=irp_all", "lam=1.02", "refine.retrain=scratch"], 1),
+        (LOCAL, 2),  # stopped while images were removed, before the detector was fitted
+        ([*LOCAL, "refine.scoring=cross_fit"], 1),
+        (["model=gaussian", "refine=irp", "lam=1.01", "references=true"], 1),
+        (["refine=oracle"], 1),  # stopped after its one round, before it was reported
+    ],
+)
+def test_a_stopped_run_ends_like_one_that_was_not(
+    method: list[str],
+    checkpoints: int,
+    config: Config,
+    stop: Callable[..., None],
+    tmp_path: Path,
+) -> None:
+    cfg = config("+experiment=demo", *method)
+    run(cfg, tmp_path / "whole")
+    stop(cfg, tmp_path / "stopped", checkpoints)
+    metrics = run(cfg, tmp_path / "stopped")
+    assert metrics["resumed"] is True
+    assert figures(tmp_path / "stopped") == figures(tmp_path / "whole")
+
+
+NOISY = """
+import torch
+from irp_lightning.detectors.differnet import DifferNet
+
+class Noisy(DifferNet):
+    def training_step(self, batch, batch_idx):
+        features, index = batch
+        return super().training_step((features + 0.1 * torch.randn_like(features), index), batch_idx)
+"""
+
+
+@pytest.mark.parametrize(
+    "method", [IN_SAMPLE, [*LOCAL, "refine.scoring=cross_fit", "refine.max_rounds=4"]]
+)
+def test_random_numbers_go_on_where_they_stood(
+    method: list[str],
+    config: Config,
+    stop: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "noisy_detector.py").write_text(NOISY)
+    monkeypatch.syspath_prepend(tmp_path)
+    cfg = config(
+        "+experiment=demo", "model=custom", "model._target_=noisy_detector.Noisy", "+model.hidden=16",
+        "+model.n_blocks=2", *method,
+    )  # fmt: skip
+    run(cfg, tmp_path / "whole")
+    stop(cfg, tmp_path / "stopped")
+    run(cfg, tmp_path / "stopped")
+    assert figures(tmp_path / "stopped") == figures(tmp_path / "whole")
+
+
+def test_a_run_that_failed_starts_again_and_keeps_its_curves(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise RuntimeError("no space left")
+
+    folder = tmp_path / "run"
+    cfg = config("+experiment=demo", *IN_SAMPLE, "localise=2")
+    with monkeypatch.context() as patch:
+        patch.setattr("irp_lightning.run._localise", full)
+        with pytest.raises(RuntimeError, match="no space left"):
+            run(cfg, folder)
+    left = json.loads((folder / "metrics.json").read_text())
+    assert left == {"status": "failed", "error": "no space left"}
+    curves = (folder / "logs" / "metrics.csv").read_text()
+    assert run(cfg, folder)["resumed"] is True
+    assert (folder / "logs" / "metrics.csv").read_text() == curves
+    run(cfg, tmp_path / "whole")
+    assert figures(folder) == figures(tmp_path / "whole")
+
+
+def test_a_finished_run_is_not_overwritten_unless_asked(config: Config, tmp_path: Path) -> None:
+    run(config("+experiment=demo", "refine=none", "epochs=1"), tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    before = (tmp_path / "metrics.json").read_text()
+    with pytest.raises(InputError, match=r"holds a finished run; set sweep\.force=true"):
+        run(config("+experiment=demo", "refine=none", "epochs=1"), tmp_path)
+    with pytest.raises(InputError, match=r"holds a run with epochs=1, not 2; set another"):
+        run(config("+experiment=demo", "refine=none", "epochs=2"), tmp_path)
+    assert (tmp_path / "metrics.json").read_text() == before
+    assert run(config("+experiment=demo", "refine=none", "epochs=2", "sweep.force=true"), tmp_path)
+    assert "epochs: 2" in (tmp_path / "config.yaml").read_text()
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_what_is_no_run_is_not_replaced(config: Config, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("my: project\n")
+    (tmp_path / "figures").mkdir()
+    with pytest.raises(InputError, match=r"config\.yaml is not a run's"):
+        run(config("+experiment=demo", "sweep.force=true"), tmp_path)
+    assert (tmp_path / "figures").is_dir()
+
+
+def test_what_a_death_while_writing_left_is_cleared_away(
+    config: Config, stop: Callable[..., None], tmp_path: Path
+) -> None:
+    cfg = config("+experiment=demo", *IN_SAMPLE)
+    stop(cfg, tmp_path)
+    (tmp_path / "checkpoints" / ".4711-last.ckpt").write_bytes(b"half")
+    run(cfg, tmp_path)
+    assert [file.name for file in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]
+
+
+def test_where_a_run_is_computed_may_change(
+    config: Config, stop: Callable[..., None], tmp_path: Path
+) -> None:
+    stop(config("+experiment=demo", *LOCAL), tmp_path)
+    moved = ["features.workers=0", "checkpoint_seconds=9", "sweep.name=other"]
+    assert run(config("+experiment=demo", *LOCAL, *moved), tmp_path)["resumed"] is True
+
+
+def test_other_images_are_not_gone_on_with(
+    config: Config, stop: Callable[..., None], tmp_path: Path, images: Path
+) -> None:
+    root = shutil.copytree(images, tmp_path / "images")
+    cfg = config("+experiment=demo", f"data.root={root}", *IN_SAMPLE)
+    stop(cfg, tmp_path / "run")
+    good = sorted((root / "fabric" / "train" / "good").iterdir())
+    good[0].rename(good[0].with_name("zzz.png"))
+    with pytest.raises(InputError, match="the images have changed since"):
+        run(cfg, tmp_path / "run")
+
+
+def test_two_processes_do_not_share_a_run_folder(config: Config, tmp_path: Path) -> None:
+    with FileLock(tmp_path / ".lock"), pytest.raises(InputError, match="in use by another process"):
+        run(config("+experiment=demo"), tmp_path)
+
+
+def test_a_checkpoint_is_not_written_more_often_than_asked(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    write = RunFolder.write
+
+    def counting(self: RunFolder, name: str, save: Callable[[Path], Any]) -> Path:
+        written.append(name)
+        return write(self, name, save)
+
+    monkeypatch.setattr(RunFolder, "write", counting)
+    overrides = ["+experiment=demo", "refine=irp", "lam=1.01", "refine.max_rounds=3"]
+    for seconds, wanted in ((0, 4), (3600, 2)):  # the first and the last are always kept
+        written.clear()
+        run(config(*overrides, f"checkpoint_seconds={seconds}"), tmp_path / str(seconds))
+        assert written.count("checkpoints/last.ckpt") == wanted
+
+
+def test_an_unreadable_configuration_is_named(config: Config, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("[broken")
+    with pytest.raises(InputError, match=r"config\.yaml cannot be read"):
+        run(config("+experiment=demo"), tmp_path)
+    (tmp_path / "config.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match=r"config\.yaml cannot be read"):
+        run(config("+experiment=demo"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["scores.csv", "metrics.json", "figures/roc.png", "checkpoints/last.ckpt"]
+)
+@pytest.mark.parametrize("force", ["true", "false"])
+def test_files_that_are_not_a_runs_are_left_alone(
+    name: str, force: str, config: Config, tmp_path: Path
+) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text('{"status": "complete"}')
+    with pytest.raises(InputError, match=r"and no config\.yaml of a run"):
+        run(config("+experiment=demo", f"sweep.force={force}"), tmp_path)
+    assert (tmp_path / name).read_text() == '{"status": "complete"}'
+
+
+def test_a_damaged_checkpoint_is_not_gone_on_from(
+    config: Config, stop: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cfg = config("+experiment=demo", *IN_SAMPLE)
+    stop(cfg, tmp_path)
+    checkpoint = tmp_path / "checkpoints" / "last.ckpt"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    assert run(cfg, tmp_path)["resumed"] is False
+    assert "last.ckpt is damaged: the run begins anew" in capsys.readouterr().out
+
+
+def test_a_forced_run_begins_anew_once_for_each_command(
+    config: Config, stop: Callable[..., None], tmp_path: Path
+) -> None:
+    forced = config("+experiment=demo", *IN_SAMPLE, "sweep.force=true")
+    stop(forced, tmp_path)
+    # Slurm and Ray start a process that died again: the same command.
+    assert run(forced, tmp_path)["resumed"] is True
+    another = config("+experiment=demo", *IN_SAMPLE, "sweep.force=true")
+    assert run(another, tmp_path)["resumed"] is False
+
+
+def test_paths_may_be_written_in_other_ways(
+    config: Config, tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(images.parent)
+    overrides = ["+experiment=demo", "refine=none", "epochs=1"]
+    run(config(*overrides, f"data.root={images.name}"), tmp_path)
+    assert f"root: {images}" in (tmp_path / "config.yaml").read_text()
+    with pytest.raises(InputError, match="holds a finished run"):  # the same run
+        run(config(*overrides, f"data.root={images.parent}//{images.name}/"), tmp_path)
