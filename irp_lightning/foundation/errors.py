@@ -1,6 +1,9 @@
-"""The one exception that means: the user can mend this."""
+"""Errors that mean: the user can mend this."""
 
-__all__ = ["InputError"]
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["InputError", "WrongValue", "named"]
 
 
 class InputError(ValueError):
@@ -9,3 +12,32 @@ class InputError(ValueError):
     The message is one line that names the value, the reason and the remedy. The command line prints
     it without a traceback and exits with a status other than 0.
     """
+
+
+class WrongValue(InputError):
+    """A configuration's value that cannot be used; the message begins with ``field=value``.
+
+    Whoever raises it knows the field and not the group that the field belongs to: :func:`named` puts
+    the group in front, ``root=…`` becomes ``data.root=…``.
+
+    Args:
+        field: The value's name within its group.
+        value: What was given.
+        reason: Why it cannot be used, and the remedy.
+    """
+
+    def __init__(self, field: str, value: object, reason: str) -> None:
+        super().__init__(f"{field}={value} {reason}")
+        self.field, self.value, self.reason = field, value, reason
+
+    def __reduce__(self) -> tuple[type, tuple[str, object, str]]:  # launchers send errors home
+        return WrongValue, (self.field, self.value, self.reason)
+
+
+@contextmanager
+def named(group: str) -> Iterator[None]:
+    """Name the group of the values that are complained about inside."""
+    try:
+        yield
+    except WrongValue as error:
+        raise WrongValue(f"{group}.{error.field}", error.value, error.reason) from error

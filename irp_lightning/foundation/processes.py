@@ -2,19 +2,7 @@
 
 import os
 
-from omegaconf import DictConfig
-
-__all__ = ["is_distributed", "is_first_process", "local_rank"]
-
-
-def is_distributed(trainer: DictConfig) -> bool:
-    """Whether several processes train one detector together."""
-    return trainer.get("strategy", "auto") == "ddp"
-
-
-def is_first_process(trainer: DictConfig) -> bool:
-    """Whether this process writes the run folder."""
-    return not is_distributed(trainer) or local_rank() == 0
+__all__ = ["local_rank"]
 
 
 def local_rank() -> int:

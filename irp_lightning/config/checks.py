@@ -1,0 +1,66 @@
+"""Check a whole configuration before any work begins: each group by its declaration, then together.
+
+Hydra itself refuses unknown keys and unknown choices of a group. What needs torch to be known (devices,
+a user's classes, the smallest image of a backbone) is checked where it is used, before heavy work too.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from irp_lightning.config.experiment import Experiment
+from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.fields import load
+
+__all__ = ["load_experiment"]
+
+
+def load_experiment(values: Mapping[str, Any]) -> Experiment:
+    """Check a configuration, and make its paths absolute.
+
+    Args:
+        values: As composed from ``conf/``, resolved.
+
+    Raises:
+        InputError: A value is missing, unknown, of the wrong type or out of its range, or two do not go
+            together; the message names the key, the value and what is allowed.
+    """
+    experiment = load(Experiment, values)
+    _check_views(experiment)
+    if experiment.trainer.is_distributed:
+        _check_distributed(experiment)
+    weights = experiment.backbone.weights
+    if weights is not None and not Path(weights).is_file():
+        raise InputError(f"backbone.weights={weights} is not a file; give a torchvision state dict")
+    return experiment
+
+
+def _check_views(experiment: Experiment) -> None:
+    views = experiment.views
+    drawn = {"n_transforms_test": views.n_transforms_test}
+    if experiment.features.cache != "live":  # live training draws any number of angles
+        drawn["n_transforms"] = views.n_transforms
+    for key, value in drawn.items():
+        if value > views.count:
+            raise InputError(
+                f"views.{key}={value} is more than the {views.count} views there are; "
+                f"raise views.count or lower views.{key}"
+            )
+
+
+def _check_distributed(experiment: Experiment) -> None:
+    devices = experiment.trainer.devices
+    if experiment.batch_size < devices:
+        raise InputError(
+            f"batch_size={experiment.batch_size} is too few for trainer.devices={devices}; raise it"
+        )
+    if experiment.refine.scoring == "cross_fit" and experiment.refine.is_out_of_sample:
+        raise InputError(
+            "refine.scoring=cross_fit fits detectors of its own and cannot share processes with "
+            "trainer.strategy=ddp; set refine.scoring=local or in_sample, or trainer=default"
+        )
+    if experiment.features.cache != "bank":
+        raise InputError(
+            f"features.cache={experiment.features.cache} with trainer.strategy=ddp would extract all "
+            "features in each process; set features.cache=bank"
+        )

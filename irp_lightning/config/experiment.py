@@ -1,0 +1,46 @@
+"""The whole configuration of one run."""
+
+import math
+from dataclasses import dataclass
+
+from irp_lightning.data.config import ContaminationConfig, DataConfig
+from irp_lightning.detectors.config import ModelConfig, TrainerConfig
+from irp_lightning.features.config import BackboneConfig, FeaturesConfig, ViewsConfig
+from irp_lightning.foundation.fields import flag, group, nothing, number, path, text, whole
+from irp_lightning.refinement.config import RefineConfig
+from irp_lightning.sweeps.config import SweepConfig
+from irp_lightning.tracking.config import LoggerConfig
+
+__all__ = ["Experiment"]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One run: what ``conf/config.yaml`` holds, and the groups it is made of.
+
+    ``lam``, ``max_rounds`` and ``round_epochs`` say nothing by themselves: a method takes them into its
+    ``refine`` block, or has no use for them.
+    """
+
+    name: str = text(says=nothing)
+    noise: float = number(0, 0.5, "a number in [0, 0.5]")
+    lam: float = number(0, math.inf, "a number above 0", open_ends=True, says=nothing, named=True)
+    epochs: int = whole(1)
+    max_rounds: int = whole(1, says=nothing, named=True)
+    round_epochs: int = whole(1, says=nothing, named=True)
+    batch_size: int = whole(1)
+    localise: int | None = whole(0, optional=True)
+    references: bool = flag()
+    seed: int = whole(0)
+    checkpoint_seconds: float = number(0, math.inf, "seconds, at least 0", says=nothing)
+    cache_dir: str = path()
+    data: DataConfig = group(DataConfig)
+    contamination: ContaminationConfig = group(ContaminationConfig)
+    backbone: BackboneConfig = group(BackboneConfig)
+    views: ViewsConfig = group(ViewsConfig)
+    features: FeaturesConfig = group(FeaturesConfig)
+    model: ModelConfig = group(ModelConfig)
+    refine: RefineConfig = group(RefineConfig)
+    trainer: TrainerConfig = group(TrainerConfig)
+    logger: LoggerConfig = group(LoggerConfig)
+    sweep: SweepConfig = group(SweepConfig)

@@ -1,0 +1,1 @@
+"""Readers: one file for each layout, with ``read(data) -> list[Sample]``."""

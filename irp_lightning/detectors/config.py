@@ -1,0 +1,159 @@
+"""Detectors and what trains them: groups ``model`` and ``trainer`` of the configuration."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from irp_lightning.foundation.errors import WrongValue
+from irp_lightning.foundation.fields import (
+    choice,
+    flag,
+    free,
+    identity,
+    load,
+    nothing,
+    number,
+    rest,
+    text,
+    whole,
+)
+
+__all__ = ["DECLARED", "DifferNetConfig", "ModelConfig", "NearestConfig", "TrainerConfig", "current"]
+
+
+def _betas(value: Any) -> list[float]:
+    pair = isinstance(value, list | tuple) and len(value) == 2
+    if not pair or not all(isinstance(b, int | float) and 0 <= b < 1 for b in value):
+        raise ValueError("is not allowed; give two numbers in [0, 1)")
+    return list(value)
+
+
+@dataclass(frozen=True)
+class DifferNetConfig:
+    """Arguments of :class:`irp_lightning.detectors.differnet.DifferNet`; they are explained there."""
+
+    n_blocks: int = whole(1, 8)
+    hidden: int = whole(1, 2048)
+    clamp: float = number(0, math.inf, "a number above 0", 3.0, open_ends=True)
+    score: str = choice("latent", "nll", default="latent")
+    lr: float = number(0, math.inf, "a number above 0", 2e-4, open_ends=True)
+    betas: list[float] = free(_betas, (0.8, 0.8), says=lambda betas: list(betas))
+    eps: float = number(0, math.inf, "a number above 0", 1e-4, open_ends=True)
+    weight_decay: float = number(0, math.inf, "a number of at least 0", 1e-5)
+    average: float = number(0, 0.9999, "0 for none, or a decay below 1, such as 0.98", 0.0)
+    compile: bool = flag(False, says=nothing)
+
+
+@dataclass(frozen=True)
+class NearestConfig:
+    """Arguments of :class:`irp_lightning.detectors.nearest.Nearest`."""
+
+    neighbours: int = whole(1, 1)
+
+
+@dataclass(frozen=True)
+class NoArguments:
+    """Of a detector that takes no argument but the length of a feature vector."""
+
+
+DECLARED: dict[str, type] = {
+    "irp_lightning.detectors.differnet.DifferNet": DifferNetConfig,
+    "irp_lightning.detectors.gaussian.Gaussian": NoArguments,
+    "irp_lightning.detectors.nearest.Nearest": NearestConfig,
+}
+"""The declared arguments of the project's own detectors; a user's class is asked for its signature."""
+
+MOVED = {
+    "irp_lightning.models.differnet.DifferNet": "irp_lightning.detectors.differnet.DifferNet",
+    "irp_lightning.models.gaussian.Gaussian": "irp_lightning.detectors.gaussian.Gaussian",
+    "irp_lightning.models.knn.KNN": "irp_lightning.detectors.nearest.Nearest",
+}
+"""Where classes stood that older run folders and checkpoints name."""
+
+
+def current(target: str) -> str:
+    """Where a class stands now that an older version may have named elsewhere."""
+    return MOVED.get(target, target)
+
+
+def _target(value: Any) -> str:
+    if not isinstance(value, str) or "." not in value:
+        raise ValueError("is not set; name a LightningModule, as my_module.MyDetector")
+    return current(value)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The detector: any LightningModule with ``score``.
+
+    Attributes:
+        name: What it is called in tables; None: by its class.
+        _target_: The class, as ``module.Class``.
+        _convert_: Hydra's: how nested values reach the class.
+        rest: The class's arguments, besides ``dim``.
+    """
+
+    _target_: str = free(_target)
+    name: str | None = text(None, optional=True)
+    _convert_: str = choice("none", "partial", "object", "all", default="all", says=nothing)
+    rest: dict[str, Any] = rest()
+
+    def __post_init__(self) -> None:
+        declared = DECLARED.get(self._target_)
+        if declared is not None:
+            load(declared, self.rest)
+
+    @property
+    def title(self) -> str:
+        """What tables call it."""
+        return self.name or self._target_.rpartition(".")[2]
+
+    @classmethod
+    def identity_of(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The class and its arguments, those left out by their defaults where they are declared."""
+        target = current(str(values.get("_target_")))
+        arguments = {k: v for k, v in values.items() if k not in ("_target_", "_convert_", "name")}
+        declared = DECLARED.get(target)
+        return {"_target_": target, **(identity(declared, arguments) if declared else arguments)}
+
+
+@dataclass(frozen=True)
+class TrainerConfig:
+    """What Lightning's trainer runs on, and its other arguments as they are.
+
+    Attributes:
+        accelerator: The kind of device.
+        devices: How many, or a list with the index of one.
+        precision: Of training; what a run is, unlike the others.
+        strategy: ``ddp``: several processes train one detector.
+        rest: Any other argument of ``lightning.Trainer`` that the run does not set itself.
+    """
+
+    accelerator: str = choice("auto", "cpu", "gpu", "cuda", says=nothing)
+    devices: Any = free(says=nothing)
+    precision: str = choice("32-true", "bf16-mixed", "16-mixed")
+    strategy: str = choice("auto", "ddp", default="auto", says=nothing)
+    rest: dict[str, Any] = rest()
+
+    @property
+    def is_distributed(self) -> bool:
+        """Whether several processes train one detector together."""
+        return self.strategy == "ddp"
+
+    def __post_init__(self) -> None:
+        whole_number = isinstance(self.devices, int) and not isinstance(self.devices, bool)
+        if self.is_distributed:
+            if not whole_number or self.devices < 2:
+                raise WrongValue(
+                    "devices",
+                    self.devices,
+                    "with strategy=ddp is not allowed; give a number of at least 2, or set trainer=default",
+                )
+        elif self.devices != 1 and not (isinstance(self.devices, list) and len(self.devices) == 1):
+            raise WrongValue(
+                "devices",
+                self.devices,
+                "is not allowed: a run uses one device; set 1, or one index such as [0], or trainer=ddp "
+                "for a large run on several",
+            )

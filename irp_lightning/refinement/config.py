@@ -1,0 +1,114 @@
+"""Refinement: group ``refine`` of the configuration."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from irp_lightning.foundation.errors import WrongValue
+from irp_lightning.foundation.fields import choice, free, number, plugin, text, whole
+
+__all__ = ["IN_SAMPLE", "LABELS", "RULES", "RefineConfig", "effective"]
+
+IN_SAMPLE = "in_sample"
+"""Scoring by the detector that is trained on what it scores: the paper's."""
+
+LABELS = "labels"
+"""No scoring: exactly the injected defects go. The oracle, for evaluation only."""
+
+SCORERS = ("cross_fit", "local")
+"""Out of sample: the files of ``scorers/``."""
+
+RULES = {
+    "lambda_median": "a number above 0",
+    "mad": "a number above 0",
+    "iqr": "a number above 0",
+    "lower_mad": "a number above 0",
+    "otsu": None,
+    "top_share": "a share between 0 and 1, such as 0.1",
+}
+"""The project's own rules and what their ``k`` may be; None: it has none. A rule of a user's takes any."""
+
+
+@dataclass(frozen=True)
+class RefineConfig:
+    """What is removed from the training images, when and why.
+
+    Attributes:
+        name: What the method is called in tables.
+        scoring: ``in_sample``, ``cross_fit``, ``local``, ``labels``, or ``module.Class`` of the user's.
+        folds: Of out-of-sample scoring.
+        grid: Of local scoring: patches per side of a feature map.
+        rule: What finds the threshold: one of ``RULES``, or ``module.function`` of the user's.
+        k: The rule's parameter.
+        remove: ``worst`` (Algorithm 1) or ``all`` (Eq. 6).
+        max_rounds: How often to prune at most; 0: never.
+        round_epochs: Fit after each pruning.
+        retrain: ``continue`` or ``scratch``.
+        patience: Rounds in a row without a removal that count as convergence.
+        max_removed: Never prune past this share of the training images.
+    """
+
+    name: str = text()
+    scoring: str = plugin(IN_SAMPLE, *SCORERS, LABELS, default=IN_SAMPLE)
+    folds: int = whole(2, 3)
+    grid: int = whole(1, 4)
+    rule: str = plugin(*RULES, default="lambda_median")
+    k: Any = free(default=1.5)
+    remove: str = choice("worst", "all", default="worst")
+    max_rounds: int = whole(0, 0)
+    round_epochs: int = whole(1, 2)
+    retrain: str = choice("continue", "scratch", default="continue")
+    patience: int = whole(1, 1)
+    max_removed: float = number(
+        0, 1, "a share between 0 and 1, such as 0.5", 0.5, open_ends=True
+    )
+
+    def __post_init__(self) -> None:
+        wanted = RULES.get(self.rule, "a number above 0")
+        good = isinstance(self.k, int | float) and not isinstance(self.k, bool)
+        highest = 1 if wanted and "share" in wanted else float("inf")
+        if wanted and not (good and 0 < self.k < highest):
+            raise WrongValue("k", self.k, f"is not allowed; give {wanted}")
+
+    @property
+    def is_in_sample(self) -> bool:
+        """Whether the detector scores what it is trained on, between its rounds."""
+        return self.scoring == IN_SAMPLE and self.max_rounds > 0
+
+    @property
+    def is_out_of_sample(self) -> bool:
+        """Whether images are removed before the detector is fitted, without a label."""
+        return self.scoring not in (IN_SAMPLE, LABELS) and self.max_rounds > 0
+
+    @classmethod
+    def identity_of(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The name and the settings that matter to it."""
+        return {"name": str(values.get("name")), **effective(values)}
+
+
+DEFAULTS = {field.name: field.default for field in dataclasses.fields(RefineConfig)}
+
+
+def effective(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that change what a method removes; the others do nothing.
+
+    Args:
+        values: A ``refine`` block, checked or not; what is left out counts with its default.
+
+    Returns:
+        By field name, in the order of the declaration; nothing for a method that never prunes.
+    """
+    block = {name: values.get(name, default) for name, default in DEFAULTS.items()}
+    if not block["max_rounds"] or block["scoring"] == LABELS:
+        return {}
+    unused = {"name"}
+    if block["scoring"] == IN_SAMPLE:
+        unused |= {"folds", "grid"}
+    else:  # these remove first, and the detector is fitted once
+        unused |= {"round_epochs", "retrain"}
+    if block["scoring"] == "cross_fit":
+        unused.add("grid")
+    if block["rule"] in RULES and RULES[block["rule"]] is None:
+        unused.add("k")
+    return {name: value for name, value in block.items() if name not in unused}

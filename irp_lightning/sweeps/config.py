@@ -1,0 +1,24 @@
+"""A sweep as a whole: group ``sweep`` of the configuration."""
+
+from dataclasses import dataclass
+
+from irp_lightning.foundation.fields import choice, flag, nothing, text
+
+__all__ = ["SweepConfig"]
+
+
+@dataclass(frozen=True)
+class SweepConfig:
+    """What all cells of a sweep share.
+
+    Attributes:
+        name: Of its folder.
+        force: Compute again what is complete.
+        command: When the command was given: what it forced once it does not force again.
+        objective: What a sweeper that searches maximises.
+    """
+
+    name: str = text(says=nothing)
+    force: bool = flag(says=nothing)
+    command: str = text(says=nothing)
+    objective: str = choice("separation", "image_auroc", says=nothing)
