@@ -11,7 +11,8 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from irp_lightning.sweeps.command_line import CONF
+from irp_lightning.config.compose import CONF, checked
+from irp_lightning.config.experiment import Experiment
 from irp_lightning.data.generated import write_category
 
 torch.set_num_threads(2)
@@ -77,6 +78,12 @@ def config(small: list[str]) -> Callable[..., DictConfig]:
             return compose("config", [*kept, *overrides])
 
     return composed
+
+
+@pytest.fixture
+def experiment(config: Callable[..., DictConfig]) -> Callable[..., Experiment]:
+    """The same, checked: its groups are what functions take."""
+    return lambda *overrides: checked(config(*overrides))
 
 
 @pytest.fixture
