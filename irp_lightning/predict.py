@@ -2,79 +2,50 @@
 
 import argparse
 import csv
-import os
 import sys
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
-
-import lightning as L
-import torch
-from hydra.utils import get_class, instantiate
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from irp_lightning.data.samples import image_files
 from irp_lightning.foundation.errors import InputError
-from irp_lightning.features.extractor import FeatureExtractor
-from irp_lightning.features.image_features import LiveFeatures
-from irp_lightning.localisation.heat_map_folder import check_heat_map_folder, write_heat_maps
 
-__all__ = ["load_detector", "main", "predict"]
+if TYPE_CHECKING:  # imported when it is needed: help must not wait for torch
+    from torch import Tensor
 
-BATCH_SIZE = 16
+__all__ = ["main", "predict"]
 
 
-def load_detector(checkpoint: Path) -> tuple[L.LightningModule, FeatureExtractor, int]:
-    """Rebuild a detector from its checkpoint, which holds all that it needs.
+def predict(checkpoint: Path, images: Sequence[Path], *, own_backbone: bool = False) -> "Tensor":
+    """Anomaly scores of images, higher is more anomalous: (len(images),).
 
     Args:
-        checkpoint: A run's ``checkpoints/last.ckpt``, or the run folder.
-
-    Returns:
-        The detector in evaluation mode, what turns images into its features, and how many of the
-        fixed views a score is averaged over.
+        checkpoint: A run folder, or its ``checkpoints/last.ckpt``.
+        images: Image files.
+        own_backbone: Call a function of the user's that the checkpoint names as its backbone.
 
     Raises:
-        InputError: The file is missing, damaged, or not a checkpoint of this project.
+        InputError: An image has no score, or there is no checkpoint to load.
     """
-    file = checkpoint / "checkpoints" / "last.ckpt" if checkpoint.is_dir() else checkpoint
-    if not file.is_file():
-        raise InputError(f"{file} is not a file; give a run folder or its checkpoints/last.ckpt")
-    try:
-        state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
-        carried = state["RefinableData"]["carried"]
-        # A checkpoint names its class; nothing but a LightningModule is built from it.
-        if not issubclass(get_class(carried["model"]["_target_"]), L.LightningModule):
-            raise TypeError(f"{carried['model']['_target_']} is not a LightningModule")
-        module: L.LightningModule = instantiate(carried["model"])
-        module.load_state_dict(state["state_dict"])
-        extractor = FeatureExtractor.restore(carried["extractor"])
-        n_transforms = int(carried["n_transforms_test"])
-    except Exception as error:  # a file from anywhere can be wrong in any way
-        raise InputError(
-            f"{file} is not a whole checkpoint of irp_lightning ({type(error).__name__}); "
-            "give a run folder or its checkpoints/last.ckpt"
-        ) from error
-    return module.eval(), extractor.eval(), n_transforms
+    import torch
 
+    from irp_lightning.detectors.checkpoint import load_detector
+    from irp_lightning.detectors.prediction import score_files
 
-def predict(checkpoint: Path, images: list[Path]) -> Tensor:
-    """Anomaly scores of images, higher is more anomalous: (len(images),)."""
-    return _score(*load_detector(checkpoint), images)
-
-
-@torch.no_grad()
-def _score(
-    module: L.LightningModule, extractor: FeatureExtractor, n_transforms: int, images: list[Path]
-) -> Tensor:
-    source = LiveFeatures(images, extractor, os.cpu_count() or 1)
-    batches = torch.arange(len(images)).split(BATCH_SIZE)
-    return torch.cat(
-        [module.score(source.scored(batch)[:, :n_transforms]) for batch in batches]  # type: ignore[operator]
-    )
+    scores = []
+    for path, score in score_files(load_detector(checkpoint, own_backbone=own_backbone), images):
+        if isinstance(score, InputError):
+            raise InputError(_complaint(path, score)) from score
+        scores.append(score)
+    return torch.tensor(scores)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line: prints ``path,score`` as CSV, and writes heat maps where asked to."""
+    """The command line: prints ``path,score`` as CSV, and writes heat maps where asked to.
+
+    An image that has no score does not stop the others: it is named at the end, and the status is 1.
+    """
     parser = argparse.ArgumentParser(prog="python -m irp_lightning.predict", description=__doc__)
     parser.add_argument("checkpoint", type=Path, help="run folder, or its checkpoints/last.ckpt")
     parser.add_argument("images", type=Path, nargs="+", help="image files, or folders of them")
@@ -84,27 +55,66 @@ def main(arguments: list[str] | None = None) -> None:
         metavar="DIR",
         help="write each image there as PNG, with the pixels that its score comes from in colour",
     )
+    parser.add_argument(
+        "--own-backbone",
+        action="store_true",
+        help="call the function that the checkpoint names as its backbone: one of yours, that you trust",
+    )
     chosen = parser.parse_args(arguments)
     try:
-        images = [
-            file for path in chosen.images for file in (image_files(path) if path.is_dir() else [path])
-        ]
-        if not images:
-            raise InputError(f"no images in {', '.join(map(str, chosen.images))}")
-        if chosen.heat_maps is not None:
-            check_heat_map_folder(chosen.heat_maps, images)
-        module, extractor, n_transforms = load_detector(chosen.checkpoint)
-        scores = _score(module, extractor, n_transforms, images)
-        # The scores first: they are there already, and each heat map takes its time.
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(["path", "score"])
-        writer.writerows((str(path), score) for path, score in zip(images, scores.tolist(), strict=True))
-        if chosen.heat_maps is not None:
-            sys.stdout.flush()
-            score: Any = module.score
-            write_heat_maps(score, extractor, images, n_transforms, chosen.heat_maps)
+        wrong = _print_scores(
+            chosen.checkpoint, _files(chosen.images), chosen.heat_maps, chosen.own_backbone
+        )
     except InputError as error:
-        raise SystemExit(f"irp_lightning: {error}") from None
+        wrong = [str(error)]
+    if wrong:
+        raise SystemExit("\n".join(f"irp_lightning: {line}" for line in wrong))
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
+    files = [file for path in paths for file in (image_files(path) if path.is_dir() else [path])]
+    if not files:
+        raise InputError(f"no images in {', '.join(map(str, paths))}")
+    return files
+
+
+def _print_scores(
+    checkpoint: Path, images: list[Path], heat_maps: Path | None, own_backbone: bool
+) -> list[str]:
+    """Print the scores, write the heat maps; what went wrong with which image, in one line each."""
+    from irp_lightning.detectors.checkpoint import load_detector
+    from irp_lightning.detectors.prediction import score_files
+    from irp_lightning.detectors.scoring import score_batch
+    from irp_lightning.localisation.heat_map_folder import check_heat_map_folder, write_heat_maps
+
+    if heat_maps is not None:
+        try:
+            check_heat_map_folder(heat_maps, images)
+        except InputError as error:
+            raise InputError(f"--heat-maps {error}") from error
+    loaded = load_detector(checkpoint, own_backbone=own_backbone)
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["path", "score"])
+    scored, wrong = [], []
+    for path, score in score_files(loaded, images):
+        if isinstance(score, InputError):
+            wrong.append(_complaint(path, score))
+            continue
+        scored.append(path)
+        writer.writerow([path, score])
+        sys.stdout.flush()
+    # The scores first: they are there already, and each heat map takes its time.
+    if heat_maps is not None and scored:
+        score_with = partial(score_batch, loaded.detector)
+        try:
+            write_heat_maps(score_with, loaded.extractor, scored, loaded.n_views, heat_maps)
+        except InputError as error:
+            wrong.append(str(error))
+    return wrong
+
+
+def _complaint(path: Path, error: InputError) -> str:
+    return str(error) if str(error).startswith(str(path)) else f"{path}: {error}"
 
 
 if __name__ == "__main__":

@@ -1,37 +1,17 @@
 """One experiment, top to bottom: ``python -m irp_lightning.run +experiment=demo``."""
 
-import platform
-from contextlib import nullcontext
-from dataclasses import replace
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-from lightning.pytorch.loggers import Logger
-from omegaconf import DictConfig, OmegaConf
-from torch import Tensor
+import hydra
+from omegaconf import DictConfig
 
-from irp_lightning.data.samples import Sample
-from irp_lightning.foundation.errors import InputError
-from irp_lightning.features.extractor import FeatureExtractor
-from irp_lightning.detectors.fit import Fitted, fit_detector, fit_references, make_scorer
-from irp_lightning.runs.inputs import Inputs, read_inputs
-from irp_lightning.config.paths import with_absolute_paths
-from irp_lightning.foundation.processes import is_first_process
-from irp_lightning.localisation.localisation import Localisation, choose_images, localise
-from irp_lightning.tracking.loggers import finish_loggers, make_loggers
-from irp_lightning.evaluation.results import Results
-from irp_lightning.runs.run_folder import RunFolder, csv_text
-from irp_lightning.runs.stopwatch import Stopwatch
-from irp_lightning.runs.summary import print_summary
-from irp_lightning.evaluation.tables import MANIFEST_COLUMNS, manifest_rows
-from irp_lightning.runs.resume import check_ours, check_same, find_checkpoint, finished_run, is_forced
-from irp_lightning.config.validate import validate
+from irp_lightning.config.compose import CONF, checked
+from irp_lightning.foundation.errors import named
+from irp_lightning.sweeps.command_line import run_command, run_job
 
-__all__ = ["run"]
-
-PACKAGES = ("torch", "torchvision", "lightning", "hydra-core", "torchmetrics", "FrEIA", "wandb")
+__all__ = ["main", "run"]
 
 
 def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
@@ -49,132 +29,139 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
         InputError: The configuration or the data are not fit for a run. Nothing was written, unless
             the refinement rule met scores that it cannot judge.
     """
-    validate(cfg)
-    cfg = with_absolute_paths(cfg)
-    config: Any = OmegaConf.to_container(cfg)
-    folder, watch, first = RunFolder(path), Stopwatch(), is_first_process(cfg.trainer)
-    with folder.locked() if first else nullcontext():
-        forced = is_forced(path, config)
-        if forced:
-            check_ours(path)
-        else:
-            check_same(path, config)
-            if finished_run(path, config):
-                raise InputError(f"{path} holds a finished run; set sweep.force=true to replace it")
-        inputs = read_inputs(cfg, watch)
-        manifest = csv_text(MANIFEST_COLUMNS, manifest_rows(inputs.dataset, inputs.pool))
-        checkpoint = None if forced else find_checkpoint(path, manifest)
-        if not first:
-            _fit(config, folder, watch, inputs, checkpoint)
-            return {}
+    e = checked(cfg)
+    # Here and not above: --help, refusals and complete cells need not wait for torch.
+    from irp_lightning.data.contamination import draw_pool
+    from irp_lightning.data.dataset import read_images
+    from irp_lightning.data.groups import fold_groups
+    from irp_lightning.detectors.build import check_detector
+    from irp_lightning.detectors.devices import check_trainer, choose_device
+    from irp_lightning.detectors.fit import Checkpoints
+    from irp_lightning.evaluation.evaluation import evaluate
+    from irp_lightning.features.bank import FeatureBank
+    from irp_lightning.features.extractor import build_extractor, check_image_size
+    from irp_lightning.features.preparation import prepare_features, prepare_patches
+    from irp_lightning.localisation.localisation import localise_some
+    from irp_lightning.refinement.checks import check_refinement, wants_patches
+    from irp_lightning.refinement.clean import Cleaning
+    from irp_lightning.refinement.fitting import Fitting
+    from irp_lightning.runs import record
+    from irp_lightning.runs.session import session
+    from irp_lightning.runs.summary import print_summary
+    from irp_lightning.tracking.loggers import log_evaluation, logging_to
 
-        if forced:
-            folder.clear()
-        if checkpoint:
-            print(f"goes on from the last round in {path}")
-        (path / "metrics.json").unlink(missing_ok=True)  # of an attempt that failed
-        folder.text("config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
-        folder.text("manifest.csv", manifest)
-        try:
-            metrics = _fit_and_report(config, folder, watch, inputs, checkpoint)
-        except (KeyboardInterrupt, SystemExit):  # Lightning turns the one into the other
-            folder.json("metrics.json", {"status": "failed", "error": "interrupted"})
-            raise KeyboardInterrupt from None
-        except Exception as error:
-            message = " ".join(str(error).split()) or type(error).__name__
-            folder.json("metrics.json", {"status": "failed", "error": message})
-            raise
-        folder.json("metrics.json", metrics)
-    print_summary(metrics, folder.path)
+    with session(e, path) as here:
+        with here.watch("read"):
+            named("model")(check_detector)(e.model)
+            named("trainer")(check_trainer)(e.trainer)
+            named("data")(check_image_size)(e.backbone, e.data.image_size)
+            extractor = named("backbone")(build_extractor)(
+                e.backbone,
+                e.views,
+                image_size=e.data.image_size,
+                crop=e.data.crop,
+                autocast=e.features.autocast,
+            )
+            bank = FeatureBank(Path(e.cache_dir), extractor.spec, e.features.dtype)
+            images = named("data")(read_images)(e.data, decoded=bank.__contains__)
+            pool = draw_pool(images, e.data.split, e.contamination.kind, e.noise, e.seed)
+            groups = None
+            if e.refine.is_out_of_sample:
+                groups = named("data")(fold_groups)(images, pool, e.data.groups)
+            named("refine")(check_refinement)(e.refine, len(pool.train), groups)
+        for line in images.remarks():
+            print(line)
+        if e.batch_size > len(pool.train):
+            print(f"batch_size={e.batch_size}: an epoch is one batch of the {len(pool.train)} images")
+
+        with here.watch("features"):
+            files = [sample.path for sample in images.samples], images.hashes
+            device = choose_device(e.trainer)
+            features = prepare_features(extractor, bank, *files, e.features, device)
+            patches = None
+            if wants_patches(e.refine):
+                patches = prepare_patches(extractor, bank, e.refine.grid, *files, e.features, device)
+
+        here.begin(record.manifest_text(images, pool, Path(e.data.root)))
+        about = record.facts(
+            refine=e.refine,
+            model=e.model,
+            backbone=e.backbone,
+            contamination=e.contamination,
+            data=e.data,
+            noise=e.noise,
+            lam=e.lam,
+            seed=e.seed,
+        )
+        with logging_to(e.logger.wandb, path, here.config, about) as loggers:
+            with here.watch("fit"):
+                fitting = Fitting(
+                    extractor,
+                    features,
+                    pool,
+                    e.model,
+                    e.trainer,
+                    e.views,
+                    e.epochs,
+                    e.batch_size,
+                    e.seed,
+                )
+                begun, keep = Cleaning.load(here.cleaning), partial(here.keep, record.CLEANING)
+                cleaning = fitting.clean(e.refine, patches, groups, begun, lambda c: keep(c.save))
+                fitted = fitting.fit(
+                    e.refine,
+                    cleaning,
+                    loggers=loggers,
+                    checkpoints=Checkpoints(partial(here.keep, record.CHECKPOINT), e.checkpoint_seconds),
+                    resume=here.checkpoint,
+                    folder=path,
+                )
+            references = None
+            if e.references:
+                with here.watch("references"):
+                    references = fitting.references(e.refine, cleaning, fitted)
+            if not here.is_first:
+                return {}
+
+            localisation = None
+            if e.localise != 0:
+                with here.watch("localise"):
+                    localisation = localise_some(
+                        fitted.detector,
+                        extractor,
+                        [images.samples[i] for i in pool.test],
+                        count=e.localise,
+                        seed=e.seed,
+                        n_views=e.views.n_transforms_test,
+                        device=device,
+                    )
+            with here.watch("evaluate"):
+                evaluation = evaluate(images, pool, fitted, references, localisation)
+                record.write_evaluation(here.folder, evaluation)
+            metrics = {
+                **about,
+                **evaluation.figures,
+                "dataset": {**images.facts(), "grouped_by": e.data.groups},
+            }
+            log_evaluation(loggers, evaluation, metrics, fitted.steps, path)
+        metrics = here.finish(metrics)
+    print_summary(metrics, path)
     return metrics
 
 
-def _fit(
-    config: dict[str, Any],
-    folder: RunFolder,
-    watch: Stopwatch,
-    inputs: Inputs,
-    checkpoint: Path | None,
-    loggers: list[Logger] | None = None,
-) -> tuple[Fitted, dict[str, Tensor]]:
-    """The detector, and the test scores of its references: what all processes take part in."""
-    # Labels reach training in one place, and only for the ceiling: what the oracle leaves out.
-    injected = torch.tensor([i in inputs.pool.injected for i in inputs.pool.train], dtype=torch.bool)
-    source, pool = inputs.source, inputs.pool
-    carried = {
-        "model": {k: v for k, v in config["model"].items() if k != "name"} | {"dim": source.dim},
-        "extractor": inputs.extractor.export(),
-        "n_transforms_test": config["views"]["n_transforms_test"],
-    }
-    with watch("fit"):
-        fitted = fit_detector(
-            config,
-            source,
-            pool,
-            carried=carried,
-            folder=folder,
-            resume=checkpoint,
-            scorer=make_scorer(config, inputs.cells, inputs.fold_groups),
-            remove_first=injected if config["refine"]["name"] == "oracle" else None,
-            loggers=loggers,
-        )
-    references = {}
-    if config["references"]:
-        with watch("references"):
-            references = fit_references(config, source, pool, carried=carried, injected=injected)
-    return fitted, references
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
+def job(cfg: DictConfig) -> float:
+    """What Hydra runs: a command's run, or one cell of its sweep."""
+    return run_job(cfg, run)
 
 
-def _fit_and_report(
-    config: dict[str, Any],
-    folder: RunFolder,
-    watch: Stopwatch,
-    inputs: Inputs,
-    checkpoint: Path | None,
-) -> dict[str, Any]:
-    loggers = make_loggers(config["logger"]["wandb"], folder.path, config, print)
-    status = "failed"
-    try:
-        fitted, references = _fit(config, folder, watch, inputs, checkpoint, loggers)
-        with watch("evaluate"):
-            results = Results(config, inputs.dataset, inputs.pool, fitted.refinement, references)
-            results.write(folder)
-        if config["localise"] != 0:
-            with watch("localise"):
-                found = _localise(config, results.test, fitted, inputs.extractor, inputs.device)
-                results = replace(results, found=found)
-                results.write_heat_maps(folder)
-        results.log(loggers, fitted.trainer.global_step, folder)
-        status = "success"
-    finally:
-        finish_loggers(loggers, status)
-    return {
-        **results.metrics(),
-        "resumed": checkpoint is not None,
-        "seconds": watch.seconds,
-        "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
-        "status": "complete",
-    }
-
-
-def _localise(
-    config: dict[str, Any],
-    test: list[Sample],
-    fitted: Fitted,
-    extractor: FeatureExtractor,
-    device: torch.device,
-) -> Localisation:
-    chosen = choose_images(test, config["localise"], config["seed"])
-    detector: Any = fitted.module.to(device).eval()
-    n_views = config["views"]["n_transforms_test"]
-    try:
-        return localise(detector.score, extractor, [test[i] for i in chosen], n_views, device)
-    except ValueError as error:
-        raise InputError(f"localise={config['localise']}: {error}; set localise=0") from error
+def main() -> None:
+    """The command line."""
+    run_command(job)
 
 
 if __name__ == "__main__":
-    # Hydra hands the command to other processes by its module's name, which is not __main__.
-    from irp_lightning.sweeps.command_line import main
+    # Hydra hands the job to other processes by its module's name, which is not __main__.
+    from irp_lightning.run import main
 
     main()

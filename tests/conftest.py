@@ -57,8 +57,6 @@ def small(images: Path, cache: Path) -> list[str]:
         "views.count=3",
         "views.n_transforms=2",
         "epochs=3",
-        "max_rounds=3",
-        "round_epochs=1",
         "batch_size=8",
         "logger=csv",
         "trainer.accelerator=cpu",
@@ -75,7 +73,7 @@ def config(small: list[str]) -> Callable[..., DictConfig]:
         other = any(o.startswith("model=") for o in overrides)
         kept = [o for o in small if not (other and o.startswith("model"))]
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            return compose("config", [*kept, *overrides])
+            return compose("config", [*kept, "max_rounds=3", "round_epochs=1", *overrides])
 
     return composed
 

@@ -11,7 +11,7 @@ from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig
 from PIL import Image
 
-from irp_lightning import inputs as inputs_module
+from irp_lightning.features import preparation
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.run import run
 
@@ -23,7 +23,7 @@ def no_heavy_work(monkeypatch: pytest.MonkeyPatch) -> None:
     def heavy(*args: object, **kwargs: object) -> None:
         raise AssertionError("features were asked for")
 
-    monkeypatch.setattr(inputs_module, "load_features", heavy)
+    monkeypatch.setattr(preparation, "prepare_features", heavy)
 
 
 @pytest.fixture
@@ -99,14 +99,14 @@ def copied(images: Path, tmp_path: Path) -> Path:
         ("data.root=null", "a name or a path"),
         ("cache_dir=null", "a name or a path"),
         ("name=''", "a name or a path"),
-        ("seed=99999999999", "at least 0"),
+        ("seed=99999999999", "below 4294967296"),
         ("data.on_bad_image=null", "error, skip"),
         ("model.score=null", "latent, nll"),
         ("model.compile=maybe", "True, False"),
         ("model.betas=0.8", "two numbers"),
         ("model.betas=[1.5,0.8]", "two numbers"),
         ("model.weight_decay=-1", "at least 0"),
-        ("model._target_=foo.bar", "LightningModule"),
+        ("model._target_=foo.bar", "cannot be imported"),
         ("model._target_=torch.nn.Linear", "LightningModule"),
         ("trainer.accelerator=foo", "auto, cpu"),
         ("trainer.precision=foo", "32-true"),
@@ -142,23 +142,18 @@ def test_a_share_must_be_one(refused: Callable[..., str]) -> None:
 def test_more_folds_than_groups(refused: Callable[..., str]) -> None:
     message = refused("refine.folds=500")
     assert "refine.folds=500" in message
-    assert "refine.scoring=in_sample" in message
+    assert "scoring=in_sample" in message
 
 
 def test_a_detector_without_a_name(refused: Callable[..., str]) -> None:
     assert "model._target_ is not set" in refused("model=custom")
 
 
-@pytest.mark.parametrize("override", ["features.cache=live", "views.n_transforms_test=2"])
-def test_views_that_a_one_pass_detector_cannot_use(refused: Callable[..., str], override: str) -> None:
-    assert override in refused("model=knn", override)
-
-
 @pytest.mark.parametrize(
     ("overrides", "reason"),
     [
         (("model._target_=lightning.LightningModule",), "no LightningModule with score"),
-        (("model._target_=irp_lightning.detectors.knn.KNN", "+model.width=3"), "width"),
+        (("model._target_=irp_lightning.detectors.nearest.Nearest", "+model.width=3"), "width"),
     ],
 )
 def test_a_detector_that_cannot_be_made(
@@ -238,13 +233,7 @@ def test_a_single_defective_image_stays_in_the_test_set(
         shutil.rmtree(kind)
     for file in sorted(kinds[0].iterdir())[1:]:
         file.unlink()
-    assert "none of the 1 in fabric is free for the pool" in refused(f"data.root={copied}", "noise=0.1")
-
-
-def test_fewer_training_images_than_a_batch(refused: Callable[..., str]) -> None:
-    message = refused("batch_size=1000")
-    assert "batch_size=1000" in message
-    assert "20 training images" in message  # 16 normal and 4 injected
+    assert "none of the 1 there are is free for the pool" in refused(f"data.root={copied}", "noise=0.1")
 
 
 def test_fewer_training_images_than_the_rule_can_judge(
@@ -265,7 +254,7 @@ def test_an_image_that_cannot_be_decoded_is_named(
     file.write_bytes({"cut": data[: len(data) // 2], "empty": b"", "text": b"no image"}[damage])
     message = refused(f"data.root={copied}")
     assert str(file) in message
-    assert "data.on_bad_image=skip" in message
+    assert "on_bad_image=skip" in message
 
 
 def test_groups_file_that_is_not_there(refused: Callable[..., str]) -> None:
@@ -277,7 +266,7 @@ def test_weights_of_another_architecture(refused: Callable[..., str], tmp_path: 
     message = refused(
         "backbone=alexnet", "data.image_size=256", f"backbone.weights={tmp_path}/squeezenet.pth"
     )
-    assert "does not fit backbone=alexnet" in message
+    assert f"backbone.weights={tmp_path}/squeezenet.pth does not fit alexnet" in message
 
 
 @pytest.mark.parametrize("override", ["nosie=0.1", "refine.lambda=2", "data.rooot=x", "refine=magic"])
@@ -296,6 +285,6 @@ def test_skipped_images_are_listed_in_the_manifest(
     run(config("+experiment=mvtec_noise", f"data.root={copied}", "data.on_bad_image=skip"), tmp_path)
     lines = (tmp_path / "manifest.csv").read_text().splitlines()
     assert [line for line in lines if f"train/good/{bad.name}" in line] == [
-        f"train/good/{bad.name},unused,skipped,,,"
+        f"train/good/{bad.name},unused,skipped,,,,,"
     ]
     assert any(line.startswith("test/good/fine.png,test,normal") for line in lines)

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,10 +14,10 @@ from omegaconf import DictConfig
 from PIL import Image
 from run_files import metrics, rows
 
-from irp_lightning.sweeps.command_line import CONF
-from irp_lightning.predict import predict
+from irp_lightning.config.compose import CONF, checked
+from irp_lightning.detectors.checkpoint import load_detector
+from irp_lightning.detectors.prediction import score_files
 from irp_lightning.run import run
-from irp_lightning.config.validate import validate
 
 Config = Callable[..., DictConfig]
 
@@ -69,8 +71,7 @@ def test_every_method_leaves_a_whole_run_folder(
 def test_every_experiment_composes_to_a_valid_configuration(experiment: str) -> None:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("config", [f"+experiment={experiment}"])
-    validate(cfg)
-    assert cfg.name == experiment
+    assert checked(cfg).name == experiment
 
 
 def test_same_seed_same_figures(config: Config, tmp_path: Path) -> None:
@@ -149,7 +150,9 @@ def test_predict_needs_the_checkpoint_alone(config: Config, images: Path, tmp_pa
     run(config("+experiment=demo", "refine=irp"), folder)
     scores = rows(folder / "scores.csv")
     checkpoint = (folder / "checkpoints" / "last.ckpt").rename(tmp_path / "moved.ckpt")
-    predicted = predict(checkpoint, [images / "fabric" / row["path"] for row in scores])
+    loaded = load_detector(checkpoint)
+    files = [images / "fabric" / row["path"] for row in scores]
+    predicted = torch.tensor([found for _, found in score_files(loaded, files)])
     expected = torch.tensor([float(row["score"]) for row in scores])
     torch.testing.assert_close(predicted, expected, rtol=1e-4, atol=1e-5)
 
@@ -172,4 +175,49 @@ def test_a_failure_in_training_is_written_down(config: Config, tmp_path: Path) -
     with pytest.raises(ValueError, match="median"):
         run(cfg, tmp_path)
     assert metrics(tmp_path)["status"] == "failed"
-    assert "model.score=latent" in metrics(tmp_path)["error"]
+    assert "(latent is)" in metrics(tmp_path)["error"]
+
+
+def test_labels_never_reach_what_removes(config: Config, tmp_path: Path, images: Path) -> None:
+    """The same images in the same places under other names for good and bad: the same are removed."""
+    removed = []
+    for name, method in (("irp", "refine=irp_all"), ("robust", "refine=robust")):
+        cfg = config("+experiment=demo", method, "refine.k=1.02" if name == "irp" else "refine.k=0.5")
+        run(cfg, tmp_path / name)
+        first = [row["path"] for row in rows(tmp_path / name / "removed.csv")]
+        assert first
+        with pytest.MonkeyPatch.context() as patch:
+            # Every injected defect claims to be normal once the pool is drawn.
+            from irp_lightning.data import contamination
+
+            draw = contamination.draw_pool
+
+            def blind(*arguments: object, draw: Callable[..., Any] = draw) -> Any:
+                pool = draw(*arguments)
+                return replace(pool, injected=frozenset(pool.train[: len(pool.injected)]))
+
+            patch.setattr(contamination, "draw_pool", blind)
+            run(cfg, tmp_path / f"{name}-blind")
+        assert [row["path"] for row in rows(tmp_path / f"{name}-blind" / "removed.csv")] == first
+        removed.append(first)
+
+
+def test_references_train_nothing_twice(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fits = []
+    from irp_lightning.refinement import fitting
+
+    once = fitting.fit
+    monkeypatch.setattr(fitting, "fit", lambda *a, **k: (fits.append(1), once(*a, **k))[1])
+    found = run(config("+experiment=demo", "refine=none", "references=true", "epochs=1"), tmp_path)
+    assert len(fits) == 2
+    assert found["vanilla_auroc"] == found["image_auroc"]
+
+
+def test_a_batch_larger_than_the_images_is_one_batch_and_said_once(
+    config: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = run(config("+experiment=demo", "refine=none", "batch_size=1000"), tmp_path)
+    assert found["status"] == "complete"
+    assert capsys.readouterr().out.count("batch_size=1000: an epoch is one batch of the") == 1

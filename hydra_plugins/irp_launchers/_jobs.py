@@ -24,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from irp_lightning.foundation.errors import InputError
-from irp_lightning.runs.resume import settled_run
+from irp_lightning.sweeps.command_line import complete_run
 
 __all__ = ["Job", "JobLauncher", "settled"]
 
@@ -94,12 +94,14 @@ class JobLauncher(Launcher):
         configure_log(hydra.hydra_logging, hydra.verbose)
         log.info("%d jobs; sweep folder: %s", len(job_overrides), hydra.sweep.dir)
         jobs = [self._job(list(o), initial_job_idx + i) for i, o in enumerate(job_overrides)]
-        left = [job for job in jobs if not _is_quick(job)]
-        done = {
-            id(job): result for job, result in zip(left, self.run(left) if left else [], strict=True)
-        }
+        # A cell stands for all jobs that differ by what changes nothing there: it is run once.
+        left: dict[Path, Job] = {}
+        for job in jobs:
+            if not _is_quick(job):
+                left.setdefault(_folder(job), job)
+        done = dict(zip(left, self.run(list(left.values())) if left else [], strict=True))
         # The others take no time, and must not wait in a queue.
-        results = [done.get(id(job)) or job() for job in jobs]
+        results = [done.get(_folder(job)) or job() for job in jobs]
         configure_log(hydra.hydra_logging, hydra.verbose)  # a job sets up its own
         return results
 
@@ -116,12 +118,16 @@ class JobLauncher(Launcher):
         return Job(self.hydra_context, self.task_function, config, overrides, Singleton.get_state())
 
 
+def _folder(job: Job) -> Path:
+    sweep = job.config.hydra.sweep
+    return Path(sweep.dir, sweep.subdir)
+
+
 def _is_quick(job: Job) -> bool:
     """Whether a cell is complete, or refused because its folder holds another."""
-    sweep = job.config.hydra.sweep
     keys: list[Any] = [key for key in job.config if key != "hydra"]
     try:
         cfg = OmegaConf.masked_copy(job.config, keys)
-        return settled_run(Path(sweep.dir, sweep.subdir), cfg) is not None
+        return complete_run(_folder(job), cfg) is not None
     except (InputError, OmegaConfBaseException):
         return True

@@ -2,17 +2,24 @@
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from irp_lightning.comparison.labels import Labelled, method_rank, percent
-from irp_lightning.comparison.table import NOTHING, Cell, Table, spread, text
+from irp_lightning.comparison.names import percent
+from irp_lightning.comparison.runs import Run
+from irp_lightning.comparison.table import NOTHING, Entry, Table, mean_sd, parts, records, spread, text
+from irp_lightning.comparison.values import Method
 
 __all__ = ["Areas", "Mean", "area_table", "mean_over", "noise_levels"]
 
 Part = tuple[str, int]  # a class and a seed
 
 MARK = "†"
+MOST_NOTES = 12
+RECORD = (
+    *("part", "dataset", "detector", "class", "method", "noise"),
+    *("image_auroc_mean", "image_auroc_sd", "seeds", "classes", "missing"),
+)
 
 
 @dataclass(frozen=True)
@@ -33,8 +40,16 @@ class Mean:
     classes: int
     missing: tuple[Part, ...]
 
+    @property
+    def lacks(self) -> str:
+        """What is missing, in words."""
+        by_class: dict[str, list[int]] = defaultdict(list)
+        for category, seed in self.missing:
+            by_class[category].append(seed)
+        return "; ".join(f"{c} without seed {', '.join(map(str, s))}" for c, s in by_class.items())
 
-def mean_over(values: Mapping[Part, float], expected: Iterable[Part]) -> Mean | None:
+
+def mean_over(values: dict[Part, float], expected: Iterable[Part]) -> Mean | None:
     """Average over the seeds of each class, then over classes; None of no value.
 
     Args:
@@ -51,16 +66,16 @@ def mean_over(values: Mapping[Part, float], expected: Iterable[Part]) -> Mean | 
     whole = [statistics.fmean(found) for found in by_seed.values() if len(found) == len(by_class)]
     return Mean(
         mean=statistics.fmean(statistics.fmean(found) for found in by_class.values()),
-        sd=statistics.stdev(whole) if len(whole) > 1 else None,
+        sd=mean_sd(whole)[1],
         seeds=len(whole),
         classes=len(by_class),
         missing=tuple(sorted(set(expected) - set(values))),
     )
 
 
-def noise_levels(runs: Iterable[Labelled]) -> list[float]:
+def noise_levels(runs: Iterable[Run]) -> list[float]:
     """The noise levels of some runs, lowest first."""
-    return sorted({run.run.noise for run in runs})
+    return sorted({run.noise for run in runs})
 
 
 class Areas:
@@ -70,67 +85,63 @@ class Areas:
         runs: Theirs, no two equal in everything.
     """
 
-    def __init__(self, runs: Sequence[Labelled]) -> None:
+    def __init__(self, runs: Sequence[Run]) -> None:
         self.dataset, self.detector = runs[0].dataset, runs[0].detector
-        self.categories = sorted({run.run.category for run in runs})
-        self.methods = sorted({run.method for run in runs}, key=method_rank)
+        self.categories = sorted({run.category for run in runs})
+        self.methods = sorted({run.method for run in runs})
         self.levels = noise_levels(runs)
         self._seeds: dict[float, set[int]] = defaultdict(set)
-        self._values: dict[tuple[str, float], dict[Part, float]] = defaultdict(dict)
+        self._values: dict[tuple[Method, float], dict[Part, float]] = defaultdict(dict)
         for run in runs:
-            self._seeds[run.run.noise].add(run.run.seed)
-            if run.run.auroc is not None:
-                part = run.run.category, run.run.seed
-                self._values[run.method, run.run.noise][part] = run.run.auroc
+            self._seeds[run.noise].add(run.seed)
+            if run.auroc is not None:
+                self._values[run.method, run.noise][run.category, run.seed] = run.auroc
 
     @classmethod
-    def of_each(cls, runs: Iterable[Labelled]) -> list["Areas"]:
+    def of_each(cls, runs: Iterable[Run]) -> list["Areas"]:
         """One for each dataset and detector, sorted."""
-        groups: dict[tuple[str, str], list[Labelled]] = defaultdict(list)
+        groups = defaultdict(list)
         for run in runs:
             groups[run.dataset, run.detector].append(run)
         return [cls(groups[key]) for key in sorted(groups)]
 
-    def mean(self, method: str, noise: float, categories: Sequence[str]) -> Mean | None:
+    def mean(self, method: Method, noise: float, categories: Sequence[str]) -> Mean | None:
         """Of some classes; what any method has at this noise level is expected of all."""
         values = self._values.get((method, noise), {})
         expected = [(category, seed) for category in categories for seed in self._seeds[noise]]
         return mean_over({k: v for k, v in values.items() if k[0] in categories}, expected)
 
 
-def area_table(runs: Sequence[Labelled]) -> Table:
+@dataclass(frozen=True)
+class _Line:
+    names: tuple[str, ...]  # dataset, detector, class, method
+    whole: bool  # over all classes
+    means: dict[float, Mean]  # by noise
+
+
+def area_table(runs: Sequence[Run]) -> Table:
     """Table 1: a row for every class and method, then one for every method over the classes."""
     levels = noise_levels(runs)
-    rows: list[list[Cell]] = []
-    records: list[dict[str, object]] = []
-    strong, breaks, missing = [], [], []
-    for areas in Areas.of_each(runs):
-        # Of a single class the mean over classes is the class.
-        parts = [[c] for c in areas.categories] if len(areas.categories) > 1 else []
-        for categories in [*parts, areas.categories]:
-            whole = categories == areas.categories
-            if rows:
-                breaks.append(len(rows))
-            entity = categories[0] if len(categories) == 1 else f"mean of {len(categories)} classes"
-            for method in areas.methods:
-                found = {noise: areas.mean(method, noise, categories) for noise in levels}
-                means = [mean for mean in found.values() if mean]
-                if not means:
-                    continue
-                if whole:
-                    strong.append(len(rows))
-                    missing += [
-                        f"{areas.dataset}, {areas.detector}, {method}, {percent(noise)}: {_parts(mean)}"
-                        for noise, mean in found.items()
-                        if mean and mean.missing
-                    ]
-                names = (areas.dataset, areas.detector, entity, method)
-                rows.append([*map(text, names), _seeds(means), *(_cell(m) for m in found.values())])
-                records += [
-                    _record("models" if whole else "class", names, noise, mean)
-                    for noise, mean in found.items()
-                    if mean
-                ]
+    lines = [line for areas in Areas.of_each(runs) for line in _lines(areas)]
+    rows = [
+        [*map(text, line.names), _seeds(line), *(_entry(line.means.get(noise)) for noise in levels)]
+        for line in lines
+    ]
+    found = [
+        (
+            "models" if line.whole else "class",
+            *line.names,
+            noise,
+            m.mean,
+            m.sd,
+            m.seeds,
+            m.classes,
+            m.lacks,
+        )
+        for line in lines
+        for noise, m in line.means.items()
+    ]
+    strong = frozenset(i for i, line in enumerate(lines) if line.whole)
     return Table(
         name="table1",
         title="Table 1: AUROC by class and method",
@@ -144,44 +155,46 @@ def area_table(runs: Sequence[Labelled]) -> Table:
         columns=("dataset", "detector", "class", "method", "seeds", *map(percent, levels)),
         rows=rows,
         columns_of_records=RECORD,
-        records=records,
-        notes=_notes(missing),
-        strong=frozenset(strong) if len(strong) < len(rows) else frozenset(),
-        breaks=frozenset(breaks),
+        records=records(RECORD, found),
+        notes=_notes(lines),
+        strong=strong if len(strong) < len(rows) else frozenset(),
+        breaks=parts(rows, 3),
     )
 
 
-RECORD = (
-    *("part", "dataset", "detector", "class", "method", "noise"),
-    *("image_auroc_mean", "image_auroc_sd", "seeds", "classes", "missing"),
-)
-MOST_NOTES = 12
+def _lines(areas: Areas) -> Iterator[_Line]:
+    # Of a single class the mean over classes is the class.
+    single = [[c] for c in areas.categories] if len(areas.categories) > 1 else []
+    for categories in [*single, areas.categories]:
+        entity = categories[0] if len(categories) == 1 else f"mean of {len(categories)} classes"
+        for method in areas.methods:
+            found = {noise: areas.mean(method, noise, categories) for noise in areas.levels}
+            means = {noise: mean for noise, mean in found.items() if mean}
+            if means:
+                names = (str(areas.dataset), str(areas.detector), entity, str(method))
+                yield _Line(names, categories == areas.categories, means)
 
 
-def _record(part: str, names: tuple[str, ...], noise: float, mean: Mean) -> dict[str, object]:
-    figures = (mean.mean, mean.sd, mean.seeds, mean.classes, _parts(mean))
-    return dict(zip(RECORD, (part, *names, noise, *figures), strict=True))
-
-
-def _cell(mean: Mean | None) -> Cell:
+def _entry(mean: Mean | None) -> Entry:
     if mean is None:
-        return Cell(NOTHING)
+        return Entry(NOTHING)
     return spread(mean.mean, mean.sd, MARK if mean.missing else "")
 
 
-def _seeds(means: Sequence[Mean]) -> Cell:
-    low, high = min(m.seeds for m in means), max(m.seeds for m in means)
-    return Cell(f"{low}" if low == high else f"{low}–{high}", low)
+def _seeds(line: _Line) -> Entry:
+    counts = [mean.seeds for mean in line.means.values()]
+    low, high = min(counts), max(counts)
+    return Entry(f"{low}" if low == high else f"{low}–{high}", low)
 
 
-def _parts(mean: Mean) -> str:
-    by_class: dict[str, list[int]] = defaultdict(list)
-    for category, seed in mean.missing:
-        by_class[category].append(seed)
-    return "; ".join(f"{c} without seed {', '.join(map(str, s))}" for c, s in by_class.items())
-
-
-def _notes(missing: Sequence[str]) -> list[str]:
+def _notes(lines: Sequence[_Line]) -> list[str]:
+    missing = [
+        f"{line.names[0]}, {line.names[1]}, {line.names[3]}, {percent(noise)}: {mean.lacks}"
+        for line in lines
+        if line.whole
+        for noise, mean in line.means.items()
+        if mean.missing
+    ]
     if not missing:
         return []
     more = len(missing) - MOST_NOTES

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from textwrap import wrap
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from irp_lightning.comparison.areas import Areas
-from irp_lightning.comparison.labels import Labelled, base_name, method_rank
+from irp_lightning.comparison.runs import Run
+from irp_lightning.comparison.values import KNOWN, Look, Method
 
 __all__ = ["Picture", "class_curves", "dataset_curves"]
 
@@ -19,18 +21,9 @@ COLUMNS = 4
 WIDTH = 40
 """Letters in a line of a panel's title."""
 
-# Okabe and Ito's colours, told apart by most eyes; IRP blue, OSR green, vanilla yellow as in the paper.
-HUES = {
-    "vanilla": "#E69F00",
-    "osr": "#009E73",
-    "irp": "#0072B2",
-    "irp_all": "#56B4E9",
-    "robust": "#D55E00",
-    "oracle": "#777777",
-}
-OTHER_HUES = ("#CC79A7", "#8C6D31", "#6B4FA0")
-MARKERS = {"vanilla": "o", "osr": "s", "irp": "^", "irp_all": "v", "robust": "D", "oracle": "*"}
-OTHER_MARKERS = ("P", "X", "p")
+OTHERS = (Look("", "#CC79A7", "P"), Look("", "#8C6D31", "X"), Look("", "#6B4FA0", "p"))
+"""Of methods that are not the project's."""
+
 DASHES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (7, 2)))
 
 LACKING = "A black cross marks a point without classes or seeds that others have."
@@ -60,24 +53,23 @@ class _Panel:
     categories: Sequence[str]
 
 
-def dataset_curves(runs: Sequence[Labelled]) -> Picture | None:
+def dataset_curves(runs: Sequence[Run]) -> Picture | None:
     """Figs. 1 and 3: a panel for every dataset and detector; None without runs."""
-    each, styles = Areas.of_each(runs), _styles(runs)
-    panels = [_Panel(_title(each, areas), areas, areas.categories) for areas in each]
-    figure = _draw(panels, styles)
-    if figure is None:
+    if not runs:
         return None
+    each = Areas.of_each(runs)
+    panels = [_Panel(_title(each, areas), areas, areas.categories) for areas in each]
     return Picture(
         "fig3",
         "Fig. 1 and 3: AUROC against noise",
         "Mean over the classes of a dataset; bars: sample standard deviation over seeds of a seed's "
         f"mean over all classes ({_seeds(panels)}; one seed has no bar). Points are set apart sideways "
         f"to be seen. {LACKING} The panels' axes differ.",
-        figure,
+        _draw(panels, _styles(runs)),
     )
 
 
-def class_curves(runs: Sequence[Labelled]) -> list[Picture]:
+def class_curves(runs: Sequence[Run]) -> list[Picture]:
     """Fig. 4: a figure for every detector, a panel for every class of every dataset."""
     each, styles = Areas.of_each(runs), _styles(runs)
     detectors = sorted({areas.detector for areas in each})
@@ -86,30 +78,28 @@ def class_curves(runs: Sequence[Labelled]) -> list[Picture]:
         here = [areas for areas in each if areas.detector == detector]
         several = len({areas.dataset for areas in here}) > 1
         panels = [
-            _Panel([areas.dataset, category] if several else [category], areas, [category])
+            _Panel([str(areas.dataset), category] if several else [category], areas, [category])
             for areas in here
             for category in areas.categories
         ]
-        figure = _draw(panels, styles)
-        if figure is not None:
-            pictures.append(
-                Picture(
-                    "fig4" if len(detectors) == 1 else f"fig4_{number}",
-                    "Fig. 4: AUROC of every class" + (f", {detector}" if len(detectors) > 1 else ""),
-                    f"Mean over seeds; bars: sample standard deviation over seeds ({_seeds(panels)}; "
-                    f"one seed has no bar). {LACKING} The panels' axes differ.",
-                    figure,
-                )
+        pictures.append(
+            Picture(
+                "fig4" if len(detectors) == 1 else f"fig4_{number}",
+                "Fig. 4: AUROC of every class" + (f", {detector}" if len(detectors) > 1 else ""),
+                f"Mean over seeds; bars: sample standard deviation over seeds ({_seeds(panels)}; "
+                f"one seed has no bar). {LACKING} The panels' axes differ.",
+                _draw(panels, styles),
             )
+        )
     return pictures
 
 
 def _title(each: Sequence[Areas], areas: Areas) -> list[str]:
     # A dataset of one class is known by it.
-    name = areas.dataset
+    name = str(areas.dataset)
     if len(areas.categories) == 1 and areas.categories[0] != name:
         name = f"{name}: {areas.categories[0]}"
-    return [name, areas.detector] if len({a.detector for a in each}) > 1 else [name]
+    return [name, str(areas.detector)] if len({a.detector for a in each}) > 1 else [name]
 
 
 def _seeds(panels: Sequence[_Panel]) -> str:
@@ -120,16 +110,14 @@ def _seeds(panels: Sequence[_Panel]) -> str:
         for noise in panel.areas.levels
         if (mean := panel.areas.mean(method, noise, panel.categories))
     ]
-    low, high = min(counts, default=0), max(counts, default=0)
+    low, high = min(counts, default=0), max(counts, default=0)  # none where no run has an AUROC
     return f"n = {low}" if low == high else f"n = {low} to {high}"
 
 
-def _draw(panels: Sequence[_Panel], styles: dict[str, dict[str, object]]) -> Figure | None:
-    if not panels:
-        return None
+def _draw(panels: Sequence[_Panel], styles: dict[Method, dict[str, Any]]) -> Figure:
     columns = min(COLUMNS, len(panels))
     lines = math.ceil(len(panels) / columns)
-    methods = sorted({m for panel in panels for m in panel.areas.methods}, key=method_rank)
+    methods = sorted({m for panel in panels for m in panel.areas.methods})
     legend_lines = math.ceil(len(methods) / _legend_columns(methods, columns))
     size = (max(4.6, 3.3 * columns), 2.7 * lines + 0.4 + 0.22 * legend_lines)
     # Names are data: a dollar sign in one must not start a formula.
@@ -144,7 +132,7 @@ def _draw(panels: Sequence[_Panel], styles: dict[str, dict[str, object]]) -> Fig
             axes[row * columns].set_ylabel("image AUROC")
         for axis in axes[max(0, len(panels) - columns) : len(panels)]:
             axis.set_xlabel("noise in training (%)")
-        handles = [axes[0].plot([], [], label=method, **styles[method])[0] for method in methods]
+        handles = [axes[0].plot([], [], label=str(method), **styles[method])[0] for method in methods]
         figure.legend(
             handles=handles,
             loc="outside lower center",
@@ -155,12 +143,12 @@ def _draw(panels: Sequence[_Panel], styles: dict[str, dict[str, object]]) -> Fig
     return figure
 
 
-def _legend_columns(methods: Sequence[str], columns: int) -> int:
-    longest = max(map(len, methods), default=1)
+def _legend_columns(methods: Sequence[Method], columns: int) -> int:
+    longest = max((len(str(method)) for method in methods), default=1)
     return max(1, min(len(methods), int(46 * columns / (longest + 7))))
 
 
-def _fill(axis: Axes, panel: _Panel, styles: dict[str, dict[str, object]]) -> None:
+def _fill(axis: Axes, panel: _Panel, styles: dict[Method, dict[str, Any]]) -> None:
     levels = panel.areas.levels
     gaps = [b - a for a, b in pairwise(levels)]
     # Bars that would lie on each other, but no further than an eye takes for the same noise.
@@ -178,7 +166,7 @@ def _fill(axis: Axes, panel: _Panel, styles: dict[str, dict[str, object]]) -> No
             [mean.mean for _, mean in points],
             yerr=[mean.sd or 0 for _, mean in points],
             elinewidth=1,
-            **styles[method],  # type: ignore[arg-type]
+            **styles[method],
         )
         axis.plot(
             [noise for noise, _ in lacking], [mean for _, mean in lacking], "x", color="black", zorder=5
@@ -189,21 +177,20 @@ def _fill(axis: Axes, panel: _Panel, styles: dict[str, dict[str, object]]) -> No
     axis.spines[["top", "right"]].set_visible(False)
 
 
-def _styles(runs: Sequence[Labelled]) -> dict[str, dict[str, object]]:
+def _styles(runs: Sequence[Run]) -> dict[Method, dict[str, Any]]:
     """A hue and a marker for each method, for all figures; its settings differ in dashes and fill."""
-    methods = sorted({run.method for run in runs}, key=method_rank)
-    names = list(dict.fromkeys(base_name(method) for method in methods))
-    others = [name for name in names if name not in HUES]
-    styles: dict[str, dict[str, object]] = {}
+    methods = sorted({run.method for run in runs})
+    names = list(dict.fromkeys(method.name for method in methods))
+    others = [name for name in names if name not in KNOWN]
+    styles: dict[Method, dict[str, Any]] = {}
     for name in names:
-        i = others.index(name) % len(OTHER_HUES) if name in others else 0
-        hue, marker = HUES.get(name, OTHER_HUES[i]), MARKERS.get(name, OTHER_MARKERS[i])
-        for k, method in enumerate(m for m in methods if base_name(m) == name):
+        look = KNOWN.get(name) or OTHERS[others.index(name) % len(OTHERS)]
+        for k, method in enumerate(m for m in methods if m.name == name):
             styles[method] = {
-                "color": hue,
-                "marker": marker,
-                "markersize": 8 if marker == "*" else 5,
-                "markerfacecolor": "none" if k % 2 else hue,
+                "color": look.hue,
+                "marker": look.marker,
+                "markersize": 8 if look.marker == "*" else 5,
+                "markerfacecolor": "none" if k % 2 else look.hue,
                 "linestyle": DASHES[k % len(DASHES)],
                 "linewidth": 1.5,
             }

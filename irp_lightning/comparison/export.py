@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from irp_lightning.comparison.curves import Picture
 from irp_lightning.comparison.table import Table
-from irp_lightning.runs.run_folder import RunFolder
+from irp_lightning.runs.folder import RunFolder
 
 __all__ = ["as_latex", "as_markdown", "save_svg", "write_picture", "write_table"]
 
@@ -67,16 +67,10 @@ def as_markdown(table: Table) -> str:
         "",
         _line(_markdown(name) for name in table.columns),
         _line(aligned),
-        *(
-            _line(
-                f"**{_markdown(cell.text)}**"
-                if i in table.strong and cell.text
-                else _markdown(cell.text)
-                for cell in row
-            )
-            for i, row in enumerate(table.rows)
-        ),
     ]
+    for i, row in enumerate(table.rows):
+        bold = "**" if i in table.strong else ""
+        lines.append(_line(f"{bold}{_markdown(e.text)}{bold}" if e.text else "" for e in row))
     if table.notes:
         lines += ["", *(f"- {_markdown(note)}" for note in table.notes)]
     return "\n".join(lines) + "\n"
@@ -99,19 +93,18 @@ def as_latex(table: Table) -> str:
     for i, row in enumerate(table.rows):
         if i in table.breaks:
             lines.append("\\midrule")
-        cells = [_latex(cell.text) for cell in row]
-        if cells[0][:1] in ("[", "*"):
-            cells[0] = f"{{}}{cells[0]}"  # after a line's end LaTeX would take it for a distance
-        lines.append(
-            " & ".join(f"\\textbf{{{c}}}" if i in table.strong and c else c for c in cells) + r" \\"
-        )
+        texts = [_latex(entry.text) for entry in row]
+        if texts[0][:1] in ("[", "*"):
+            texts[0] = f"{{}}{texts[0]}"  # after a line's end LaTeX would take it for a distance
+        bold = (f"\\textbf{{{t}}}" if i in table.strong and t else t for t in texts)
+        lines.append(f"{' & '.join(bold)} \\\\")
     lines += ["\\bottomrule", "\\end{tabular}"]
     lines += [f"\\par\\footnotesize {_latex(note)}" for note in table.notes]
     return "\n".join([*lines, "\\end{table}"]) + "\n"
 
 
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+def _line(texts: Iterable[str]) -> str:
+    return f"| {' | '.join(texts)} |"
 
 
 def _markdown(words: str) -> str:

@@ -1,18 +1,24 @@
 """Every run folder on a line: those that are compared, and the others with the reason."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from irp_lightning.comparison.labels import Labelled, percent
+from irp_lightning.comparison.names import percent
 from irp_lightning.comparison.page import link_to
-from irp_lightning.comparison.runs import Unusable
-from irp_lightning.comparison.table import Cell, Table, number, text
+from irp_lightning.comparison.runs import Run
+from irp_lightning.comparison.table import Entry, Table, number, records, text
+from irp_lightning.runs.record import Unusable
 
 __all__ = ["all_runs", "not_compared"]
 
+RECORD = (
+    *("run", "dataset", "class", "detector", "method", "noise", "seed", "image_auroc"),
+    *("removed_good", "removed_bad", "injected", "normal", "rounds", "seconds"),
+)
 
-def all_runs(runs: Sequence[Labelled], folder: Path, page: Path) -> Table:
+
+def all_runs(runs: Sequence[Run], folder: Path, page: Path) -> Table:
     """The runs that are compared, each with a link to its folder.
 
     Args:
@@ -20,27 +26,15 @@ def all_runs(runs: Sequence[Labelled], folder: Path, page: Path) -> Table:
         folder: The sweep's, which names are relative to.
         page: The page's, which links are relative to.
     """
-    rows, records = [], []
-    for run in runs:
-        r = run.run
-        name = _name(r.folder, folder)
-        seconds = None if math.isnan(r.seconds) else r.seconds
-        rows.append(
-            [
-                Cell(name, link=link_to(r.folder, page)),
-                *map(text, (run.dataset, r.category, run.detector, run.method)),
-                Cell(percent(r.noise), r.noise),
-                number(r.seed, 0),
-                number(r.auroc, 4),
-                Cell(f"{r.removed_good}", r.removed_good),
-                Cell(f"{r.removed_bad} of {r.injected}", r.removed_bad),
-                number(r.rounds, 0),
-                number(seconds, 0),
-            ]
+    figures = [
+        (
+            *(_name(r.folder, folder), str(r.dataset), r.category, str(r.detector), str(r.method)),
+            *(r.noise, r.seed, r.auroc, r.removed_good, r.removed_bad, r.injected, r.normal),
+            *(r.rounds, r.seconds),
         )
-        figures = (name, run.dataset, r.category, run.detector, run.method, r.noise, r.seed, r.auroc)
-        counts = (r.removed_good, r.removed_bad, r.injected, r.normal, r.rounds, seconds)
-        records.append(dict(zip(RECORD, (*figures, *counts), strict=True)))
+        for r in runs
+    ]
+    found = records(RECORD, figures)
     return Table(
         name="runs",
         title="All runs",
@@ -49,16 +43,24 @@ def all_runs(runs: Sequence[Labelled], folder: Path, page: Path) -> Table:
             *("run", "dataset", "class", "detector", "method", "noise", "seed", "image AUROC"),
             *("good removed", "bad removed", "rounds", "seconds"),
         ),
-        rows=rows,
+        rows=[_row(r, link_to(run.folder, page)) for r, run in zip(found, runs, strict=True)],
         columns_of_records=RECORD,
-        records=records,
+        records=found,
     )
 
 
-RECORD = (
-    *("run", "dataset", "class", "detector", "method", "noise", "seed", "image_auroc"),
-    *("removed_good", "removed_bad", "injected", "normal", "rounds", "seconds"),
-)
+def _row(r: Mapping[str, Any], link: str) -> list[Entry]:
+    return [
+        Entry(r["run"], link=link),
+        *(text(r[name]) for name in RECORD[1:5]),
+        Entry(percent(r["noise"]), r["noise"]),
+        number(r["seed"], 0),
+        number(r["image_auroc"], 4),
+        number(r["removed_good"], 0),
+        Entry(f"{r['removed_bad']} of {r['injected']}", r["removed_bad"]),
+        number(r["rounds"], 0),
+        number(r["seconds"], 0),
+    ]
 
 
 def not_compared(
@@ -70,19 +72,20 @@ def not_compared(
         for again, first in repeated
     ]
     lines = [(_name(path, folder), status, reason) for path, status, reason in found]
+    columns = ("run", "status", "reason")
     return Table(
         name="not_compared",
         title="Not compared",
         caption="Run folders below the sweep's that no figure on this page is of."
         if lines
         else "Every run folder below the sweep's is compared.",
-        columns=("run", "status", "reason"),
+        columns=columns,
         rows=[
-            [Cell(name, link=link_to(path, page)), text(status), text(reason)]
+            [Entry(name, link=link_to(path, page)), text(status), text(reason)]
             for (name, status, reason), (path, *_) in zip(lines, found, strict=True)
         ],
-        columns_of_records=("run", "status", "reason"),
-        records=[{"run": name, "status": status, "reason": reason} for name, status, reason in lines],
+        columns_of_records=columns,
+        records=records(columns, lines),
     )
 
 

@@ -2,79 +2,44 @@
 
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from irp_lightning.comparison.labels import Labelled, base_name, method_rank
-from irp_lightning.comparison.table import Cell, Table, mean_sd, number, text
+from irp_lightning.comparison.runs import Run
+from irp_lightning.comparison.table import Entry, Table, mean_sd, number, parts, records, spread, text
+from irp_lightning.comparison.values import ORACLE, VANILLA
 from irp_lightning.evaluation.gap_closure import LEAST_GAP, gap_closure
 
 __all__ = ["gap_closures", "overview"]
 
+RECORD = (
+    *("dataset", "detector", "noise", "method", "runs", "image_auroc_mean", "image_auroc_sd"),
+    *("gap_closed_mean", "gap_closed_sd", "gap_closed_runs"),
+    *("removed_bad", "injected", "removed_good", "normal", "rounds"),
+)
 
-def gap_closures(runs: Sequence[Labelled]) -> dict[Path, float]:
+
+def gap_closures(runs: Sequence[Run]) -> dict[Path, float]:
     """The gap closure of every run that has a vanilla run and an oracle beside it, by its folder."""
-    areas = {(run.setting, base_name(run.method)): run.run.auroc for run in runs}
+    areas = {(run.setting, run.method): run.auroc for run in runs}
     found = {}
     for run in runs:
-        vanilla, oracle = (areas.get((run.setting, method)) for method in ("vanilla", "oracle"))
-        closed = gap_closure(run.run.auroc, vanilla, oracle)
+        vanilla, oracle = (areas.get((run.setting, method)) for method in (VANILLA, ORACLE))
+        closed = gap_closure(run.auroc, vanilla, oracle)
         if closed is not None:
-            found[run.run.folder] = closed
+            found[run.folder] = closed
     return found
 
 
-def overview(runs: Sequence[Labelled]) -> Table:
+def overview(runs: Sequence[Run]) -> Table:
     """One line per dataset, detector, noise level and method: mean ± sd over classes and seeds."""
     closures = gap_closures(runs)
-    groups: dict[tuple[str, str, float, tuple[int, str]], list[Labelled]] = defaultdict(list)
+    lines = defaultdict(list)
     for run in runs:
-        groups[run.dataset, run.detector, run.run.noise, method_rank(run.method)].append(run)
-    rows, records, breaks, before = [], [], [], None
-    for key in sorted(groups):
-        dataset, detector, noise, (_, method) = key
-        group = [run.run for run in groups[key]]
-        areas = [run.auroc for run in group if run.auroc is not None]
-        closed = [closures[run.folder] for run in group if run.folder in closures]
-        bad, good = sum(run.removed_bad for run in group), sum(run.removed_good for run in group)
-        injected, normal = sum(run.injected for run in group), sum(run.normal for run in group)
-        rounds = statistics.fmean(run.rounds for run in group)
-        if before not in (None, key[:3]):
-            breaks.append(len(rows))
-        before = key[:3]
-        rows.append(
-            [
-                text(dataset),
-                text(detector),
-                Cell(f"{noise:g}", noise),
-                text(method),
-                number(len(group), 0),
-                mean_sd(areas),
-                mean_sd(closed),
-                Cell(f"{bad} of {injected}", bad),
-                Cell(f"{good} of {normal}", good),
-                number(rounds, 1),
-            ]
-        )
-        records.append(
-            {
-                "dataset": dataset,
-                "detector": detector,
-                "noise": noise,
-                "method": method,
-                "runs": len(group),
-                "image_auroc_mean": statistics.fmean(areas) if areas else None,
-                "image_auroc_sd": statistics.stdev(areas) if len(areas) > 1 else None,
-                "gap_closed_mean": statistics.fmean(closed) if closed else None,
-                "gap_closed_sd": statistics.stdev(closed) if len(closed) > 1 else None,
-                "gap_closed_runs": len(closed),
-                "removed_bad": bad,
-                "injected": injected,
-                "removed_good": good,
-                "normal": normal,
-                "rounds": rounds,
-            }
-        )
+        lines[run.dataset, run.detector, run.noise, run.method].append(run)
+    found = records(RECORD, [_figures(lines[key], closures) for key in sorted(lines)])
+    rows = [_row(line) for line in found]
     return Table(
         name="overview",
         title="Overview",
@@ -89,7 +54,31 @@ def overview(runs: Sequence[Labelled]) -> Table:
             *("removed bad", "removed good", "rounds"),
         ),
         rows=rows,
-        columns_of_records=tuple(records[0]) if records else (),
-        records=records,
-        breaks=frozenset(breaks),
+        columns_of_records=RECORD,
+        records=found,
+        breaks=parts(rows, 3),
     )
+
+
+def _figures(runs: Sequence[Run], closures: Mapping[Path, float]) -> tuple[Any, ...]:
+    areas = [run.auroc for run in runs if run.auroc is not None]
+    closed = [closures[run.folder] for run in runs if run.folder in closures]
+    names = (str(runs[0].dataset), str(runs[0].detector), runs[0].noise, str(runs[0].method))
+    counts = (sum(getattr(run, name) for run in runs) for name in RECORD[-5:-1])
+    rounds = statistics.fmean(run.rounds for run in runs)
+    return (*names, len(runs), *mean_sd(areas), *mean_sd(closed), len(closed), *counts, rounds)
+
+
+def _row(r: Mapping[str, Any]) -> list[Entry]:
+    return [
+        text(r["dataset"]),
+        text(r["detector"]),
+        Entry(f"{r['noise']:g}", r["noise"]),
+        text(r["method"]),
+        number(r["runs"], 0),
+        spread(r["image_auroc_mean"], r["image_auroc_sd"]),
+        spread(r["gap_closed_mean"], r["gap_closed_sd"]),
+        Entry(f"{r['removed_bad']} of {r['injected']}", r["removed_bad"]),
+        Entry(f"{r['removed_good']} of {r['normal']}", r["removed_good"]),
+        number(r["rounds"], 1),
+    ]

@@ -5,11 +5,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 from scipy import stats
 
-from irp_lightning.comparison.labels import Labelled, base_name, method_rank
-from irp_lightning.comparison.table import NOTHING, Cell, Table, number, signed, text
+from irp_lightning.comparison.runs import Run
+from irp_lightning.comparison.table import NOTHING, Entry, Table, number, parts, records, signed, text
+from irp_lightning.comparison.values import ORACLE, Method
 
 __all__ = ["Comparison", "compare_differences", "holm", "paired_table"]
 
@@ -18,6 +20,11 @@ LEAST_PAIRS = 6
 
 LEAST_CLASSES = LEAST_PAIRS
 """From so many classes on, a class is one pair; below, a class and seed."""
+
+RECORD = (
+    *("dataset", "detector", "noise", "method", "against", "pairs", "unit", "difference"),
+    *("interval_low", "interval_high", "p", "p_holm", "not_tested_because"),
+)
 
 Places = dict[tuple[str, float, int], float]  # class, noise, seed → AUROC
 
@@ -73,39 +80,20 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def paired_table(runs: Sequence[Labelled]) -> Table:
+def paired_table(runs: Sequence[Run]) -> Table:
     """Every pair of methods on every dataset and detector, at noise 0 and above it."""
-    families: dict[tuple[str, str, bool], dict[str, Places]] = defaultdict(lambda: defaultdict(dict))
+    families: dict[tuple[Any, ...], dict[Method, Places]] = defaultdict(lambda: defaultdict(dict))
     for run in runs:
-        if run.run.auroc is not None:
-            family = run.dataset, run.detector, run.run.noise > 0
-            place = run.run.category, run.run.noise, run.run.seed
-            families[family][run.method][place] = run.run.auroc
-    rows: list[list[Cell]] = []
-    records: list[dict[str, object]] = []
-    breaks: list[int] = []
+        if run.auroc is not None:
+            family = run.dataset, run.detector, run.noise > 0
+            families[family][run.method][run.category, run.noise, run.seed] = run.auroc
+    found = []
     for key in sorted(families):
-        compared = _family(families[key])
-        tested = [c.p for *_, c in compared if c.p is not None]
-        corrected = iter(holm(tested))
-        if rows and compared:
-            breaks.append(len(rows))
-        for first, second, unit, c in compared:
-            p_holm = None if c.p is None else next(corrected)
-            names = (key[0], key[1], "> 0 %" if key[2] else "0 %", first, second)
-            rows.append(
-                [
-                    *map(text, names),
-                    Cell(f"{c.n} {unit}", c.n),
-                    Cell(signed(c.mean), c.mean),
-                    _interval(c.interval),
-                    Cell(f"{NOTHING} {c.reason}") if c.p is None else _p(c.p),
-                    number(None) if p_holm is None else _p(p_holm),
-                ]
-            )
-            low, high = c.interval or (None, None)
-            figures = (c.n, unit, c.mean, low, high, c.p, p_holm, c.reason)
-            records.append(dict(zip(RECORD, (*names, *figures), strict=True)))
+        dataset, detector, noisy = key
+        names = (str(dataset), str(detector), "> 0 %" if noisy else "0 %")
+        found += [(*names, *figures) for figures in _family(families[key])]
+    lines = records(RECORD, found)
+    rows = [_row(line) for line in lines]
     return Table(
         name="paired",
         title="Paired tests",
@@ -125,42 +113,54 @@ def paired_table(runs: Sequence[Labelled]) -> Table:
         ),
         rows=rows,
         columns_of_records=RECORD,
-        records=records,
-        breaks=frozenset(breaks),
+        records=lines,
+        breaks=parts(rows, 3),
     )
 
 
-RECORD = (
-    *("dataset", "detector", "noise", "method", "against", "pairs", "unit", "difference"),
-    *("interval_low", "interval_high", "p", "p_holm", "not_tested_because"),
-)
-
-
-def _family(methods: dict[str, Places]) -> list[tuple[str, str, str, Comparison]]:
-    compared = []
-    pairs = combinations(sorted(methods, key=method_rank, reverse=True), 2)
+def _family(methods: dict[Method, Places]) -> list[tuple[Any, ...]]:
+    """Both methods and the figures of each comparison, corrected for as many."""
+    pairs = combinations(sorted(methods, reverse=True), 2)
     # Between methods first: against the ceiling there is little to learn.
-    for first, second in sorted(pairs, key=lambda pair: base_name(pair[0]) == "oracle"):
-        one, other = methods[first], methods[second]
-        both = sorted(one.keys() & other.keys())
-        if not both:
-            continue
-        by_class = len({category for category, _, _ in both}) >= LEAST_CLASSES
-        pooled: dict[tuple[str, int | None], list[float]] = defaultdict(list)
-        for place in both:
-            category, _, seed = place
-            pooled[category, None if by_class else seed].append(one[place] - other[place])
-        differences = [statistics.fmean(found) for found in pooled.values()]
-        unit = "classes" if by_class else "classes × seeds"
-        compared.append((first, second, unit, compare_differences(differences)))
-    return compared
+    ordered = sorted(pairs, key=lambda pair: pair[0] == ORACLE)
+    compared = []
+    for first, second in ordered:
+        unit, differences = _differences(methods[first], methods[second])
+        if differences:
+            compared.append((str(first), str(second), unit, compare_differences(differences)))
+    corrected = iter(holm([c.p for *_, c in compared if c.p is not None]))
+    return [
+        (
+            *(first, second, c.n, unit, c.mean, *(c.interval or (None, None)), c.p),
+            *(None if c.p is None else next(corrected), c.reason),
+        )
+        for first, second, unit, c in compared
+    ]
 
 
-def _interval(interval: tuple[float, float] | None) -> Cell:
-    if interval is None:
-        return Cell(NOTHING)
-    return Cell(f"{signed(interval[0])} … {signed(interval[1])}", interval[0])
+def _differences(one: Places, other: Places) -> tuple[str, list[float]]:
+    """What a pair is, and the difference of each."""
+    both = sorted(one.keys() & other.keys())
+    by_class = len({category for category, _, _ in both}) >= LEAST_CLASSES
+    pooled: dict[tuple[str, int | None], list[float]] = defaultdict(list)
+    for place in both:
+        category, _, seed = place
+        pooled[category, None if by_class else seed].append(one[place] - other[place])
+    unit = "classes" if by_class else "classes × seeds"
+    return unit, [statistics.fmean(found) for found in pooled.values()]
 
 
-def _p(p: float) -> Cell:
-    return Cell("< 0.001" if p < 0.001 else f"{p:.3f}", p)
+def _row(r: dict[str, Any]) -> list[Entry]:
+    low, high = r["interval_low"], r["interval_high"]
+    return [
+        *(text(r[name]) for name in RECORD[:5]),
+        Entry(f"{r['pairs']} {r['unit']}", r["pairs"]),
+        Entry(signed(r["difference"]), r["difference"]),
+        Entry(NOTHING) if low is None else Entry(f"{signed(low)} … {signed(high)}", low),
+        Entry(f"{NOTHING} {r['not_tested_because']}") if r["p"] is None else _p(r["p"]),
+        number(None) if r["p_holm"] is None else _p(r["p_holm"]),
+    ]
+
+
+def _p(p: float) -> Entry:
+    return Entry("< 0.001" if p < 0.001 else f"{p:.3f}", p)

@@ -1,17 +1,16 @@
 """Removed photographs as thumbnails: outlined by their label, their defects circled."""
 
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from irp_lightning.comparison.runs import Run
 from irp_lightning.foundation.errors import InputError
+from irp_lightning.runs.record import Photograph
 
-__all__ = ["BAD", "GOOD", "circles", "photograph", "thumbnail"]
+__all__ = ["BAD", "GOOD", "circles", "outlined"]
 
 GOOD, BAD = "#1a9850", "#d7191c"
 SIDE = 224
@@ -23,48 +22,16 @@ LEAST_RADIUS = 0.07
 MOST_CIRCLES = 12
 
 
-@dataclass(frozen=True)
-class Photograph:
-    """A removed image on disk.
-
-    Attributes:
-        path: Its file.
-        mask: The file of its defect's mask, where there is one.
-    """
-
-    path: Path
-    mask: Path | None
-
-
-def photograph(run: Run, name: str) -> Photograph | None:
-    """Find a training image of a run by its name in the run's tables; None where it is not there."""
-    relative = PurePosixPath(name)
-    # A table from elsewhere must not lead to other files.
-    if relative.is_absolute() or ".." in relative.parts or not relative.name:
-        return None
-    root = Path(run.root).expanduser()
-    if run.dataset[0] == "ksdd2":
-        path = root / relative
-        mask = path.with_name(f"{path.stem}_GT.png")
-    else:
-        path = root / run.category / relative
-        mask = root / run.category / "ground_truth" / relative.parent.name / f"{path.stem}_mask.png"
-    if not path.is_file():
-        return None
-    return Photograph(path, mask if mask.is_file() else None)
-
-
-def thumbnail(photo: Photograph, bad: bool) -> Image.Image:
+def outlined(photo: Photograph, bad: bool) -> Image.Image:
     """The photograph with an outline, green or red, and a red circle around each part of the defect.
 
     Raises:
         InputError: It cannot be decoded.
     """
     # With it comes torch, half a gigabyte that a comparison without photographs has no use for.
-    from irp_lightning.data.images import load_rgb
+    from irp_lightning.runs.thumbnail import thumbnail
 
-    picture = load_rgb(photo.path)
-    picture.thumbnail((SIDE, SIDE))
+    picture = thumbnail(photo.path, SIDE)
     if bad and photo.mask is not None:
         _circle(picture, photo.mask)
     border = max(4, SIDE // 40)

@@ -3,49 +3,39 @@
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 from irp_lightning.comparison.areas import noise_levels
-from irp_lightning.comparison.labels import Labelled, base_name, method_rank, percent
-from irp_lightning.comparison.table import NOTHING, Cell, Table, text
+from irp_lightning.comparison.names import percent
+from irp_lightning.comparison.runs import Run
+from irp_lightning.comparison.table import NOTHING, Entry, Table, mean_sd, parts, records, text
+from irp_lightning.comparison.values import ORACLE, VANILLA
 
 __all__ = ["removal_table"]
 
-BY_DEFINITION = ("vanilla", "oracle")
-"""Methods that remove nothing, or exactly the injected defects."""
+COUNTS = ("removed_good", "removed_bad")
+RECORD = (
+    *("dataset", "detector", "method", "class", "noise", "good_mean", "bad_mean", "good_sd", "bad_sd"),
+    *("injected_mean", "seeds"),
+)
 
 
-def removal_table(runs: Sequence[Labelled]) -> Table:
+def removal_table(runs: Sequence[Run]) -> Table:
     """Table 2: a row for every class and method; per noise level the good and the bad removed."""
-    runs = [run for run in runs if base_name(run.method) not in BY_DEFINITION]
+    # Vanilla and the oracle remove by definition.
+    runs = [run for run in runs if run.method not in (VANILLA, ORACLE)]
     levels = noise_levels(runs)
-    groups: dict[tuple[str, str, tuple[int, str], str], dict[float, list[Labelled]]] = defaultdict(dict)
+    lines: dict[tuple[Any, ...], dict[float, list[Run]]] = defaultdict(lambda: defaultdict(list))
     for run in runs:
-        key = run.dataset, run.detector, method_rank(run.method), run.run.category
-        groups[key].setdefault(run.run.noise, []).append(run)
-    rows, records, breaks, before = [], [], [], None
-    for key in sorted(groups):
-        dataset, detector, (_, method), category = key
-        if before not in (None, key[:2]):
-            breaks.append(len(rows))
-        before = key[:2]
-        names = (dataset, detector, method, category)
-        cells: list[Cell] = []
-        for noise in levels:
-            found = [run.run for run in groups[key].get(noise, [])]
-            if not found:
-                cells += [Cell(NOTHING)] * 2
-                continue
-            good, bad = ([getattr(run, name) for run in found] for name in COUNTS)
-            injected = statistics.fmean(run.injected for run in found)
-            mean = statistics.fmean(bad)
-            cells += [
-                Cell(_count(statistics.fmean(good)), statistics.fmean(good)),
-                Cell(f"{_count(mean)} of {_count(injected)}", mean),
-            ]
-            sds = (statistics.stdev(v) if len(v) > 1 else None for v in (good, bad))
-            figures = (statistics.fmean(good), mean, *sds, injected, len(found))
-            records.append(dict(zip(RECORD, (*names, noise, *figures), strict=True)))
-        rows.append([*map(text, names), *cells])
+        lines[run.dataset, run.detector, run.method, run.category][run.noise].append(run)
+    figures = [
+        (tuple(map(str, key)), {noise: _figures(lines[key][noise]) for noise in sorted(lines[key])})
+        for key in sorted(lines)
+    ]
+    rows = [
+        [*map(text, names), *(entry for noise in levels for entry in _entries(found.get(noise)))]
+        for names, found in figures
+    ]
     headings = (f"{percent(noise)} {kind}" for noise in levels for kind in ("good", "bad"))
     return Table(
         name="table2",
@@ -59,16 +49,23 @@ def removal_table(runs: Sequence[Labelled]) -> Table:
         columns=("dataset", "detector", "method", "class", *headings),
         rows=rows,
         columns_of_records=RECORD,
-        records=records,
-        breaks=frozenset(breaks),
+        records=records(
+            RECORD, [(*names, noise, *f) for names, found in figures for noise, f in found.items()]
+        ),
+        breaks=parts(rows, 2),
     )
 
 
-COUNTS = ("removed_good", "removed_bad")
-RECORD = (
-    *("dataset", "detector", "method", "class", "noise", "good_mean", "bad_mean", "good_sd", "bad_sd"),
-    *("injected_mean", "seeds"),
-)
+def _figures(runs: Sequence[Run]) -> tuple[Any, ...]:
+    means, sds = zip(*(mean_sd([getattr(run, name) for run in runs]) for name in COUNTS), strict=True)
+    return *means, *sds, statistics.fmean(run.injected for run in runs), len(runs)
+
+
+def _entries(figures: tuple[Any, ...] | None) -> list[Entry]:
+    if figures is None:
+        return [Entry(NOTHING)] * 2
+    good, bad, _, _, injected, _ = figures
+    return [Entry(_count(good), good), Entry(f"{_count(bad)} of {_count(injected)}", bad)]
 
 
 def _count(mean: float) -> str:

@@ -1,25 +1,15 @@
-"""Run folders → runs: what is finished, and what is not and why."""
+"""Run folders → runs with checked figures."""
 
-import json
 import math
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from irp_lightning.comparison.values import Dataset, Detector, Method, values_of
+from irp_lightning.runs.record import Record, Unusable, find_records
 
-from irp_lightning.comparison.settings import Settings, dataset_of, detector_of, method_of
-from irp_lightning.foundation.errors import InputError
-
-__all__ = ["Found", "Run", "Unusable", "read_runs"]
-
-# libyaml's loader is ten times as fast as the one in Python, where it was built.
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-INSIDE = ("wandb", "logs", "checkpoints", "figures")
-"""What lies in a run folder and holds no runs, but may hold files of the same names."""
+__all__ = ["Run", "read_runs"]
 
 
 @dataclass(frozen=True)
@@ -27,11 +17,10 @@ class Run:
     """One finished run.
 
     Attributes:
-        folder: Where it lies.
-        method: The removal method's name, with its settings.
-        detector: The detector's and the backbone's names, with their settings.
-        dataset: The reader's and the root's names, with split, groups and contamination.
-        root: The images' root folder, as configured.
+        record: Its files.
+        method: The removal method.
+        detector: The detector and its features.
+        dataset: The images, how they are split and spoilt.
         category: The class.
         noise: As asked for, in [0, 0.5].
         seed: Of the run.
@@ -41,14 +30,13 @@ class Run:
         removed_bad: How many of the first were removed.
         removed_good: How many of the second were.
         rounds: Rounds of removal.
-        seconds: Of all phases.
+        seconds: Of all phases; None where they are not told.
     """
 
-    folder: Path
-    method: tuple[str, Settings]
-    detector: tuple[str, str, Settings]
-    dataset: tuple[str, str, Settings]
-    root: str
+    record: Record
+    method: Method
+    detector: Detector
+    dataset: Dataset
     category: str
     noise: float
     seed: int
@@ -58,92 +46,46 @@ class Run:
     removed_bad: int
     removed_good: int
     rounds: int
-    seconds: float
+    seconds: float | None
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return self.record.folder
+
+    @property
+    def setting(self) -> tuple[Dataset, Detector, str, float, int]:
+        """All but the method: runs that agree in it make a pair."""
+        return self.dataset, self.detector, self.category, self.noise, self.seed
 
 
-@dataclass(frozen=True)
-class Unusable:
-    """A run folder that is not compared.
-
-    Attributes:
-        folder: Where it lies.
-        status: ``failed``, ``unfinished`` (stopped, or still running) or ``unreadable``.
-        reason: One line.
-    """
-
-    folder: Path
-    status: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Found:
-    """The run folders below a folder, each list sorted by path."""
-
-    runs: list[Run]
-    unusable: list[Unusable]
-
-
-def read_runs(folder: Path) -> Found:
-    """Read every run folder below a folder (or the folder itself).
+def read_runs(folder: Path) -> tuple[list[Run], list[Unusable]]:
+    """Read every run folder below a folder, or the folder itself; each list is sorted by path.
 
     Raises:
         InputError: There is none.
     """
-    runs, unusable = [], []
-    for path in sorted(_run_folders(folder)):
-        run = _read(path)
-        if isinstance(run, Run):
-            runs.append(run)
-        else:
-            unusable.append(run)
-    if not runs and not unusable:
-        raise InputError(
-            f"{folder} holds no run (no metrics.json or config.yaml in it); give a run or sweep folder"
-        )
-    return Found(runs, unusable)
+    found = find_records(folder)
+    runs, unusable = [], found.unusable
+    for record in found.records:
+        try:
+            runs.append(_run(record))
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            unusable.append(Unusable.unreadable(record.folder, error))
+    return runs, sorted(unusable, key=lambda other: other.folder)
 
 
-def _run_folders(folder: Path) -> Iterator[Path]:
-    for place, inner, files in os.walk(folder):
-        if "metrics.json" in files or "config.yaml" in files:
-            # W&B keeps a config.yaml of its own, further down.
-            inner[:] = [name for name in inner if name not in INSIDE]
-            yield Path(place)
-
-
-def _read(folder: Path) -> Run | Unusable:
-    if not (folder / "metrics.json").exists():
-        return Unusable(folder, "unfinished", "stopped, or still running: it has no metrics.json")
-    try:
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        if not isinstance(metrics, dict):
-            raise ValueError("metrics.json holds no figures")
-        if metrics.get("status") == "failed":
-            return Unusable(folder, "failed", _line(metrics.get("error") or "no reason given"))
-        if metrics.get("status") != "complete":
-            raise ValueError(f"metrics.json has the status {metrics.get('status')!r}, not 'complete'")
-        text = (folder / "config.yaml").read_text(encoding="utf-8")
-        config = yaml.load(text, LOADER)  # a safe loader
-        if not isinstance(config, dict):
-            raise ValueError("config.yaml holds no configuration")
-        return _run(folder, metrics, config)
-    except KeyError as error:
-        return Unusable(folder, "unreadable", f"{error.args[0]} is missing")
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError, yaml.YAMLError) as error:
-        return Unusable(folder, "unreadable", _line(error))
-
-
-def _run(folder: Path, metrics: Mapping[str, Any], config: Mapping[str, Any]) -> Run:
+def _run(record: Record) -> Run:
+    config, metrics = record.config, record.metrics
+    method, detector, dataset = values_of(config)
     images = _count(metrics, "train_images")
     injected = round(_number(metrics, "noise_achieved") * images)
     seconds = metrics.get("seconds")
     return Run(
-        folder=folder,
-        method=method_of(config),
-        detector=detector_of(config),
-        dataset=dataset_of(config),
-        root=str(config["data"]["root"]),
+        record=record,
+        method=method,
+        detector=detector,
+        dataset=dataset,
         category=str(config["data"]["category"]),
         noise=_number(metrics, "noise_requested"),
         seed=int(config["seed"]),
@@ -153,7 +95,7 @@ def _run(folder: Path, metrics: Mapping[str, Any], config: Mapping[str, Any]) ->
         removed_bad=_count(metrics, "removed_bad"),
         removed_good=_count(metrics, "removed_good"),
         rounds=_count(metrics, "rounds"),
-        seconds=sum(seconds.values()) if isinstance(seconds, dict) else math.nan,
+        seconds=sum(seconds.values()) if isinstance(seconds, dict) else None,
     )
 
 
@@ -169,7 +111,3 @@ def _count(metrics: Mapping[str, Any], key: str) -> int:
     if value != int(value) or value < 0:
         raise ValueError(f"metrics.json: {key} is {value!r}, not a count")
     return int(value)
-
-
-def _line(reason: object) -> str:
-    return " ".join(str(reason).split())[:500] or type(reason).__name__

@@ -1,4 +1,4 @@
-"""A table as every format shows it: cells, a caption that explains them, and notes."""
+"""A table as every format shows it: entries, a caption that explains them, and notes."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -6,14 +6,17 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-__all__ = ["Cell", "Table", "mean_sd", "number", "signed", "spread", "text"]
+__all__ = [
+    *("NOTHING", "Entry", "Table"),
+    *("mean_sd", "number", "parts", "records", "signed", "spread", "text"),
+]
 
 NOTHING, MINUS = "–", "−"
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """One cell.
+class Entry:
+    """One entry.
 
     Attributes:
         text: As it is read.
@@ -35,7 +38,7 @@ class Table:
         title: Its heading.
         caption: What its figures are; each ± explained.
         columns: Headings.
-        rows: One cell a column.
+        rows: One entry a column.
         columns_of_records: Of the CSV file.
         records: The CSV file's rows: unrounded, one figure a column.
         notes: Footnotes.
@@ -47,7 +50,7 @@ class Table:
     title: str
     caption: str
     columns: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
+    rows: Sequence[Sequence[Entry]]
     columns_of_records: Sequence[str]
     records: Sequence[Mapping[str, Any]]
     notes: Sequence[str] = ()
@@ -59,9 +62,9 @@ class Table:
         """For each column whether it holds numbers, and nothing else but gaps."""
 
         def column(i: int) -> bool:
-            cells = [row[i] for row in self.rows]
-            gaps = (c.key is not None or c.text == "" or c.text.startswith(NOTHING) for c in cells)
-            return any(c.key is not None for c in cells) and all(gaps)
+            entries = [row[i] for row in self.rows]
+            gaps = (e.key is not None or e.text == "" or e.text.startswith(NOTHING) for e in entries)
+            return any(e.key is not None for e in entries) and all(gaps)
 
         return [column(i) for i in range(len(self.columns))]
 
@@ -82,14 +85,25 @@ class Table:
         )
 
 
-def text(value: object) -> Cell:
-    """A cell of words."""
-    return Cell(str(value))
+def parts(rows: Sequence[Sequence[Entry]], columns: int) -> frozenset[int]:
+    """The rows in which one of the first columns begins to say something else."""
+    heads = [[entry.text for entry in row[:columns]] for row in rows]
+    return frozenset(i for i in range(1, len(rows)) if heads[i] != heads[i - 1])
 
 
-def number(value: float | None, digits: int = 3) -> Cell:
-    """A cell of one number; a dash where there is none."""
-    return Cell(NOTHING) if value is None else Cell(f"{value:.{digits}f}", value)
+def records(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+    """Rows of a CSV file by column."""
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def text(value: object) -> Entry:
+    """An entry of words."""
+    return Entry(str(value))
+
+
+def number(value: float | None, digits: int = 3) -> Entry:
+    """An entry of one number; a dash where there is none."""
+    return Entry(NOTHING) if value is None else Entry(f"{value:.{digits}f}", value)
 
 
 def signed(value: float) -> str:
@@ -97,16 +111,15 @@ def signed(value: float) -> str:
     return f"{value:+.4f}".replace("-", MINUS)
 
 
-def mean_sd(values: Sequence[float], digits: int = 3) -> Cell:
-    """A cell of ``mean`` of one value, ``mean ± sample standard deviation`` (n − 1) of several."""
-    if not values:
-        return Cell(NOTHING)
-    return spread(
-        statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None, digits=digits
-    )
+def mean_sd(values: Sequence[float]) -> tuple[float | None, float | None]:
+    """Mean and sample standard deviation (n − 1), each None of too few values."""
+    mean = statistics.fmean(values) if values else None
+    return mean, statistics.stdev(values) if len(values) > 1 else None
 
 
-def spread(mean: float, sd: float | None, mark: str = "", digits: int = 3) -> Cell:
-    """A cell of ``mean ± sd``, sorted by the mean."""
+def spread(mean: float | None, sd: float | None, mark: str = "", digits: int = 3) -> Entry:
+    """An entry of ``mean ± sd``, sorted by the mean; a dash where there is none."""
+    if mean is None:
+        return Entry(NOTHING)
     shown = f"{mean:.{digits}f}" if sd is None else f"{mean:.{digits}f} ± {sd:.{digits}f}"
-    return Cell(f"{shown}{mark}".replace("-", MINUS), mean)
+    return Entry(f"{shown}{mark}".replace("-", MINUS), mean)

@@ -29,7 +29,5 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple
     """The keys in which two configurations are different runs, with both values."""
     one, other = run_identity(before), run_identity(now)
     return [
-        (key, one.get(key), other.get(key))
-        for key in {**other, **one}
-        if one.get(key) != other.get(key)
+        (key, one.get(key), other.get(key)) for key in {**other, **one} if one.get(key) != other.get(key)
     ]

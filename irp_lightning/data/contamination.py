@@ -1,18 +1,18 @@
 """Defective images among the training images: how many, and which.
 
-The paper states the noise levels but not what they are a share of; DESIGN choices are in the README.
+The paper states noise levels but not what they are a share of; :func:`contaminate` has three readings.
 """
 
 import math
 import random
 from dataclasses import dataclass
 
+from irp_lightning.data.dataset import Dataset
 from irp_lightning.data.samples import Sample
-from irp_lightning.data.split import Split
+from irp_lightning.data.split import Split, split_samples
+from irp_lightning.foundation.errors import WrongValue
 
-__all__ = ["CONTAMINATIONS", "TrainingPool", "contaminate", "contaminated_counts"]
-
-CONTAMINATIONS = ("share", "pool", "overlap")
+__all__ = ["TrainingPool", "contaminate", "contaminated_counts", "draw_pool"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,32 @@ class TrainingPool:
     def noise(self) -> float:
         """The anomalous share of the training images that was achieved, in [0, 1]."""
         return len(self.injected) / max(1, len(self.train))
+
+
+def draw_pool(images: Dataset, split: str, contamination: str, noise: float, seed: int) -> TrainingPool:
+    """Draw what one run trains and tests on.
+
+    Args:
+        images: What was read.
+        split: How normal images are divided, see :func:`irp_lightning.data.split.split_samples`.
+        contamination: What ``noise`` is a share of, see :func:`contaminate`.
+        noise: In [0, 0.5].
+        seed: Of the draws.
+
+    Raises:
+        WrongValue: There is noise and nothing to inject.
+    """
+    sides = split_samples(images.samples, images.groups, split, seed)
+    if noise > 0 and not sides.pool:
+        defects = sum(sample.label for sample in images.samples)
+        found = (
+            f"none of the {defects} there are is free for the pool: half of each kind, and whole "
+            "groups, stay in the test set"
+            if defects
+            else "there are none (test/<defect>/ in the MVTec layout)"
+        )
+        raise WrongValue("noise", noise, f"needs defective images to inject, and {found}; set noise=0")
+    return contaminate(images.samples, sides, contamination, noise, seed)
 
 
 def contaminated_counts(normals: int, pool: int, noise: float) -> tuple[int, int]:

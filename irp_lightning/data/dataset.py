@@ -1,21 +1,21 @@
-"""A dataset as a run sees it: its readable samples and their groups."""
+"""A dataset as a run sees it: its readable images, their content and their groups."""
 
 import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from importlib import import_module
 
-from omegaconf import DictConfig
-
-from irp_lightning.data.generated import CATEGORIES, write_category
+from irp_lightning.data.config import DataConfig
+from irp_lightning.data.content import content_hash, content_hashes
 from irp_lightning.data.groups import find_groups
-from irp_lightning.data.ksdd2 import defects_cropped_away, read_ksdd2
-from irp_lightning.data.mvtec import read_mvtec
+from irp_lightning.data.images import find_unreadable
+from irp_lightning.data.masks import defects_cropped_away
 from irp_lightning.data.samples import Sample
-from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.errors import InputError, WrongValue
+from irp_lightning.foundation.plugins import named_object
 
-__all__ = ["READERS", "Dataset", "list_samples", "load_dataset"]
+__all__ = ["Dataset", "read_images"]
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,14 @@ class Dataset:
     Attributes:
         samples: The readable images.
         groups: The group of each.
+        hashes: The digest of each one's file.
         skipped: Images that could not be decoded, with the reason.
         cropped_away: Defective images whose defect the crop cuts away.
     """
 
     samples: list[Sample]
     groups: list[str]
+    hashes: list[str]
     skipped: dict[str, str]
     cropped_away: int
 
@@ -51,8 +53,8 @@ class Dataset:
             lines.append(f"skipped {len(self.skipped)} images that cannot be decoded (see manifest.csv)")
         if self.cropped_away:
             lines.append(
-                f"data.crop=center cuts the whole defect away in {self.cropped_away} defective "
-                "images; data.crop=none keeps them"
+                f"crop=center cuts the whole defect away in {self.cropped_away} defective images; "
+                "crop=none keeps them"
             )
         if facts["groups"] < facts["images"]:
             lines.append(
@@ -62,63 +64,48 @@ class Dataset:
         return lines
 
 
-def list_samples(data: DictConfig) -> list[Sample]:
-    """List the images that ``data.reader`` finds, from names (and KSDD2's masks) alone.
-
-    Raises:
-        InputError: Something the reader needs is not there.
-    """
-    return READERS[data.reader](data)
-
-
-def load_dataset(
-    data: DictConfig, samples: list[Sample], unreadable: Callable[[list[Path]], dict[Path, str]]
-) -> Dataset:
-    """Leave out what cannot be decoded, and find the groups of the rest.
+def read_images(data: DataConfig, *, decoded: Callable[[str], bool] = lambda image: False) -> Dataset:
+    """List the images, leave out what cannot be decoded, and find the groups of the rest.
 
     Args:
-        data: The ``data`` part of the configuration.
-        samples: What the reader listed.
-        unreadable: Names the files that cannot be decoded, with the reason.
+        data: Which images there are.
+        decoded: Whether an image, given by its digest, is known to be readable (its features are in
+            the bank): it is not decoded again.
 
     Raises:
-        InputError: An image cannot be decoded and ``data.on_bad_image`` is ``error``.
+        WrongValue: Something the reader needs is not there, no image is, or the groups' file is wrong.
+        InputError: An image cannot be decoded and ``on_bad_image`` is ``error``.
     """
-    bad = unreadable([sample.path for sample in samples])
+    samples = _reader(data.reader)(data)
+    if not samples:
+        raise WrongValue("reader", data.reader, f"finds no images in {data.root}")
+    hashes = content_hashes([sample.path for sample in samples])
+    # A file without a digest could not be read: decoding it tells why.
+    new = [s.path for s in samples if s.path not in hashes or not decoded(hashes[s.path])]
+    bad = find_unreadable(new, os.cpu_count() or 1)
     if bad and data.on_bad_image == "error":
         others = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
         raise InputError(
-            f"{next(iter(bad.values()))}{others}; mend or remove it, or set data.on_bad_image=skip"
+            f"{next(iter(bad.values()))}{others}; mend or remove it, or set on_bad_image=skip"
         )
     skipped = {sample.name: bad[sample.path] for sample in samples if sample.path in bad}
     samples = [sample for sample in samples if sample.path not in bad]
     if not samples:
-        raise InputError(f"none of the {len(bad)} images under data.root={data.root} can be decoded")
-    groups = find_groups(samples, str(data.groups), os.cpu_count() or 1)
-    return Dataset(samples, groups, skipped, defects_cropped_away(samples, data.crop))
+        raise WrongValue("root", data.root, f"has {len(bad)} images, and none of them can be decoded")
+    return Dataset(
+        samples,
+        find_groups(samples, data.groups, os.cpu_count() or 1),
+        [hashes.get(sample.path) or content_hash(sample.path) for sample in samples],
+        skipped,
+        defects_cropped_away(samples, data.crop),
+    )
 
 
-def _root(data: DictConfig) -> Path:
-    return Path(str(data.root)).expanduser()
-
-
-def _generated(data: DictConfig) -> list[Sample]:
-    if data.category not in CATEGORIES:
-        raise InputError(
-            f"data.category={data.category} is not generated; choose one of: {', '.join(CATEGORIES)}"
-        )
-    try:
-        write_category(_root(data), data.category)
-    except OSError as error:
-        raise InputError(
-            f"data.root={data.root} cannot be written ({error.strerror}); set data.root or cache_dir "
-            "to a folder for the generated images"
-        ) from error
-    return read_mvtec(_root(data), data.category)
-
-
-READERS: dict[str, Callable[[DictConfig], list[Sample]]] = {
-    "mvtec": lambda data: read_mvtec(_root(data), str(data.category)),
-    "ksdd2": lambda data: read_ksdd2(_root(data)),
-    "generated": _generated,
-}
+def _reader(name: str) -> Callable[[DataConfig], list[Sample]]:
+    """One of ``readers/``, or the user's."""
+    if "." not in name:
+        found = import_module(f"irp_lightning.data.readers.{name}").read
+    elif not callable(found := named_object("reader", name)):
+        raise WrongValue("reader", name, "is no function; name one that takes data and lists samples")
+    reader: Callable[[DataConfig], list[Sample]] = found
+    return reader

@@ -5,20 +5,33 @@ on parts it was trained on. Groups come from a file, or are found from the image
 """
 
 import csv
-from collections import defaultdict
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from PIL import Image, ImageFilter
+from scipy.sparse import coo_array, csgraph
 from torch import Tensor
 
 from irp_lightning.data.images import fit_square, load_rgb
 from irp_lightning.data.samples import Sample
-from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.errors import WrongValue
 
-__all__ = ["connected_components", "find_groups", "near_duplicates", "read_groups", "thumbnail"]
+if TYPE_CHECKING:  # they know groups already
+    from irp_lightning.data.contamination import TrainingPool
+    from irp_lightning.data.dataset import Dataset
+
+__all__ = [
+    "connected_components",
+    "find_groups",
+    "fold_groups",
+    "near_duplicates",
+    "read_groups",
+    "thumbnail",
+]
 
 THUMBNAIL = 96
 """Side of the thumbnails that are compared, in pixels."""
@@ -47,7 +60,7 @@ def find_groups(samples: list[Sample], source: str, threads: int) -> list[str]:
         One group name per sample.
 
     Raises:
-        InputError: The file is missing, has other columns, or names none of the samples.
+        WrongValue: The file is missing, has other columns, or names none of the samples.
     """
     if source == "none":
         return [sample.name for sample in samples]
@@ -58,25 +71,35 @@ def find_groups(samples: list[Sample], source: str, threads: int) -> list[str]:
     return read_groups(samples, Path(source).expanduser())
 
 
+def fold_groups(images: "Dataset", pool: "TrainingPool", source: str) -> list[int]:
+    """The groups that folds keep together: a number for each training image, in their order.
+
+    Where ``source`` is ``"none"`` they are found in the pictures: two photographs of one part in
+    different folds would give each other away.
+    """
+    names = [images.groups[i] for i in pool.train]
+    if source == "none":
+        names = find_groups([images.samples[i] for i in pool.train], "auto", os.cpu_count() or 1)
+    return _numbered(names)
+
+
 def read_groups(samples: list[Sample], file: Path) -> list[str]:
     """Groups from a CSV file with the columns ``path`` (relative to the category) and ``group``.
 
     An image that the file does not name, or names without a group, is a group of its own.
     """
     if not file.is_file():
-        raise InputError(f"data.groups={file} is not a file; give none, auto or a CSV path,group")
+        raise WrongValue("groups", file, "is not a file; give none, auto or a CSV path,group")
     # utf-8-sig: spreadsheets put a mark in front. Names that are no UTF-8 match no image.
     with file.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
         reader = csv.DictReader(stream)
         if not {"path", "group"} <= set(reader.fieldnames or ()):
-            raise InputError(
-                f"data.groups={file} has the columns {reader.fieldnames}; it needs path and group"
-            )
+            reason = f"has the columns {reader.fieldnames}; it needs path and group"
+            raise WrongValue("groups", file, reason)
         groups = {row["path"]: f"file-{row['group']}" for row in reader if row["group"]}
     if not any(sample.name in groups for sample in samples):
-        raise InputError(
-            f"data.groups={file} names none of the images; its paths must look like {samples[0].name}"
-        )
+        reason = f"names none of the images; its paths must look like {samples[0].name}"
+        raise WrongValue("groups", file, reason)
     return [groups.get(sample.name, sample.name) for sample in samples]
 
 
@@ -106,13 +129,11 @@ def near_duplicates(thumbnails: Tensor, threshold: float = CORRELATION) -> list[
     if len(unit) > 2:
         # After scaling each row: a brighter shot would keep more of the shared structure otherwise.
         unit = _unit_rows(unit - unit.mean(0))
-    pairs = []
+    pairs: list[tuple[int, int]] = []
     # In blocks: all pairs at once would take memory with the square of the number of images.
     for start in range(0, len(unit), 1024):
-        block = unit[start : start + 1024] @ unit.T
-        for i, j in (block > threshold).nonzero().tolist():
-            if start + i < j:
-                pairs.append((start + i, j))
+        near = unit[start : start + 1024] @ unit.T > threshold
+        pairs += [(start + i, j) for i, j in near.triu(start + 1).nonzero().tolist()]
     return connected_components(len(unit), pairs)
 
 
@@ -123,21 +144,12 @@ def _unit_rows(rows: Tensor) -> Tensor:
 
 def connected_components(count: int, pairs: list[tuple[int, int]]) -> list[int]:
     """Number the connected components of a graph on ``count`` nodes, by first appearance."""
-    neighbours: dict[int, list[int]] = defaultdict(list)
-    for i, j in pairs:
-        neighbours[i].append(j)
-        neighbours[j].append(i)
-    component = [-1] * count
-    number = 0
-    for node in range(count):
-        if component[node] >= 0:
-            continue
-        stack = [node]
-        component[node] = number
-        while stack:
-            for other in neighbours[stack.pop()]:
-                if component[other] < 0:
-                    component[other] = number
-                    stack.append(other)
-        number += 1
-    return component
+    rows, columns = np.array(pairs, dtype=int).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(pairs)), (rows, columns)), (count, count))
+    return _numbered(csgraph.connected_components(graph, directed=False)[1].tolist())
+
+
+def _numbered(names: list[Any]) -> list[int]:
+    """Numbers in place of names, from 0 in order of first appearance."""
+    number = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    return [number[name] for name in names]

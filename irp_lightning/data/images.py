@@ -11,9 +11,7 @@ from torch import Tensor, from_numpy
 
 from irp_lightning.foundation.errors import InputError
 
-__all__ = ["CROPS", "DECODE_ERRORS", "find_unreadable", "fit_square", "load_rgb", "load_square"]
-
-CROPS = ("none", "center")
+__all__ = ["DECODE_ERRORS", "find_unreadable", "fit_square", "load_rgb", "load_square"]
 
 # What Pillow was seen to raise on damaged files, besides its own UnidentifiedImageError (an OSError).
 DECODE_ERRORS = (

@@ -12,7 +12,7 @@ from irp_lightning.data.images import DECODE_ERRORS, fit_square
 from irp_lightning.data.samples import Sample
 from irp_lightning.foundation.errors import InputError
 
-__all__ = ["fit_mask", "load_mask", "read_mask"]
+__all__ = ["defects_cropped_away", "fit_mask", "load_mask", "read_mask"]
 
 
 def read_mask(path: Path) -> NDArray[np.bool_]:
@@ -43,7 +43,7 @@ def load_mask(sample: Sample, size: int, crop: str) -> Tensor:
     Args:
         sample: The image; a normal one has no defective pixel, whatever file it names.
         size: Side of the result, in pixels.
-        crop: One of ``CROPS``, as for the image.
+        crop: ``none`` or ``center``, as for the image.
 
     Returns:
         (size, size), bool. Where the mask is shrunk, the nearest pixel counts: a defect thinner than a
@@ -58,3 +58,12 @@ def load_mask(sample: Sample, size: int, crop: str) -> Tensor:
     if sample.mask is None:
         raise ValueError(f"{sample.name} is defective and has no mask")
     return from_numpy(fit_mask(read_mask(sample.mask), size, crop))
+
+
+def defects_cropped_away(samples: list[Sample], crop: str) -> int:
+    """How many defective images show nothing of their defect after the crop."""
+    if crop == "none":
+        return 0
+    masks = (read_mask(s.mask) for s in samples if s.label and s.mask is not None)
+    # At a mask's own resolution: a resize could lose a thin defect that the crop has kept.
+    return sum(not fit_mask(mask, min(mask.shape), crop).any() for mask in masks)

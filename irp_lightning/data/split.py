@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 from irp_lightning.data.samples import Sample
 
-__all__ = ["NORMAL_SPLITS", "Split", "draw_share", "split_samples"]
-
-NORMAL_SPLITS = ("published", "grouped")
+__all__ = ["Split", "draw_share", "split_samples"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,8 @@ def draw_share(contents: dict[str, Counter[str]], share: float, seed: int) -> li
     """Draw groups until each kind has its share, as far as groups allow.
 
     Groups are taken in a seeded random order, each one if it brings the drawn counts nearer to
-    ``share`` × the total of every kind, summed over the kinds.
+    ``share`` × the total of every kind, summed over the kinds. Where kinds of an odd number leave
+    more than one image wanting in all, groups that change nothing in that sum make it up.
 
     Args:
         contents: How many images of each kind each group holds.
@@ -91,19 +90,33 @@ def draw_share(contents: dict[str, Counter[str]], share: float, seed: int) -> li
     """
     target = {kind: share * n for kind, n in sum(contents.values(), Counter()).items()}
     drawn: Counter[str] = Counter()
-    taken = []
+    taken, left = [], []
     order = sorted(contents)
     random.Random(seed).shuffle(order)
     for group in order:
-        held = contents[group]
-        gain = sum(
-            abs(drawn[kind] - target[kind]) - abs(drawn[kind] + n - target[kind])
-            for kind, n in held.items()
-        )
-        if gain > 0:
-            drawn += held
+        if _gain(drawn, contents[group], target) > 0:
+            drawn += contents[group]
             taken.append(group)
+        else:
+            left.append(group)
+    missing = sum(target.values()) - drawn.total()
+    if missing <= 1:
+        return taken
+    # The odd image of a kind is as near on either side; were all left, kinds of one would never come.
+    for group in left:
+        size = contents[group].total()
+        if size < 2 * missing and _gain(drawn, contents[group], target) == 0:
+            drawn += contents[group]
+            taken.append(group)
+            missing -= size
     return taken
+
+
+def _gain(drawn: Counter[str], held: Counter[str], target: dict[str, float]) -> float:
+    """By how many images a group brings the kinds that it holds nearer to their targets."""
+    return sum(
+        abs(drawn[kind] - target[kind]) - abs(drawn[kind] + n - target[kind]) for kind, n in held.items()
+    )
 
 
 def _is_test_normal(sample: Sample) -> bool:

@@ -90,13 +90,11 @@ class ModelConfig:
     Attributes:
         name: What it is called in tables; None: by its class.
         _target_: The class, as ``module.Class``.
-        _convert_: Hydra's: how nested values reach the class.
         rest: The class's arguments, besides ``dim``.
     """
 
     _target_: str = free(_target)
     name: str | None = text(None, optional=True)
-    _convert_: str = choice("none", "partial", "object", "all", default="all", says=nothing)
     rest: dict[str, Any] = rest()
 
     def __post_init__(self) -> None:
@@ -113,9 +111,13 @@ class ModelConfig:
     def identity_of(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         """The class and its arguments, those left out by their defaults where they are declared."""
         target = current(str(values.get("_target_")))
-        arguments = {k: v for k, v in values.items() if k not in ("_target_", "_convert_", "name")}
+        arguments = {k: v for k, v in values.items() if k not in ("_target_", "name", "_convert_")}
         declared = DECLARED.get(target)
         return {"_target_": target, **(identity(declared, arguments) if declared else arguments)}
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 @dataclass(frozen=True)
@@ -142,15 +144,17 @@ class TrainerConfig:
         return self.strategy == "ddp"
 
     def __post_init__(self) -> None:
-        whole_number = isinstance(self.devices, int) and not isinstance(self.devices, bool)
+        listed = self.devices if isinstance(self.devices, list) else None
+        count = self.devices if _is_count(self.devices) else 0
         if self.is_distributed:
-            if not whole_number or self.devices < 2:
+            if count < 2:
                 raise WrongValue(
                     "devices",
                     self.devices,
-                    "with strategy=ddp is not allowed; give a number of at least 2, or set trainer=default",
+                    "with strategy=ddp is not allowed; give a number of at least 2, or set "
+                    "trainer=default",
                 )
-        elif self.devices != 1 and not (isinstance(self.devices, list) and len(self.devices) == 1):
+        elif count != 1 and not (listed and len(listed) == 1 and _is_count(listed[0])):
             raise WrongValue(
                 "devices",
                 self.devices,

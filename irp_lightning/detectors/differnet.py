@@ -1,11 +1,12 @@
 """DifferNet as a LightningModule."""
 
-import copy
+from functools import partial
 from typing import Any
 
 import lightning as L
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 from irp_lightning.detectors.flow import SCORES, build_flow, nll
 
@@ -51,10 +52,7 @@ class DifferNet(L.LightningModule):
         betas = (betas[0], betas[1])  # a plain tuple, whatever the configuration held
         self.save_hyperparameters()
         self.flow = build_flow(dim, n_blocks, hidden, clamp)
-        self.averaged = copy.deepcopy(self.flow).requires_grad_(False) if average else None
-        # In the state, so that a start from scratch starts the average anew too.
-        self.averaged_steps: Tensor
-        self.register_buffer("averaged_steps", torch.zeros((), dtype=torch.long))
+        self.averaged = _averaged(self.flow, average) if average else None
         if compile:
             self.flow.compile(dynamic=True)  # batches shrink as images are removed
 
@@ -82,17 +80,9 @@ class DifferNet(L.LightningModule):
         """Anomaly scores of images, higher is more anomalous: (B, V, d) → (B,)."""
         return SCORES[self.hparams["score"]](*_through(self.averaged or self.flow, batch))
 
-    @torch.no_grad()
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        if self.averaged is None:
-            return
-        # The first steps move the most: an average that began with them would drag them along.
-        steps = int(self.averaged_steps.add_(1))
-        decay = min(self.hparams["average"], (1 + steps) / (10 + steps))
-        pairs = zip(self.averaged.parameters(), self.flow.parameters(), strict=True)
-        for mean, weight in pairs:
-            if weight.is_floating_point():  # permutations are parameters too, of integers
-                mean.lerp_(weight, 1 - decay)
+        if self.averaged is not None:
+            self.averaged.update_parameters(self.flow)
 
     def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """The scores of a batch ``(features, index)``: (B,)."""
@@ -109,6 +99,24 @@ class DifferNet(L.LightningModule):
             weight_decay=h["weight_decay"],
             fused=True,  # the same update in one pass over the parameters
         )
+
+
+def _averaged(flow: torch.nn.Module, most: float) -> AveragedModel:
+    average = AveragedModel(flow, multi_avg_fn=partial(_follow, most)).requires_grad_(False)
+    # The weights at the start count as the first. In the state, so that a start from scratch starts the
+    # average anew too.
+    average.n_averaged.fill_(1)
+    return average
+
+
+@torch.no_grad()
+def _follow(most: float, means: Any, weights: Any, steps: Tensor | int) -> None:
+    """Move ``means`` towards ``weights``, tensors of one kind; the decay is ``most`` at most."""
+    # The first steps move the most: an average that began with them would drag them along.
+    decay = min(most, (1 + int(steps)) / (10 + int(steps)))
+    if means[0].is_floating_point():  # permutations are parameters too, of integers
+        for mean, weight in zip(means, weights, strict=True):
+            mean.lerp_(weight, 1 - decay)
 
 
 def _through(flow: torch.nn.Module, features: Tensor) -> tuple[Tensor, Tensor]:

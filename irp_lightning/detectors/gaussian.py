@@ -4,12 +4,12 @@ import torch
 from sklearn.covariance import LedoitWolf
 from torch import Tensor
 
-from irp_lightning.detectors.closed_form import ClosedForm
+from irp_lightning.detectors.one_pass import OnePass
 
 __all__ = ["Gaussian"]
 
 
-class Gaussian(ClosedForm):
+class Gaussian(OnePass):
     """One Gaussian with a shrunk covariance; its squared Mahalanobis distance is anomalous.
 
     The covariance is Ledoit and Wolf's (*A well-conditioned estimator for large-dimensional covariance
@@ -18,7 +18,7 @@ class Gaussian(ClosedForm):
     for anomaly detection*, ICPR 2020.
 
     Args:
-        dim: Length d of a feature vector; the state takes d² numbers.
+        dim: Length D of a feature vector; the state takes D² numbers.
     """
 
     mean: Tensor
@@ -32,16 +32,13 @@ class Gaussian(ClosedForm):
 
     def fit(self, features: Tensor) -> None:
         estimate = LedoitWolf(store_precision=False).fit(features.double().cpu().numpy())
-        covariance = torch.from_numpy(estimate.covariance_)
-        # Shrinkage makes it invertible, unless all features are equal: then every direction is alike.
-        factor, failed = torch.linalg.cholesky_ex(covariance)
-        if failed:
-            factor = torch.eye(self.dim, dtype=torch.double)
         identity = torch.eye(self.dim, dtype=torch.double)
-        whitening = torch.linalg.solve_triangular(factor, identity, upper=False).T
+        # Shrinkage makes it invertible, unless all features are equal: then every direction is alike.
+        factor, failed = torch.linalg.cholesky_ex(torch.from_numpy(estimate.covariance_))
+        whitening = torch.linalg.solve_triangular(identity if failed else factor, identity, upper=False)
         self.mean.copy_(torch.from_numpy(estimate.location_))
-        self.whitening.copy_(whitening)
+        self.whitening.copy_(whitening.T)
 
     def distance(self, features: Tensor) -> Tensor:
-        """Squared Mahalanobis distance per dimension: (B, d) → (B,)."""
+        """Squared Mahalanobis distance per dimension: (B, D) → (B,)."""
         return ((features - self.mean) @ self.whitening).square().mean(dim=1)

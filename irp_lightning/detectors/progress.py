@@ -1,24 +1,17 @@
-"""A progress bar over the epochs of all rounds."""
-
-from typing import Any
+"""A progress bar over the epochs of a whole fit."""
 
 import lightning as L
 from tqdm import tqdm
 
 from irp_lightning.features.batches import RefinableData
 
-__all__ = ["RoundProgress"]
+__all__ = ["FitProgress"]
 
 
-class RoundProgress(L.Callback):
-    """One bar for the whole fit: epochs done, the round, the active images, the loss.
+class FitProgress(L.Callback):
+    """One bar for all rounds: epochs done, the active images, the loss where there is one."""
 
-    Args:
-        refinement: Whose rounds are shown; it must come before this in the trainer's callbacks.
-    """
-
-    def __init__(self, refinement: Any) -> None:
-        self.refinement = refinement
+    def __init__(self) -> None:
         self.bar: tqdm | None = None
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -27,19 +20,20 @@ class RoundProgress(L.Callback):
             initial=trainer.current_epoch,
             desc="fit",
             unit="epoch",
-            disable=None,
+            disable=None if trainer.is_global_zero else True,
             leave=False,
         )
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if self.bar is None:
             return
+        shown = []
         data = trainer.datamodule  # type: ignore[attr-defined]
-        active = int(data.active.sum()) if isinstance(data, RefinableData) else 0
-        loss = float(trainer.callback_metrics.get("train/loss", float("nan")))
-        self.bar.set_postfix_str(
-            f"round {len(self.refinement.rounds)}, {active} active, loss {loss:.3f}", refresh=False
-        )
+        if isinstance(data, RefinableData):
+            shown.append(f"{int(data.active.sum())} active")
+        if "train/loss" in trainer.callback_metrics:
+            shown.append(f"loss {float(trainer.callback_metrics['train/loss']):.3f}")
+        self.bar.set_postfix_str(", ".join(shown), refresh=False)
         self.bar.update()
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

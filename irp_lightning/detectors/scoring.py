@@ -1,34 +1,19 @@
 """Score images with a detector: every image exactly once, no label in sight."""
 
-from typing import Protocol, cast
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
 
 import lightning as L
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from irp_lightning.features.batches import RefinableData, ScoredBatches
+from irp_lightning.detectors.contract import Detector
+from irp_lightning.detectors.processes import gather_parts, rank_and_count
+from irp_lightning.features.batches import ScoredBatches
 from irp_lightning.foundation.errors import InputError
-from irp_lightning.detectors.ranks import gather_parts, rank_and_count
 
-__all__ = ["SCORINGS", "Detector", "OutOfSample", "score_images"]
-
-SCORINGS = ("in_sample", "cross_fit", "local")
-
-
-class Detector(Protocol):
-    """All that refinement asks of a LightningModule."""
-
-    def score(self, batch: Tensor) -> Tensor:
-        """Anomaly scores, higher is more anomalous: (B, V, D) → (B,)."""
-        ...
-
-
-class OutOfSample(Protocol):
-    """Scores training images by something that never saw them, before the detector is fitted."""
-
-    def __call__(self, module: L.LightningModule, data: RefinableData, active: Tensor) -> Tensor:
-        """Scores of all training images, comparable with each other: → (N,)."""
-        ...
+__all__ = ["evaluating", "score_batch", "score_images"]
 
 
 @torch.no_grad()
@@ -38,37 +23,53 @@ def score_images(module: L.LightningModule, batches: ScoredBatches) -> Tensor:
     Where several processes train together each scores a part, every image once, and all get all.
 
     Args:
-        module: A detector; it is scored in evaluation mode and left in the mode it was in.
-        batches: ``(features (B, V, D), index (B,))``.
+        module: A detector; it is scored in evaluation mode and left as it was.
+        batches: ``(features (B, K, D), index (B,))``.
 
     Returns:
-        (N,), float32, on the CPU.
+        (N,), float32, on the CPU, finite.
 
     Raises:
-        InputError: A score is not a number, or there is not one for each image.
+        InputError: A score is NaN or infinite, or there is not one for each image.
     """
-    detector = cast(Detector, module)
-    training = module.training
-    module.eval()
-    try:
+    with evaluating(module):
         part = batches.part(*rank_and_count())
-        scores = [_checked(detector, features.to(module.device)).float().cpu() for features, _ in part]
-    finally:
-        module.train(training)
+        scores = [score_batch(module, features.to(module.device)).float().cpu() for features, _ in part]
     result = gather_parts(torch.cat([torch.empty(0), *scores]))
-    if result.isnan().any():
+    wrong = int((~result.isfinite()).sum())
+    if wrong:
         raise InputError(
-            f"{int(result.isnan().sum())} of {len(result)} scores of {type(module).__name__} are not "
-            "numbers: training diverged; lower the learning rate (model.lr)"
+            f"{wrong} of {len(result)} scores of {type(module).__name__} are not finite numbers: "
+            "training diverged; lower the learning rate"
         )
     return result
 
 
-def _checked(detector: Detector, features: Tensor) -> Tensor:
-    scores = detector.score(features)
+def score_batch(module: L.LightningModule, features: Tensor) -> Tensor:
+    """The scores of some images, one for each: (B, K, D) → (B,).
+
+    Raises:
+        InputError: The detector gave something of another shape.
+    """
+    scores = cast(Detector, module).score(features)
     if scores.shape != features.shape[:1]:
         raise InputError(
-            f"{type(detector).__name__}.score gave {tuple(scores.shape)} for {tuple(features.shape)} "
+            f"{type(module).__name__}.score gave {tuple(scores.shape)} for {tuple(features.shape)} "
             f"features; it must give one score per image, {tuple(features.shape[:1])}"
         )
     return scores
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside; afterwards every submodule is in the mode it was in.
+
+    ``module.train()`` would not do: part of a detector may be frozen, and always in evaluation mode.
+    """
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training

@@ -1,1 +1,1 @@
-"""."""
+"""Labels join scores here, after everything is fitted, and nowhere else."""

@@ -1,49 +1,33 @@
-"""Labels join scores here, after everything is trained, and nowhere else."""
+"""How good scores and removals are, given the labels."""
 
 from typing import Any
 
-import torch
+from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import Tensor
-from torchmetrics.functional.classification import binary_auroc, binary_average_precision
 
-__all__ = ["auroc", "average_precision", "removal_counts", "unit_ranks"]
-
-
-def unit_ranks(scores: Tensor) -> Tensor:
-    """Scores → their dense ranks, scaled into [0, 1]; ties stay ties.
-
-    torchmetrics puts scores outside [0, 1] through a sigmoid, which saturates and so makes ties of
-    scores that differ; AUROC and AP depend on nothing but the order.
-
-    Args:
-        scores: (N,).
-
-    Raises:
-        ValueError: A score is not a number: it has no rank.
-    """
-    if scores.isnan().any():
-        raise ValueError(f"{int(scores.isnan().sum())} of {len(scores)} scores are not numbers")
-    _, ranks = torch.unique(scores.double(), return_inverse=True)
-    return ranks.double() / ranks.max().clamp_min(1)
+__all__ = ["auroc", "average_precision", "removal_counts"]
 
 
 def auroc(scores: Tensor, labels: Tensor) -> float | None:
-    """Area under the ROC curve, in [0, 1]; None unless both kinds of image are there.
+    """Area under the ROC curve, in [0, 1]; ties count half. None unless both kinds of image are there.
 
     Args:
         scores: (N,), higher is more anomalous.
         labels: (N,), 1 for defective, 0 for normal.
+
+    Raises:
+        ValueError: A score is not a finite number.
     """
     if labels.unique().numel() < 2:
         return None
-    return binary_auroc(unit_ranks(scores), labels.long()).item()
+    return float(roc_auc_score(labels.numpy(), scores.double().numpy()))
 
 
 def average_precision(scores: Tensor, labels: Tensor) -> float | None:
-    """Average precision, in [0, 1]; None unless both kinds of image are there."""
+    """Average precision, in [0, 1]; arguments as for :func:`auroc`."""
     if labels.unique().numel() < 2:
         return None
-    return binary_average_precision(unit_ranks(scores), labels.long()).item()
+    return float(average_precision_score(labels.numpy(), scores.double().numpy()))
 
 
 def removal_counts(removed: Tensor, labels: Tensor) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The tables of one run: rows for its CSV files."""
+"""Scores and removals beside the labels: rows of a run's tables."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,19 +6,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from irp_lightning.data.contamination import TrainingPool
-from irp_lightning.data.dataset import Dataset
 from irp_lightning.data.samples import Sample
-from irp_lightning.refinement.callback import Round
-from irp_lightning.evaluation.metrics import auroc
 from irp_lightning.evaluation.gap_closure import gap_closure
+from irp_lightning.evaluation.metrics import auroc
+from irp_lightning.refinement.rounds import Round
 
 __all__ = [
-    "MANIFEST_COLUMNS",
     "REMOVED_COLUMNS",
     "ROUND_COLUMNS",
     "SCORE_COLUMNS",
-    "manifest_rows",
     "removed_rows",
     "round_rows",
     "score_rows",
@@ -26,7 +22,6 @@ __all__ = [
 
 Row = dict[str, Any]
 
-MANIFEST_COLUMNS = ("path", "split", "role", "defect", "label", "group")
 ROUND_COLUMNS = (
     "round",
     "active",
@@ -42,22 +37,6 @@ ROUND_COLUMNS = (
 )
 REMOVED_COLUMNS = ("path", "label", "defect", "round", "score", "threshold")
 SCORE_COLUMNS = ("path", "label", "defect", "score")
-
-
-def manifest_rows(dataset: Dataset, pool: TrainingPool) -> list[Row]:
-    """Every image of a run and its part in it; with ``overlap`` an injected defect has two rows."""
-
-    def row(i: int, split: str, role: str) -> Row:
-        sample = dataset.samples[i]
-        values = (sample.name, split, role, sample.defect, sample.label, dataset.groups[i])
-        return dict(zip(MANIFEST_COLUMNS, values, strict=True))
-
-    return [
-        *(row(i, "train", "injected" if i in pool.injected else "normal") for i in sorted(pool.train)),
-        *(row(i, "test", "held_out" if dataset.samples[i].label else "normal") for i in pool.test),
-        *(row(i, "unused", "dropped") for i in pool.dropped),
-        *({"path": name, "split": "unused", "role": "skipped"} for name in dataset.skipped),
-    ]
 
 
 def score_rows(test: Sequence[Sample], scores: Tensor) -> list[Row]:
@@ -78,7 +57,7 @@ def round_rows(
     """The rows of ``rounds.csv``.
 
     Args:
-        rounds: What the callback recorded.
+        rounds: What happened.
         labels: (N,), of the training images.
         test_labels: (T,), of the test images.
         vanilla: Image AUROC of vanilla training with the same seeds, where it is known.
@@ -112,7 +91,7 @@ def removed_rows(rounds: Sequence[Round], samples: Sequence[Sample]) -> list[Row
     """The rows of ``removed.csv``: in each round, the highest score first.
 
     Args:
-        rounds: What the callback recorded.
+        rounds: What happened.
         samples: The training images.
     """
     rows = []

@@ -7,27 +7,28 @@ network at three scales, each feature map is averaged over space, and the means 
 import hashlib
 import socket
 from collections import OrderedDict
+from contextlib import suppress
 from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
 import torch.nn.functional as F
-import torchvision
 from torch import Tensor, nn
+from torchvision import models
 
-from irp_lightning.foundation.errors import InputError
+from irp_lightning.features.config import BackboneConfig
+from irp_lightning.foundation.errors import WrongValue
+from irp_lightning.foundation.plugins import named_object
 
 __all__ = [
-    "BACKBONES",
     "Backbone",
     "architecture",
     "build_backbone",
     "default_weights_url",
+    "is_own",
     "smallest_image",
     "state_hash",
 ]
-
-BACKBONES = ("alexnet", "squeezenet1_1", "resnet18", "wide_resnet50_2", "random")
 
 DOWNLOAD_TIMEOUT = 30
 """Seconds without an answer after which the download of weights is given up."""
@@ -39,7 +40,7 @@ class Backbone(nn.Module):
     Args:
         features: The convolutional part of a network, (B, 3, s, s) → (B, C, h, w).
         n_scales: How many scales; scale k sees the image at 1 / 2**k of its size.
-        grid: Cells per side that a feature map is averaged within; 1 averages the whole map.
+        grid: Patches per side that a feature map is averaged within; 1 averages the whole map.
     """
 
     def __init__(self, features: nn.Module, n_scales: int, grid: int = 1) -> None:
@@ -60,7 +61,10 @@ class Backbone(nn.Module):
             images: (B, 3, S, S), normalised.
 
         Returns:
-            (B · grid², n_scales · C), float32: the cells of an image one after another, row by row.
+            (B · grid², n_scales · C), float32: the patches of an image one after another, row by row.
+
+        Raises:
+            ValueError: The network gives something else than feature maps.
         """
         images = images.contiguous(memory_format=torch.channels_last)
         pooled = []
@@ -69,12 +73,51 @@ class Backbone(nn.Module):
             size = images.shape[-1] // 2**scale
             scaled = F.interpolate(images, size=(size, size)) if scale else images
             maps = self.features(scaled).float()
+            if maps.ndim != 4:
+                raise ValueError(f"it gives {tuple(maps.shape)}, not feature maps (B, C, h, w)")
             if self.grid == 1:
                 pooled.append(maps.mean(dim=(2, 3)))
-            else:  # a map with fewer pixels than cells repeats them
-                cells = F.adaptive_avg_pool2d(maps, self.grid)
-                pooled.append(cells.flatten(2).transpose(1, 2).flatten(0, 1))
+            else:  # a map with fewer pixels than patches repeats them
+                patches = F.adaptive_avg_pool2d(maps, self.grid)
+                pooled.append(patches.flatten(2).transpose(1, 2).flatten(0, 1))
         return torch.cat(pooled, dim=1)
+
+
+def is_own(name: str) -> bool:
+    """Whether a backbone's name is that of a function of the user's.
+
+    >>> is_own("my_module.my_network"), is_own("resnet18")
+    (True, False)
+    """
+    return "." in name
+
+
+def architecture(name: str, seed: int) -> nn.Module:
+    """The convolutional part of a network: (B, 3, s, s) → (B, C, h, w), its parameters named as in it.
+
+    Args:
+        name: ``random``; one of torchvision's classifiers that begin with ``features`` or are residual
+            networks; or ``my_module.my_function``, a function of the user's that takes no arguments and
+            gives such a module with its weights, the same ones each time.
+        seed: Of the ``random`` network; the others ignore it.
+
+    Raises:
+        WrongValue: There is no such network, or it has no feature maps that could be taken.
+    """
+    if is_own(name):
+        return _own_network(name)
+    return _random_features(seed) if name == "random" else _torchvision_features(name)
+
+
+def _own_network(name: str) -> nn.Module:
+    function = named_object("name", name)
+    try:
+        network = function()
+    except Exception as error:  # a user's function can fail in any way
+        raise WrongValue("name", name, f"fails ({_reason(error)}); call it yourself first") from error
+    if not isinstance(network, nn.Module):
+        raise WrongValue("name", name, f"gives a {type(network).__name__}, not a torch.nn.Module")
+    return network
 
 
 def _random_features(seed: int) -> nn.Sequential:
@@ -100,19 +143,36 @@ def _random_features(seed: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def architecture(name: str, seed: int) -> nn.Module:
-    """The convolutional part of a network, its parameters named as in the whole one."""
-    if name == "random":
-        return _random_features(seed)
-    network = torchvision.models.get_model(name, weights=None)
-    if hasattr(network, "features"):
-        return nn.Sequential(OrderedDict(features=network.features))
-    # Residual networks: all but the global pooling and the classifier.
-    return nn.Sequential(OrderedDict(list(network.named_children())[:-2]))
+def _torchvision_features(name: str) -> nn.Module:
+    network = nn.Module()
+    if name in models.list_models(module=models):  # classifiers: others would download parts
+        with suppress(NotImplementedError):  # a RegNet, laid out without memory
+            network = models.get_model(name, weights=None)
+    parts = OrderedDict(network.named_children())
+    if isinstance(network, models.ResNet):  # all but the global pooling and the classifier
+        return nn.Sequential(OrderedDict(list(parts.items())[:-2]))
+    # After Swin's features comes a norm: they are no maps of channels.
+    if list(parts)[:2] in (["features", "avgpool"], ["features", "classifier"]):
+        return nn.Sequential(OrderedDict(features=parts["features"]))
+    raise WrongValue(
+        "name",
+        name,
+        "is no network of torchvision's with feature maps; choose one, such as alexnet, squeezenet1_1, "
+        "resnet18, wide_resnet50_2, efficientnet_b0 or densenet121, or random, or name a function of "
+        "your own as my_module.my_function",
+    )
 
 
 def smallest_image(name: str, n_scales: int) -> int:
-    """The smallest image side, in pixels, whose smallest scale the backbone can still take."""
+    """The smallest image side, in pixels, whose smallest scale a backbone can still take.
+
+    Args:
+        name: ``random`` or a network of torchvision's.
+        n_scales: How many scales.
+
+    Raises:
+        WrongValue: There is no such network.
+    """
     if name == "random":
         return 2 ** (n_scales + 3)  # below this its last feature map is a single point
     with torch.device("meta"):
@@ -129,35 +189,34 @@ def smallest_image(name: str, n_scales: int) -> int:
     return side * 2 ** (n_scales - 1)
 
 
-def build_backbone(name: str, weights: str | None, n_scales: int = 3, seed: int = 0) -> Backbone:
+def build_backbone(config: BackboneConfig) -> Backbone:
     """Build a frozen backbone.
 
     Args:
-        name: One of ``BACKBONES``.
-        weights: A local file with a torchvision state dict of that architecture (the classifier may
-            be missing), or None for torchvision's ``IMAGENET1K_V1``, downloaded once and kept in
-            torch's hub folder.
-        n_scales: How many scales.
-        seed: Of the ``random`` backbone; the others ignore it.
+        config: Its ``weights`` are a file with a state dict of that architecture (the classifier may be
+            missing), or None: torchvision's ``IMAGENET1K_V1``, downloaded once and kept in torch's hub
+            folder, or what a function of the user's gives.
 
     Raises:
-        InputError: The file is missing, no state dict, or of another architecture; or the default
-            weights can be neither found nor downloaded.
+        WrongValue: There is no such network; the file is missing, no state dict, or of another
+            architecture; or the default weights can be neither found nor downloaded.
     """
-    features = architecture(name, seed)
-    if name != "random":
-        state = _read_state(Path(weights).expanduser()) if weights else _default_state(name)
+    name, weights = config.name, config.weights
+    features = architecture(name, config.seed)
+    if name != "random" and (weights or not is_own(name)):
+        state = _read_state(Path(weights)) if weights else _default_state(name)
         wanted = features.state_dict()
         missing = [key for key in wanted if key not in state]
         reshaped = [k for k in wanted if k in state and state[k].shape != wanted[k].shape]
         if missing or reshaped:
-            raise InputError(
-                f"backbone.weights={weights} does not fit backbone={name} "
-                f"({len(missing)} parameters missing, {len(reshaped)} of another shape, first: "
-                f"{(missing + reshaped)[0]}); give the weights of torchvision's {name}"
+            raise WrongValue(
+                "weights",
+                weights,
+                f"does not fit {name} ({len(missing)} parameters missing, {len(reshaped)} of another "
+                f"shape, first: {(missing + reshaped)[0]}); give the weights of that network",
             )
         features.load_state_dict({key: state[key] for key in wanted})
-    return Backbone(features, n_scales)
+    return Backbone(features, config.n_scales)
 
 
 def state_hash(module: nn.Module) -> str:
@@ -172,24 +231,23 @@ def state_hash(module: nn.Module) -> str:
 
 def _read_state(file: Path) -> dict[str, Tensor]:
     if not file.is_file():
-        raise InputError(f"backbone.weights={file} is not a file; give a torchvision state dict")
+        raise WrongValue("weights", file, "is not a file; give a torchvision state dict")
+    remedy = "save it with torch.save(model.state_dict())"
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except (UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
-        raise InputError(
-            f"backbone.weights={file} cannot be loaded as a state dict "
-            f"({type(error).__name__}, weights_only=True); save it with torch.save(model.state_dict())"
+        kind = type(error).__name__
+        raise WrongValue(
+            "weights", file, f"cannot be loaded as a state dict ({kind}, weights_only=True); {remedy}"
         ) from error
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise InputError(
-            f"backbone.weights={file} holds no state dict; save it with torch.save(model.state_dict())"
-        )
+        raise WrongValue("weights", file, f"holds no state dict; {remedy}")
     return state
 
 
 def default_weights_url(name: str) -> str:
     """Where torchvision publishes the ``IMAGENET1K_V1`` weights of a network."""
-    return torchvision.models.get_model_weights(name)["IMAGENET1K_V1"].url
+    return models.get_model_weights(name)["IMAGENET1K_V1"].url
 
 
 def _default_state(name: str) -> dict[str, Tensor]:
@@ -202,10 +260,16 @@ def _default_state(name: str) -> dict[str, Tensor]:
             url, map_location="cpu", check_hash=True, weights_only=True
         )
     except (OSError, RuntimeError, UnpicklingError, EOFError) as error:
-        raise InputError(
-            f"backbone={name}: its default weights could not be had from {url} "
-            f"({' '.join(str(error).split())[:160]}); place that file at {place}, or set "
-            "backbone.weights=FILE, or use backbone=random"
+        raise WrongValue(
+            "weights",
+            "null",
+            f"means torchvision's for {name}, and they could not be had from {url} "
+            f"({_reason(error)[:160]}); place that file at {place}, give a file, or choose the random "
+            "backbone",
         ) from error
     finally:
         socket.setdefaulttimeout(before)
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

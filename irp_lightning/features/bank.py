@@ -12,87 +12,25 @@ fails its digest is thrown away and made again.
 """
 
 import contextlib
-import hashlib
 import io
 import json
 import os
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from irp_lightning.features.bank_folders import checked, digest, folder_name
 from irp_lightning.features.extractor import ExtractorSpec
+from irp_lightning.foundation.atomic import write_whole
 
-__all__ = [
-    "DTYPES",
-    "FORMAT",
-    "PARTIAL_SUFFIX",
-    "FeatureBank",
-    "content_hash",
-    "content_hashes",
-    "folder_name",
-    "is_sound",
-]
+__all__ = ["FORMAT", "FeatureBank"]
 
 FORMAT = 1
 """Version of the layout above; part of every folder's digest."""
-
-DTYPES = {"float32": np.float32, "float16": np.float16}
-
-PARTIAL_SUFFIX = ".part"
-"""Of files that are being written."""
-
-_DIGEST_SIZE = 16
-
-
-def _digest(data: bytes) -> bytes:
-    return hashlib.blake2b(data, digest_size=_DIGEST_SIZE).digest()
-
-
-def folder_name(description: Mapping[str, Any]) -> str:
-    """The name of the folder that holds the features of a spec: the content of its ``spec.json``."""
-    text = json.dumps(description, sort_keys=True)
-    return f"{description['backbone']}-{_digest(text.encode()).hex()}"
-
-
-def content_hash(path: Path) -> str:
-    """Digest of a file's content: 32 hexadecimal digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=_DIGEST_SIZE)).hexdigest()
-
-
-def is_sound(file: Path) -> bool:
-    """Whether an entry can be read and its bytes match their digest."""
-    try:
-        return _checked(file.read_bytes()) is not None
-    except OSError:
-        return False
-
-
-def _checked(data: bytes) -> bytes | None:
-    """The array's bytes if they match the digest that follows them."""
-    array, digest = data[:-_DIGEST_SIZE], data[-_DIGEST_SIZE:]
-    return array if _digest(array) == digest else None
-
-
-def content_hashes(paths: Sequence[Path]) -> dict[Path, str]:
-    """The digest of each file's content; files that cannot be read are left out."""
-
-    def digest(path: Path) -> str | None:
-        try:
-            return content_hash(path)
-        except OSError:
-            return None
-
-    # Hashing and reading let go of the interpreter lock.
-    with ThreadPoolExecutor() as pool:
-        return {path: h for path, h in zip(paths, pool.map(digest, paths), strict=True) if h}
 
 
 class FeatureBank:
@@ -129,7 +67,7 @@ class FeatureBank:
         A damaged entry is removed, so that it is made again.
         """
         try:
-            data = _checked(self.file(image).read_bytes())
+            data = checked(self.file(image).read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError:  # not ours to read, or a failing disk
@@ -150,15 +88,16 @@ class FeatureBank:
         Raises:
             OSError: The disk is full or the folder cannot be written; nothing is left behind.
         """
-        file = self.file(image)
-        file.parent.mkdir(parents=True, exist_ok=True)
         description = self.folder / "spec.json"
         if not description.exists():
-            _write_atomically(description, json.dumps(self.description, indent=1).encode())
+            text = json.dumps(self.description, indent=1)
+            write_whole(description, lambda partial: partial.write_bytes(text.encode()))
         buffer = io.BytesIO()
-        np.save(buffer, features.cpu().numpy().astype(DTYPES[self.dtype]), allow_pickle=False)
+        np.save(buffer, features.cpu().numpy().astype(self.dtype), allow_pickle=False)
         array = buffer.getvalue()
-        _write_atomically(file, array + _digest(array))
+        data = array + digest(array)
+        # Not synced: an entry that a power failure has emptied fails its digest.
+        write_whole(self.file(image), lambda partial: partial.write_bytes(data), sync=False)
 
     def mark_used(self) -> None:
         """Note that a run uses this bank now, so that pruning can tell those nobody needs."""
@@ -167,14 +106,4 @@ class FeatureBank:
 
     def images(self) -> Iterator[str]:
         """The digests of the images that have an entry."""
-        return (file.stem for file in self.folder.glob("??/*.npy"))
-
-
-def _write_atomically(file: Path, data: bytes) -> None:
-    partial = file.with_name(f".{file.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}{PARTIAL_SUFFIX}")
-    try:
-        partial.write_bytes(data)
-        partial.replace(file)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+        return (file.stem for file in self.folder.glob("??/[!.]*.npy"))

@@ -10,7 +10,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from irp_lightning.features.image_features import FeatureSource
+from irp_lightning.features.image_features import ImageFeatures
 
 __all__ = ["RefinableData", "ScoredBatches", "TrainingBatches"]
 
@@ -21,8 +21,8 @@ class TrainingBatches:
     A plain iterable that gathers whole batches: no worker processes, no per-item collation.
 
     Args:
-        source: Where features come from.
-        images: Positions in the source: (N,).
+        features: Of all images.
+        positions: Of the images among them: (N,).
         batch_size: Images in a batch; the last one may be smaller.
         n_transforms: Views drawn of each image.
         seed: Of the shuffling and the views; give each epoch another.
@@ -32,56 +32,58 @@ class TrainingBatches:
 
     def __init__(
         self,
-        source: FeatureSource,
-        images: Tensor,
+        features: ImageFeatures,
+        positions: Tensor,
         batch_size: int,
         n_transforms: int,
         seed: int,
         rank: int = 0,
         count: int = 1,
     ) -> None:
-        self.source, self.images, self.batch_size = source, images, batch_size
+        self.features, self.positions, self.batch_size = features, positions, batch_size
         self.n_transforms, self.seed = n_transforms, seed
         self.rank, self.count = rank, count
 
     def __len__(self) -> int:
-        whole, rest = divmod(len(self.images), self.batch_size)
+        whole, rest = divmod(len(self.positions), self.batch_size)
         return whole + (rest >= self.count)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         generator = torch.Generator().manual_seed(self.seed)
-        order = self.images[torch.randperm(len(self.images), generator=generator)]
+        order = self.positions[torch.randperm(len(self.positions), generator=generator)]
         share = slice(self.rank, None, self.count)
-        for images in order.split(self.batch_size)[: len(self)]:
-            yield self.source.drawn(images, self.n_transforms, generator, share), images[share]
+        for batch in order.split(self.batch_size)[: len(self)]:
+            yield self.features.drawn(batch, self.n_transforms, generator, share), batch[share]
 
 
 class ScoredBatches:
     """Images in order, with the fixed views they are scored on.
 
     Args:
-        source: Where features come from.
-        images: Positions in the source: (N,).
+        features: Of all images.
+        positions: Of the images among them: (N,).
         batch_size: Images in a batch.
         n_transforms: How many of the fixed views: the first ones.
     """
 
     def __init__(
-        self, source: FeatureSource, images: Tensor, batch_size: int, n_transforms: int
+        self, features: ImageFeatures, positions: Tensor, batch_size: int, n_transforms: int
     ) -> None:
-        self.source, self.images = source, images
+        self.features, self.positions = features, positions
         self.batch_size, self.n_transforms = batch_size, n_transforms
 
     def __len__(self) -> int:
-        return -(-len(self.images) // self.batch_size)
+        return -(-len(self.positions) // self.batch_size)
 
     def part(self, rank: int, count: int) -> "ScoredBatches":
         """Every ``count``-th image from ``rank`` on: what one of several processes scores."""
-        return ScoredBatches(self.source, self.images[rank::count], self.batch_size, self.n_transforms)
+        return ScoredBatches(
+            self.features, self.positions[rank::count], self.batch_size, self.n_transforms
+        )
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for images in self.images.split(self.batch_size):
-            yield self.source.scored(images)[:, : self.n_transforms], images
+        for batch in self.positions.split(self.batch_size)[: len(self)]:
+            yield self.features.scored(batch)[:, : self.n_transforms], batch
 
 
 class RefinableData(L.LightningDataModule):
@@ -92,15 +94,14 @@ class RefinableData(L.LightningDataModule):
     Lightning would go on with the old images, silently.
 
     Args:
-        source: Features of all images.
-        train: Positions of the training images in the source.
+        features: Of all images.
+        train: Positions of the training images among them.
         test: Positions of the test images.
-        batch_size: Images in a batch, of all processes together.
+        batch_size: Images in a batch, of all processes together; beyond the number of images it is one
+            smaller batch.
         n_transforms: Views drawn of each image in training.
         n_transforms_test: Fixed views that scores are averaged over.
         seed: Of the batches.
-        carried: Plain values and tensors that a checkpoint shall hold too: how images become
-            features.
 
     Attributes:
         active: (len(train),), bool: the training images that have not been removed.
@@ -108,7 +109,7 @@ class RefinableData(L.LightningDataModule):
 
     def __init__(
         self,
-        source: FeatureSource,
+        features: ImageFeatures,
         train: Sequence[int],
         test: Sequence[int],
         *,
@@ -116,17 +117,15 @@ class RefinableData(L.LightningDataModule):
         n_transforms: int,
         n_transforms_test: int,
         seed: int,
-        carried: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.source = source
+        self.features = features
         self.train_images = torch.tensor(train, dtype=torch.long)
         self.test_images = torch.tensor(test, dtype=torch.long)
         self.batch_size = batch_size
         self.n_transforms = n_transforms
         self.n_transforms_test = n_transforms_test
         self.seed = seed
-        self.carried = carried or {}
         self.active = torch.ones(len(train), dtype=torch.bool)
 
     def keep(self, mask: Tensor) -> None:
@@ -147,25 +146,11 @@ class RefinableData(L.LightningDataModule):
             raise ValueError("keep would remove every training image")
         self.active = self.active & mask
 
-    def restricted(self, active: Tensor) -> "RefinableData":
-        """The same data with other active images: (len(train),), bool. This one is not touched."""
-        other = RefinableData(
-            self.source,
-            self.train_images.tolist(),
-            self.test_images.tolist(),
-            batch_size=self.batch_size,
-            n_transforms=self.n_transforms,
-            n_transforms_test=self.n_transforms_test,
-            seed=self.seed,
-        )
-        other.keep(active)
-        return other
-
     def train_dataloader(self) -> TrainingBatches:
         """The active images, shuffled by the seed and the epoch."""
         epoch = self.trainer.current_epoch if self.trainer is not None else 0
         return TrainingBatches(
-            self.source,
+            self.features,
             self.train_images[self.active],
             self.batch_size,
             self.n_transforms,
@@ -175,17 +160,17 @@ class RefinableData(L.LightningDataModule):
             count=self.trainer.world_size if self.trainer is not None else 1,
         )
 
-    def scored_batches(self, images: Tensor) -> ScoredBatches:
-        """The given images (positions in the source), in order, with their fixed views."""
-        return ScoredBatches(self.source, images, self.batch_size, self.n_transforms_test)
+    def scored_batches(self, positions: Tensor) -> ScoredBatches:
+        """The images at some positions, in order, with their fixed views."""
+        return ScoredBatches(self.features, positions, self.batch_size, self.n_transforms_test)
 
     def predict_dataloader(self) -> ScoredBatches:
         """The test images, in order."""
         return self.scored_batches(self.test_images)
 
     def state_dict(self) -> dict[str, Any]:
-        """The active mask, and what turns images into features."""
-        return {"active": self.active, "carried": self.carried}
+        """The active mask."""
+        return {"active": self.active}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the active mask.

@@ -55,7 +55,8 @@ class FeaturesConfig:
         dtype: In the bank.
         autocast: Precision of the backbone.
         workers: Processes that decode images; None: by the number of processors.
-        memory_limit_gb: GiB of features beyond which they are read from disk; None: half of what is free.
+        memory_limit_gb: GiB of features beyond which they are read from disk; None: half of what is
+            free.
     """
 
     cache: str = choice("bank", "memory", "live", says=lambda cache: cache == "live")

@@ -1,15 +1,25 @@
 """From pictures to feature vectors: normalise, rotate, run the backbone."""
 
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from irp_lightning.features.backbone import Backbone, architecture, build_backbone, state_hash
+from irp_lightning.features.backbone import (
+    Backbone,
+    architecture,
+    build_backbone,
+    is_own,
+    smallest_image,
+    state_hash,
+)
+from irp_lightning.features.config import BackboneConfig, ViewsConfig
 from irp_lightning.features.views import rotate, view_angles
+from irp_lightning.foundation.errors import InputError, WrongValue
 
-__all__ = ["AUTOCASTS", "ExtractorSpec", "FeatureExtractor", "build_extractor"]
+__all__ = ["ExtractorSpec", "FeatureExtractor", "build_extractor", "check_image_size"]
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """ImageNet's, per RGB channel, for values in [0, 1]."""
@@ -35,7 +45,7 @@ class ExtractorSpec:
         view_seed: Of the angles.
         angles: One per view, in degrees.
         autocast: Precision of the backbone: ``"none"`` is float32.
-        grid: Cells per side that feature maps are averaged within; 1: over the whole picture.
+        grid: Patches per side that feature maps are averaged within; 1: over the whole picture.
     """
 
     backbone: str
@@ -55,7 +65,7 @@ class ExtractorSpec:
 
     @property
     def n_vectors(self) -> int:
-        """Feature vectors of an image: one per view and cell."""
+        """Feature vectors of an image: one per view and patch."""
         return len(self.angles) * self.grid**2
 
 
@@ -82,7 +92,7 @@ class FeatureExtractor(nn.Module):
         """The fixed views' angles in degrees: (V,)."""
         return torch.tensor(self.spec.angles, dtype=torch.float64)
 
-    @property
+    @cached_property
     def dim(self) -> int:
         """Length of a feature vector."""
         size = self.spec.image_size
@@ -102,7 +112,7 @@ class FeatureExtractor(nn.Module):
             angles: (B, V), degrees.
 
         Returns:
-            (B, V, D), float32; with a grid of cells (B, V · grid², D).
+            (B, V, D), float32; with patches (B, V · grid², D).
         """
         dtype = AUTOCASTS[self.spec.autocast]
         with torch.autocast(images.device.type, dtype=dtype, enabled=dtype is not None):
@@ -128,59 +138,99 @@ class FeatureExtractor(nn.Module):
         """Features of views, differentiable with respect to them: (N, 3, S, S) → (N, D)."""
         return self.backbone(views)
 
-    def of_cells(self, grid: int) -> "FeatureExtractor":
-        """The same backbone on unrotated pictures, averaged within ``grid``² cells: (B, grid², D)."""
+    def of_patches(self, grid: int) -> "FeatureExtractor":
+        """The same backbone on unrotated pictures, averaged within ``grid``² patches: (B, grid², D)."""
         backbone = Backbone(self.backbone.features, self.backbone.n_scales, grid)
-        return FeatureExtractor(backbone, replace(self.spec, angles=(0.0,), grid=grid)).to(
-            self.mean.device
-        )
+        spec = replace(self.spec, angles=(0.0,), grid=grid)
+        return FeatureExtractor(backbone, spec).to(self.mean.device)
 
     def export(self) -> dict[str, Any]:
         """All of it as plain values and tensors: what a checkpoint carries."""
         return {"spec": asdict(self.spec), "backbone": self.backbone.state_dict()}
 
     @classmethod
-    def restore(cls, exported: dict[str, Any]) -> "FeatureExtractor":
-        """The extractor that :meth:`export` described; needs no weights from elsewhere."""
+    def restore(cls, exported: dict[str, Any], *, allow_own: bool = False) -> "FeatureExtractor":
+        """The extractor that :meth:`export` described; needs no weights from elsewhere.
+
+        Args:
+            exported: It may come from anywhere: nothing that it names is called but torchvision's own.
+            allow_own: Call a function of the user's that it names, too.
+
+        Raises:
+            InputError: The backbone is such a function and that is not allowed, or is not known.
+        """
         spec = ExtractorSpec(**exported["spec"])
+        if is_own(spec.backbone) and not allow_own:
+            raise InputError(
+                f"this checkpoint's backbone is your function {spec.backbone}; what a checkpoint names "
+                "is not called unasked: use FeatureExtractor.restore(…, allow_own=True), in Python"
+            )
         backbone = Backbone(architecture(spec.backbone, spec.backbone_seed), spec.n_scales, spec.grid)
         backbone.load_state_dict(exported["backbone"])
         return cls(backbone, spec)
 
 
-def build_extractor(
-    *,
-    name: str,
-    weights: str | None,
-    backbone_seed: int,
-    n_scales: int,
-    image_size: int,
-    crop: str,
-    n_views: int,
-    view_seed: int,
-    interpolation: str,
-    fill: str,
-    autocast: str,
-) -> FeatureExtractor:
-    """Build the extractor of a run from plain values; see :class:`ExtractorSpec` for their meaning.
+def check_image_size(backbone: BackboneConfig, image_size: int) -> None:
+    """Check that a backbone can take pictures of a size, without building it or its weights.
+
+    A function of the user's is called once, when the extractor is built, and tried there.
 
     Raises:
-        InputError: The backbone's weights cannot be had.
+        WrongValue: They are too small, or there is no such backbone.
     """
-    backbone = build_backbone(name, weights, n_scales, backbone_seed)
+    if is_own(backbone.name):
+        return
+    smallest = smallest_image(backbone.name, backbone.n_scales)
+    if image_size < smallest:
+        raise WrongValue(
+            "image_size",
+            image_size,
+            f"is too small: at the smallest of {backbone.n_scales} scales {backbone.name} needs "
+            f"{smallest // 2 ** (backbone.n_scales - 1)} px, so take {smallest} or more",
+        )
+
+
+def build_extractor(
+    backbone: BackboneConfig, views: ViewsConfig, *, image_size: int, crop: str, autocast: str
+) -> FeatureExtractor:
+    """Build the extractor of a run; see :class:`ExtractorSpec` for what its values mean.
+
+    Raises:
+        WrongValue: There is no such backbone, its weights cannot be had, or pictures are too small.
+    """
+    check_image_size(backbone, image_size)
+    network = build_backbone(backbone)
     spec = ExtractorSpec(
-        backbone=name,
-        weights=state_hash(backbone),
-        backbone_seed=backbone_seed,
-        n_scales=n_scales,
+        backbone=backbone.name,
+        weights=state_hash(network),
+        backbone_seed=backbone.seed,
+        n_scales=backbone.n_scales,
         image_size=image_size,
         crop=crop,
         mean=MEAN,
         std=STD,
-        interpolation=interpolation,
-        fill=fill,
-        view_seed=view_seed,
-        angles=tuple(view_angles(n_views, view_seed).tolist()),
+        interpolation=views.interpolation,
+        fill=views.fill,
+        view_seed=views.seed,
+        angles=tuple(view_angles(views.count, views.seed).tolist()),
         autocast=autocast,
     )
-    return FeatureExtractor(backbone, spec)
+    extractor = FeatureExtractor(network, spec)
+    if is_own(backbone.name):
+        _try(extractor)
+    return extractor
+
+
+def _try(extractor: FeatureExtractor) -> None:
+    """Show a function's network one picture, before it is shown thousands."""
+    spec = extractor.spec
+    try:
+        extractor.dim  # noqa: B018
+    except Exception as error:  # a user's network can fail in any way
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise WrongValue(
+            "name",
+            spec.backbone,
+            f"takes no picture of {spec.image_size} px at {spec.n_scales} scales ({reason}); change it, "
+            "or the size or number of scales",
+        ) from error

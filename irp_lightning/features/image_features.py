@@ -1,7 +1,8 @@
 """Where batches of features come from: memory, the bank's files, or the images themselves.
 
 All three answer the same two questions, so that whatever trains and scores on them cannot tell them
-apart: which views does training draw, and which views are scored.
+apart: which views does training draw, and which views are scored. The features of patches have patches
+where others have views.
 """
 
 from collections.abc import Sequence
@@ -16,12 +17,12 @@ from irp_lightning.data.images import load_square
 from irp_lightning.features.bank import FeatureBank
 from irp_lightning.features.extractor import FeatureExtractor
 
-__all__ = ["BankFeatures", "FeatureSource", "LiveFeatures", "ResidentFeatures"]
+__all__ = ["BankFeatures", "ImageFeatures", "LiveFeatures", "ResidentFeatures"]
 
 ALL = slice(None)
 
 
-class FeatureSource(Protocol):
+class ImageFeatures(Protocol):
     """Features of a fixed list of images.
 
     Attributes:
@@ -32,12 +33,12 @@ class FeatureSource(Protocol):
     dim: int
     n_views: int
 
-    def scored(self, images: Tensor) -> Tensor:
+    def scored(self, positions: Tensor) -> Tensor:
         """All fixed views of some images: (B,) positions → (B, V, D)."""
         ...
 
     def drawn(
-        self, images: Tensor, count: int, generator: torch.Generator, share: slice = ALL
+        self, positions: Tensor, count: int, generator: torch.Generator, share: slice = ALL
     ) -> Tensor:
         """``count`` views of each image, drawn anew: (B,) positions → (B, count, D).
 
@@ -62,13 +63,14 @@ class ResidentFeatures:
         self.features = features
         _, self.n_views, self.dim = features.shape
 
-    def scored(self, images: Tensor) -> Tensor:
-        return self.features[images.to(self.features.device)]
+    def scored(self, positions: Tensor) -> Tensor:
+        return self.features[positions.to(self.features.device)]
 
     def drawn(
-        self, images: Tensor, count: int, generator: torch.Generator, share: slice = ALL
+        self, positions: Tensor, count: int, generator: torch.Generator, share: slice = ALL
     ) -> Tensor:
-        rows = _draw_views(len(images), self.n_views, count, generator) + images[:, None] * self.n_views
+        views = _draw_views(len(positions), self.n_views, count, generator)
+        rows = views + positions[:, None] * self.n_views
         flat = self.features.view(-1, self.dim)
         return flat[rows[share].to(flat.device)]
 
@@ -86,23 +88,24 @@ class BankFeatures:
     def __init__(self, bank: FeatureBank, hashes: Sequence[str], dim: int, n_views: int) -> None:
         self.bank, self.hashes, self.dim, self.n_views = bank, hashes, dim, n_views
 
-    def scored(self, images: Tensor) -> Tensor:
-        if not len(images):
+    def scored(self, positions: Tensor) -> Tensor:
+        if not len(positions):
             return torch.empty(0, self.n_views, self.dim)
-        return torch.stack([self._read(i) for i in images.tolist()])
+        return torch.stack([self._read(i) for i in positions.tolist()])
 
     def drawn(
-        self, images: Tensor, count: int, generator: torch.Generator, share: slice = ALL
+        self, positions: Tensor, count: int, generator: torch.Generator, share: slice = ALL
     ) -> Tensor:
-        views = _draw_views(len(images), self.n_views, count, generator)[share]
-        return self.scored(images[share])[torch.arange(len(views))[:, None], views]
+        views = _draw_views(len(positions), self.n_views, count, generator)[share]
+        return self.scored(positions[share])[torch.arange(len(views))[:, None], views]
 
-    def _read(self, image: int) -> Tensor:
-        features = self.bank.read(self.hashes[image])
+    def _read(self, position: int) -> Tensor:
+        image = self.hashes[position]
+        features = self.bank.read(image)
         if features is None:
             raise RuntimeError(
-                f"the feature bank lost the entry {self.bank.file(self.hashes[image])} while it was "
-                "in use; run again, it will be made anew"
+                f"the feature bank lost the entry {self.bank.file(image)} while it was in use; run "
+                "again, it will be made anew"
             )
         return features
 
@@ -124,22 +127,22 @@ class LiveFeatures:
         self.dim = extractor.dim
         self.threads = ThreadPoolExecutor(max(1, threads))
 
-    def scored(self, images: Tensor) -> Tensor:
-        return self._extract(images, self.extractor.angles.expand(len(images), -1))
+    def scored(self, positions: Tensor) -> Tensor:
+        return self._extract(positions, self.extractor.angles.expand(len(positions), -1))
 
     def drawn(
-        self, images: Tensor, count: int, generator: torch.Generator, share: slice = ALL
+        self, positions: Tensor, count: int, generator: torch.Generator, share: slice = ALL
     ) -> Tensor:
-        angles = torch.rand(len(images), count, generator=generator) * 360
-        return self._extract(images[share], angles[share])
+        angles = torch.rand(len(positions), count, generator=generator) * 360
+        return self._extract(positions[share], angles[share])
 
-    def _extract(self, images: Tensor, angles: Tensor) -> Tensor:
+    def _extract(self, positions: Tensor, angles: Tensor) -> Tensor:
         spec, device = self.extractor.spec, self.extractor.mean.device
-        paths = [self.paths[i] for i in images.tolist()]
+        paths = [self.paths[i] for i in positions.tolist()]
         squares = self.threads.map(lambda p: load_square(p, spec.image_size, spec.crop), paths)
         # Image by image: the memory of a batch's pictures would be hundreds of times its features'.
         parts = [
             self.extractor(square[None].to(device), angle[None])
             for square, angle in zip(squares, angles, strict=True)
         ]
-        return torch.cat(parts)
+        return torch.cat([torch.empty(0, angles.shape[1], self.dim, device=device), *parts])

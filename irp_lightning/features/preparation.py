@@ -1,84 +1,128 @@
 """Make sure that every image has its features, and give them to a run."""
 
+import math
 import os
 import random
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from irp_lightning.foundation.errors import InputError
 from irp_lightning.features.bank import FeatureBank
-from irp_lightning.features.extraction import extract
+from irp_lightning.features.config import FeaturesConfig
+from irp_lightning.features.extraction import default_workers, extract
 from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.features.image_features import (
     BankFeatures,
-    FeatureSource,
+    ImageFeatures,
     LiveFeatures,
     ResidentFeatures,
 )
+from irp_lightning.foundation.errors import InputError
 
-__all__ = ["CACHES", "fill_bank", "free_memory", "load_features"]
-
-CACHES = ("bank", "memory", "live")
+__all__ = ["fill_bank", "free_memory", "prepare_features", "prepare_patches"]
 
 ATTEMPTS = 3
 """How often entries that turn out damaged are made again before the disk is given up."""
 
+CGROUP_1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+CGROUP_2 = ("memory.max", "memory.current", "inactive_file")
+"""A control group's files of its limit and of what is used, and ``memory.stat``'s word for files."""
 
-def load_features(
-    cache: str,
-    paths: Sequence[Path],
-    hashes: Sequence[str],
+RunExtractor = Callable[..., Iterator[tuple[int, Tensor]]]
+""":func:`extract` with all but its paths and ``done`` filled in."""
+
+
+def prepare_features(
     extractor: FeatureExtractor,
     bank: FeatureBank,
-    *,
-    workers: int,
+    paths: Sequence[Path],
+    hashes: Sequence[str],
+    features: FeaturesConfig,
     device: torch.device,
-    memory_limit: float | None = None,
+    *,
+    cache: str | None = None,
     say: Callable[[str], None] = print,
-) -> FeatureSource:
+) -> ImageFeatures:
     """Features of some images, extracted where the bank does not hold them yet.
 
     Args:
-        cache: ``"bank"`` keeps them on disk for all runs to come; ``"memory"`` computes them for
-            this run alone; ``"live"`` computes them at every step, with fresh angles in training.
+        extractor: What to run.
+        bank: Where ``cache="bank"`` looks and writes.
         paths: Image files.
         hashes: The digest of each file's content.
-        extractor: What to run.
-        bank: Where ``"bank"`` looks and writes.
-        workers: Decoding processes.
-        device: Where the backbone runs, and where features live if they fit.
-        memory_limit: GiB that features may take in memory; None: half of what is free. They lie on
-            the device if they fit there, else in main memory, else in the bank's files.
+        features: How they are computed and kept. They lie on the device if they fit into the memory
+            limit there, else in main memory, else in the bank's files.
+        device: Where the backbone runs.
+        cache: In place of the configuration's.
         say: Told, in one line each, what the user should know.
+
+    Raises:
+        InputError: An image cannot be decoded, or the bank's disk damages what is written there.
     """
+    cache = cache or features.cache
     if cache == "live":
         return LiveFeatures(paths, extractor.to(device), os.cpu_count() or 1)
-    shape = (len(paths), extractor.spec.n_vectors, extractor.dim)
+    workers = default_workers() if features.workers is None else features.workers
     run_extractor = partial(extract, extractor=extractor, workers=workers, device=device)
+    shape = (len(paths), extractor.spec.n_vectors, extractor.dim)
     if cache == "memory":
-        features = torch.empty(shape)
-        for i, vectors in run_extractor(list(paths)):
-            features[i] = vectors
-        return ResidentFeatures(features.to(device))
+        vectors = torch.empty(shape)
+        for i, of_one in run_extractor(list(paths)):
+            vectors[i] = of_one
+        return ResidentFeatures(vectors.to(device))
+    place = _place(4 * math.prod(shape), device, features.memory_limit_gb)
+    return _from_bank(bank, paths, hashes, shape, run_extractor, place, say)
 
+
+def prepare_patches(
+    extractor: FeatureExtractor,
+    bank: FeatureBank,
+    grid: int,
+    paths: Sequence[Path],
+    hashes: Sequence[str],
+    features: FeaturesConfig,
+    device: torch.device,
+) -> ImageFeatures:
+    """Features of the ``grid``² patches of some images, kept beside those of their views; never live.
+
+    See :func:`prepare_features`.
+    """
+    of_patches = extractor.of_patches(grid)
+    beside = FeatureBank(bank.folder.parent, of_patches.spec, bank.dtype)
+    cache = "bank" if features.cache == "bank" else "memory"
+    return prepare_features(of_patches, beside, paths, hashes, features, device, cache=cache)
+
+
+def _from_bank(
+    bank: FeatureBank,
+    paths: Sequence[Path],
+    hashes: Sequence[str],
+    shape: tuple[int, int, int],
+    run_extractor: RunExtractor,
+    place: torch.device | None,
+    say: Callable[[str], None],
+) -> ImageFeatures:
     kept = fill_bank(bank, paths, hashes, run_extractor, say)
     bank.mark_used()
-    size = 4 * shape[0] * shape[1] * shape[2]
-    # Where the bank cannot be written there are no files to read from: memory it is.
-    place = _place(size, device, memory_limit) or (torch.device("cpu") if kept else None)
+    if kept and place is None:  # the bank cannot be written: there are no files to read from
+        place = torch.device("cpu")
     resident = torch.empty(shape) if place else None
+
+    def is_sound(i: int) -> bool:
+        vectors = kept[hashes[i]] if hashes[i] in kept else bank.read(hashes[i])
+        if vectors is None or vectors.shape != shape[1:]:
+            return False
+        if resident is not None:
+            resident[i] = vectors
+        return True
+
+    bad = list(range(len(paths)))
     for _ in range(ATTEMPTS):
-        bad = []
-        for i, image in enumerate(hashes):
-            value = kept[image] if image in kept else bank.read(image)
-            if value is None or value.shape != shape[1:]:
-                bad.append(i)
-            elif resident is not None:
-                resident[i] = value
+        bad = [i for i in bad if not is_sound(i)]
         if not bad:
             break
         say(f"feature bank: {len(bad)} damaged entries in {bank.folder} are made again")
@@ -89,13 +133,14 @@ def load_features(
             "check that disk, or set cache_dir to another"
         )
     if resident is None or place is None:
-        say(f"the features' {size / 2**30:.1f} GiB do not fit into memory: read from {bank.folder}")
+        size = 4 * math.prod(shape) / 2**30
+        say(f"the features' {size:.1f} GiB do not fit into memory: read from {bank.folder}")
         return BankFeatures(bank, hashes, shape[2], shape[1])
     return ResidentFeatures(resident.to(place))
 
 
 def _place(size: int, device: torch.device, limit: float | None) -> torch.device | None:
-    """The device if the features fit there, else the CPU if they fit there, else None."""
+    """The device if so many bytes fit there, else the CPU if they fit there, else None."""
     for place in dict.fromkeys((device, torch.device("cpu"))):
         if size <= (free_memory(place) / 2 if limit is None else limit * 2**30):
             return place
@@ -106,7 +151,7 @@ def fill_bank(
     bank: FeatureBank,
     paths: Sequence[Path],
     hashes: Sequence[str],
-    run_extractor: Callable[..., Iterator[tuple[int, Tensor]]],
+    run_extractor: RunExtractor,
     say: Callable[[str], None],
 ) -> dict[str, Tensor]:
     """Extract what the bank lacks, in memory that does not grow with the number of images.
@@ -118,7 +163,7 @@ def fill_bank(
         bank: Where entries are looked for and written.
         paths: Image files.
         hashes: The digest of each file's content.
-        run_extractor: :func:`extract` with all but its paths and ``done`` filled in.
+        run_extractor: Runs the extractor.
         say: Told when the bank cannot be written.
 
     Returns:
@@ -145,15 +190,49 @@ def fill_bank(
     return unwritten
 
 
-def free_memory(device: torch.device) -> float:
-    """Bytes that are free on a device, or can be freed at once; without Linux's word: half of all."""
+def free_memory(device: torch.device, system: Path = Path("/")) -> float:
+    """Bytes that are free on a device, or can be freed at once; without Linux's word: half of all.
+
+    Args:
+        device: A GPU, or the CPU: main memory, within the limits of a container or a batch job.
+        system: Where Linux tells.
+    """
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
     try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(float(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvail"))
+        lines = (system / "proc/meminfo").read_text().splitlines()
+        free = next(float(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvail"))
     except (OSError, StopIteration):
-        return 0.5 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        free = 0.5 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min([free, *_left_in_groups(system)])
+
+
+def _left_in_groups(system: Path) -> Iterator[float]:
+    """Bytes that the control groups which this process is in leave it, those with a limit."""
+    try:
+        lines = (system / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if "memory" in controllers.split(","):
+            root, files = system / "sys/fs/cgroup/memory", CGROUP_1
+        elif not controllers:
+            root, files = system / "sys/fs/cgroup", CGROUP_2
+        else:
+            continue
+        # A group above may have the limit, and a container sees its own one as the root.
+        names = Path(path).parts[1:]
+        for n in range(len(names) + 1):
+            with suppress(OSError, ValueError):  # no such group, or its limit is "max"
+                yield _left(root.joinpath(*names[:n]), *files)
+
+
+def _left(group: Path, limit: str, used: str, cached: str) -> float:
+    most, taken = int((group / limit).read_text()), int((group / used).read_text())
+    # What files leave in memory counts as used, and goes when it is needed.
+    stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+    return most - taken + int(stat.get(cached, 0))
 
 
 def _is_done(bank: FeatureBank, images: list[str], i: int) -> bool:

@@ -10,10 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["FILLS", "INTERPOLATIONS", "rotate", "view_angles"]
-
-INTERPOLATIONS = ("bilinear", "nearest")
-FILLS = ("zeros", "border", "reflection")
+__all__ = ["rotate", "view_angles"]
 
 
 def view_angles(count: int, seed: int) -> Tensor:

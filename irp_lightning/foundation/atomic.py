@@ -9,7 +9,7 @@ from typing import Any
 __all__ = ["PARTIAL_SUFFIX", "write_whole"]
 
 PARTIAL_SUFFIX = ".part"
-"""Of files that are being written, before the suffix that they will have; their names begin with a dot."""
+"""In the names of files that are being written, before their suffix; a dot stands in front."""
 
 
 def write_whole(file: Path, save: Callable[[Path], Any], *, sync: bool = True) -> None:

@@ -1,8 +1,8 @@
 """Declared values: what a field of a configuration may hold, and what it says about a run.
 
 A group of values is a frozen dataclass; each field is made by one of the functions below. The type is
-declared once, and read by :func:`load` (checks a mapping, gives the dataclass) and :func:`identity` (what
-of a mapping tells one run from another).
+declared once, and read by :func:`load` (checks a mapping, gives the dataclass) and :func:`identity`
+(what of a mapping tells one run from another).
 """
 
 import dataclasses
@@ -205,8 +205,7 @@ def load(kind: type[T], values: Mapping[str, Any]) -> T:
 
     Args:
         kind: A dataclass of the fields above. Its ``__post_init__`` may check fields against each other.
-        values: By field name; what is not declared is refused, unless ``kind`` has ``rest``: a field that
-            takes all other keys as a dictionary.
+        values: By field name; what is not declared is refused, unless ``kind`` has :func:`rest`.
 
     Raises:
         WrongValue: A value is missing, unknown, of another type or out of its range.
@@ -263,11 +262,16 @@ def identity(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unnamed(kind: type) -> list[str]:
-    """The dotted keys that stand in no cell's name: where and on what a run is computed."""
-    found = []
+    """The dotted keys that stand in no cell's name: where and on what a run is computed.
+
+    Of a group that has no others, its own name.
+    """
+    found: list[str] = []
     for field in dataclasses.fields(kind):
         if "group" in field.metadata:
-            found += [f"{field.name}.{key}" for key in unnamed(field.metadata["group"])]
+            below = unnamed(field.metadata["group"])
+            whole_group = len(below) == len(dataclasses.fields(field.metadata["group"]))
+            found += [field.name] if whole_group else [f"{field.name}.{key}" for key in below]
         elif not field.metadata["named"]:
             found.append(field.name)
     return found
@@ -277,7 +281,8 @@ def plain(values: Any) -> Any:
     """A loaded group as nested dictionaries and lists, as :func:`load` takes it and YAML holds it."""
     if dataclasses.is_dataclass(values):
         found = {f.name: plain(getattr(values, f.name)) for f in dataclasses.fields(values)}
-        return {**found, **found.pop("rest", {})}
+        others = found.pop("rest", {})
+        return {**found, **others}
     if isinstance(values, Mapping):
         return {key: plain(value) for key, value in values.items()}
     return [plain(value) for value in values] if isinstance(values, list | tuple) else values

@@ -9,9 +9,9 @@ import math
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
+from torchvision.transforms.v2.functional import gaussian_blur
 
 from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.features.views import rotate
@@ -125,15 +125,10 @@ def smooth(images: Tensor, sigma: float) -> Tensor:
         raise ValueError(f"sigma={sigma} is not a number of pixels from 0 up")
     if sigma == 0:
         return images
-    channels, *sides = images.shape[1:]
-    for axis, side in zip((2, 3), sides, strict=True):
+    # A line and then a column: a square kernel, torchvision's for both, is two to five times slower.
+    for axis in (0, 1):
+        kernel = [1, 1]
         # Mirroring reaches no further than the image.
-        radius = min(math.ceil(3 * sigma), side - 1)
-        steps = torch.arange(-radius, radius + 1, device=images.device, dtype=images.dtype)
-        kernel = torch.exp(-(steps**2) / (2 * sigma**2))
-        shape = [1, 1, 1, 1]
-        shape[axis] = len(kernel)
-        kernel = (kernel / kernel.sum()).view(shape).expand(channels, 1, *shape[2:])
-        pad = [0, 0, radius, radius] if axis == 2 else [radius, radius, 0, 0]
-        images = F.conv2d(F.pad(images, pad, mode="reflect"), kernel, groups=channels)
+        kernel[axis] = 2 * min(math.ceil(3 * sigma), images.shape[-1 - axis] - 1) + 1
+        images = gaussian_blur(images, kernel, [sigma, sigma])
     return images

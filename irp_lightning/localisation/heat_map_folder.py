@@ -10,11 +10,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from irp_lightning.data.images import load_square
-from irp_lightning.foundation.errors import InputError
 from irp_lightning.features.extractor import FeatureExtractor
+from irp_lightning.foundation.atomic import write_whole
+from irp_lightning.foundation.errors import InputError
 from irp_lightning.localisation.gradient_maps import gradient_map
 from irp_lightning.localisation.heat_maps import heat_map_picture
-from irp_lightning.runs.run_folder import RunFolder
 
 __all__ = ["check_heat_map_folder", "heat_map_names", "write_heat_maps"]
 
@@ -47,19 +47,17 @@ def check_heat_map_folder(folder: Path, images: Sequence[Path]) -> None:
     """
     nearest = next(place for place in (folder, *folder.absolute().parents) if os.path.lexists(place))
     if not nearest.is_dir():
-        raise InputError(
-            f"--heat-maps {folder}: {nearest} is not a folder; give a folder, or a new name"
-        )
+        raise InputError(f"{folder}: {nearest} is not a folder; give a folder, or a new name")
     try:
         # Permissions alone do not tell: the disk may be read-only.
         with TemporaryFile(dir=nearest):
             pass
     except OSError as error:
-        raise InputError(f"--heat-maps {folder} cannot be written ({error.strerror})") from error
+        raise InputError(f"{folder} cannot be written ({error.strerror})") from error
     originals = {path.resolve() for path in images}
     for name in heat_map_names(images):
         if (folder / name).resolve() in originals:
-            raise InputError(f"--heat-maps {folder} would replace {folder / name}; give another folder")
+            raise InputError(f"{folder} would replace {folder / name}; give another folder")
 
 
 def write_heat_maps(
@@ -79,10 +77,11 @@ def write_heat_maps(
         folder: Where to write, by the names of :func:`heat_map_names`; made with the first file.
 
     Raises:
-        InputError: An image cannot be decoded, the score has no gradient, or the folder cannot be
-            written.
+        InputError: An image cannot be decoded, the score has no gradient, or the folder is refused as
+            by :func:`check_heat_map_folder`.
     """
-    spec, files = extractor.spec, RunFolder(folder)
+    check_heat_map_folder(folder, images)  # of fewer images than before, the names may be others
+    spec = extractor.spec
     named = dict(zip(images, heat_map_names(images), strict=True))
     for path, name in tqdm(named.items(), desc="heat maps", unit="image", disable=None, leave=False):
         square = load_square(path, spec.image_size, spec.crop).to(extractor.mean.device)
@@ -92,6 +91,6 @@ def write_heat_maps(
             raise InputError(f"no heat maps: {error}") from error
         picture = heat_map_picture(path, heat, spec.crop)
         try:
-            files.write(name, picture.save)
+            write_whole(folder / name, picture.save)
         except OSError as error:
-            raise InputError(f"--heat-maps {folder} cannot be written ({error.strerror})") from error
+            raise InputError(f"{folder} cannot be written ({error.strerror})") from error

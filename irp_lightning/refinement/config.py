@@ -1,14 +1,16 @@
 """Refinement: group ``refine`` of the configuration."""
 
 import dataclasses
+import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from irp_lightning.foundation.errors import WrongValue
 from irp_lightning.foundation.fields import choice, free, number, plugin, text, whole
 
-__all__ = ["IN_SAMPLE", "LABELS", "RULES", "RefineConfig", "effective"]
+__all__ = ["IN_SAMPLE", "LABELS", "RULES", "SCORERS", "RefineConfig", "effective"]
 
 IN_SAMPLE = "in_sample"
 """Scoring by the detector that is trained on what it scores: the paper's."""
@@ -16,8 +18,8 @@ IN_SAMPLE = "in_sample"
 LABELS = "labels"
 """No scoring: exactly the injected defects go. The oracle, for evaluation only."""
 
-SCORERS = ("cross_fit", "local")
-"""Out of sample: the files of ``scorers/``."""
+SCORERS = tuple(m.name for m in pkgutil.iter_modules([str(Path(__file__).parent / "scorers")]))
+"""The project's own out-of-sample scorers: the files in ``scorers/``."""
 
 RULES = {
     "lambda_median": "a number above 0",
@@ -27,7 +29,7 @@ RULES = {
     "otsu": None,
     "top_share": "a share between 0 and 1, such as 0.1",
 }
-"""The project's own rules and what their ``k`` may be; None: it has none. A rule of a user's takes any."""
+"""The project's own rules and what their ``k`` may be; None: it has none."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,7 @@ class RefineConfig:
     round_epochs: int = whole(1, 2)
     retrain: str = choice("continue", "scratch", default="continue")
     patience: int = whole(1, 1)
-    max_removed: float = number(
-        0, 1, "a share between 0 and 1, such as 0.5", 0.5, open_ends=True
-    )
+    max_removed: float = number(0, 1, "a share between 0 and 1, such as 0.5", 0.5, open_ends=True)
 
     def __post_init__(self) -> None:
         wanted = RULES.get(self.rule, "a number above 0")

@@ -1,4 +1,4 @@
-"""Which images to remove, given the scores of all active ones. Pure functions of tensors.
+"""Where to draw the line, given the scores of all active images. Pure functions of tensors.
 
 A rule is ``(scores (N,), k) → threshold``: images that score above it stand out. What ``k`` means is
 the rule's own; only ``lambda_median`` is the paper's (section 3, Eq. 5).
@@ -10,27 +10,29 @@ import torch
 from torch import Tensor
 
 from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.plugins import named_object
+from irp_lightning.refinement.config import RULES
 
-__all__ = [
-    "MIN_IMAGES",
-    "REMOVALS",
-    "RULES",
-    "above",
-    "iqr",
-    "lambda_median",
-    "limit",
-    "lower_mad",
-    "mad",
-    "otsu",
-    "top_share",
-    "worst_above",
-]
+__all__ = ["Rule", "find_rule", "iqr", "lambda_median", "lower_mad", "mad", "otsu", "top_share"]
 
-MIN_IMAGES = 3
-"""Fewer images cannot be judged: the median of two is no estimate of what is normal."""
+Rule = Callable[[Tensor, float], float]
 
 NORMAL_MAD = 1.4826
 """Standard deviation of a normal distribution in units of its median absolute deviation."""
+
+
+LEAST = 3
+"""Scores that clipping leaves at least: two have no spread."""
+
+
+def find_rule(name: str) -> Rule:
+    """The rule of a name: one of the functions below, or ``module.function`` of the user's.
+
+    Raises:
+        WrongValue: There is no such function.
+    """
+    rule: Rule = globals()[name] if name in RULES else named_object("rule", name)
+    return rule
 
 
 def lambda_median(scores: Tensor, k: float) -> float:
@@ -47,8 +49,8 @@ def lambda_median(scores: Tensor, k: float) -> float:
     median = _median(scores.double())
     if median <= 0:
         raise InputError(
-            f"the median score is {median:.4g}: λ × median needs a positive one; let "
-            "score be positive (model.score=latent is), or set another refine.rule, such as iqr"
+            f"the median score is {median:.4g}: λ × median needs a positive one; take a score that is "
+            "positive (latent is), or another rule, such as iqr"
         )
     return k * median
 
@@ -106,7 +108,7 @@ def lower_mad(scores: Tensor, k: float) -> float:
         if not len(below):  # equal scores have no spread
             break
         spread = NORMAL_MAD * _median(median - below)
-        inside = max(int((kept <= median + k * spread).sum()), MIN_IMAGES)
+        inside = max(int((kept <= median + k * spread).sum()), LEAST)
         if inside >= count:
             break
         count = inside
@@ -148,35 +150,6 @@ def top_share(scores: Tensor, k: float) -> float:
     return ordered[min(int(k * len(ordered)), len(ordered) - 1)].item()
 
 
-def above(scores: Tensor, threshold: float) -> Tensor:
-    """Every image above the threshold (Eq. 6): (N,) → (N,), bool."""
-    return scores.double() > threshold
-
-
-def worst_above(scores: Tensor, threshold: float) -> Tensor:
-    """The single highest-scoring image, if it is above the threshold (Algorithm 1).
-
-    Of several equally high the first one: (N,) → (N,), bool.
-    """
-    return limit(above(scores, threshold), scores, 1)
-
-
-def limit(remove: Tensor, scores: Tensor, most: int) -> Tensor:
-    """Keep a removal within a budget: of the images to remove, the ``most`` highest-scoring.
-
-    Args:
-        remove: (N,), bool.
-        scores: (N,).
-        most: At least 0.
-
-    Returns:
-        (N,), bool, a subset of ``remove``; ties are decided by position.
-    """
-    ranked = torch.argsort(scores.double(), descending=True, stable=True)
-    chosen = ranked[remove[ranked]][: max(0, most)]
-    return torch.zeros_like(remove).scatter_(0, chosen, True)
-
-
 def _median(values: Tensor) -> float:
     return torch.quantile(values, 0.5).item()
 
@@ -185,21 +158,7 @@ def _logs(scores: Tensor, rule: str) -> Tensor:
     scores = scores.double()
     if scores.min() <= 0:
         raise InputError(
-            f"the lowest score is {scores.min().item():.4g}: refine.rule={rule} takes logarithms and "
-            "needs positive ones; let score be positive (model.score=latent is), or set refine.rule=iqr"
+            f"the lowest score is {scores.min().item():.4g}: the rule {rule} takes logarithms and needs "
+            "positive ones; take a score that is positive (latent is), or another rule, such as iqr"
         )
     return scores.log()
-
-
-Rule = Callable[[Tensor, float], float]
-
-RULES: dict[str, Rule] = {
-    "lambda_median": lambda_median,
-    "mad": mad,
-    "iqr": iqr,
-    "lower_mad": lower_mad,
-    "otsu": otsu,
-    "top_share": top_share,
-}
-
-REMOVALS = {"worst": worst_above, "all": above}

@@ -5,18 +5,20 @@ from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
-import torch
+from sklearn.metrics import roc_curve as roc_points
 from torch import Tensor
-from torchmetrics.functional.classification import binary_roc
 
 from irp_lightning.data.samples import Sample
-from irp_lightning.refinement.callback import Round
-from irp_lightning.evaluation.metrics import auroc, unit_ranks
+from irp_lightning.evaluation.metrics import auroc
+from irp_lightning.evaluation.tables import Row
+from irp_lightning.refinement.rounds import Round
 from irp_lightning.runs.thumbnail import thumbnail
 
 matplotlib.use("Agg")
 
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 __all__ = ["removed_gallery", "roc_curve", "score_histograms"]
 
@@ -48,7 +50,8 @@ def score_histograms(rounds: Sequence[Round], labels: Tensor) -> Figure:
             axis.axvline(r.threshold, color="black", linestyle="--", linewidth=1)
         axis.set_title(f"round {r.number}: {len(scores)} active, {int(r.removed.sum())} removed")
         axis.set_xlabel("training score")
-    axes[0].legend(handles=_legend(), labels=["normal", "injected", "threshold"])
+    handles = [Patch(color=GOOD_COLOUR), Patch(color=BAD_COLOUR), Line2D([], [], color="black", ls="--")]
+    axes[0].legend(handles=handles, labels=["normal", "injected", "threshold"])
     return figure
 
 
@@ -58,7 +61,7 @@ def roc_curve(scores: Tensor, labels: Tensor) -> Figure:
     axis = figure.subplots()
     area = auroc(scores, labels)
     if area is not None:
-        false_positive, true_positive, _ = binary_roc(unit_ranks(scores), labels.long())
+        false_positive, true_positive, _ = roc_points(labels.numpy(), scores.double().numpy())
         axis.plot(false_positive, true_positive)
         axis.set_title(f"test images, AUROC {area:.4f}")
     else:
@@ -68,47 +71,31 @@ def roc_curve(scores: Tensor, labels: Tensor) -> Figure:
     return figure
 
 
-def removed_gallery(rounds: Sequence[Round], samples: Sequence[Sample]) -> Figure:
+def removed_gallery(rows: Sequence[Row], train: Sequence[Sample]) -> Figure:
     """The removed images in the order of their removal, outlined green (normal) or red (defective).
 
     As the paper's Fig. 5; of many removals the first ones.
+
+    Args:
+        rows: Of ``removed.csv``.
+        train: The training images.
     """
-    removed = [
-        (r.number, i)
-        for r in rounds
-        for i in sorted(r.removed.nonzero().flatten().tolist(), key=lambda i: -_finite(r.scores[i]))
-    ]
-    shown = removed[:MOST_IMAGES]
+    shown = rows[:MOST_IMAGES]
     lines = max(1, math.ceil(len(shown) / COLUMNS))
     figure = Figure(figsize=(1.4 * COLUMNS, 1.65 * lines + 0.5), layout="constrained")
-    bad = sum(samples[i].label for _, i in removed)
-    of = f", the first {len(shown)} shown" if len(removed) > len(shown) else ""
-    figure.suptitle(f"removed: {bad} defective (red), {len(removed) - bad} normal (green){of}")
+    bad = sum(row["label"] for row in rows)
+    of = f", the first {len(shown)} shown" if len(rows) > len(shown) else ""
+    figure.suptitle(f"removed: {bad} defective (red), {len(rows) - bad} normal (green){of}")
     axes = figure.subplots(lines, COLUMNS, squeeze=False).flatten()
     for axis in axes:
         axis.set_axis_off()
-    for axis, (number, i) in zip(axes, shown, strict=False):
-        sample = samples[i]
-        axis.imshow(thumbnail(sample.path))
+    paths = {sample.name: sample.path for sample in train}
+    for axis, row in zip(axes, shown, strict=False):
+        axis.imshow(thumbnail(paths[row["path"]]))
         axis.set_axis_on()
         axis.set(xticks=[], yticks=[])
         for spine in axis.spines.values():
-            spine.set(color=BAD_COLOUR if sample.label else GOOD_COLOUR, linewidth=3)
+            spine.set(color=BAD_COLOUR if row["label"] else GOOD_COLOUR, linewidth=3)
         # Names are data: a dollar sign in a folder's name must not start a formula.
-        axis.set_title(f"{sample.defect}, r{number}", fontsize=7, parse_math=False)
+        axis.set_title(f"{row['defect']}, r{row['round']}", fontsize=7, parse_math=False)
     return figure
-
-
-def _finite(score: Tensor) -> float:
-    return torch.nan_to_num(score).item()
-
-
-def _legend() -> list[object]:
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
-    return [
-        Patch(color=GOOD_COLOUR),
-        Patch(color=BAD_COLOUR),
-        Line2D([], [], color="black", ls="--"),
-    ]

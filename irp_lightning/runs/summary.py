@@ -1,4 +1,4 @@
-"""A run on one screen."""
+"""Runs on a screen."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,18 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["print_summary"]
+__all__ = ["print_summary", "print_wide"]
+
+
+def print_wide(table: Table, least: int = 0) -> None:
+    """Print a table whose rows stay on a line, whatever a pipe or a narrow terminal says.
+
+    Args:
+        table: The table.
+        least: Columns that it may always take.
+    """
+    wide = max(least, Console().width, Console(width=10_000).measure(table).maximum)
+    Console(soft_wrap=True, markup=False, highlight=False, width=wide).print(table)
 
 
 def print_summary(metrics: dict[str, Any], folder: Path) -> None:

@@ -2,18 +2,23 @@
 
 from pathlib import Path
 
-import numpy as np
+from PIL import Image
 
 from irp_lightning.data.images import load_rgb
 
-__all__ = ["THUMBNAIL_SIDE", "thumbnail"]
-
-THUMBNAIL_SIDE = 160
-"""Pixels that the longer side has at most."""
+__all__ = ["thumbnail"]
 
 
-def thumbnail(path: Path) -> np.ndarray:
-    """The image, made small in its own proportions: (height, width, 3), uint8."""
+def thumbnail(path: Path, side: int = 160) -> Image.Image:
+    """The image, made small in its own proportions.
+
+    Args:
+        path: Its file.
+        side: Pixels that the longer side has at most.
+
+    Raises:
+        InputError: It cannot be decoded.
+    """
     image = load_rgb(path)
-    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    return np.asarray(image)
+    image.thumbnail((side, side))
+    return image

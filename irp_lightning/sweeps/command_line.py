@@ -1,31 +1,31 @@
-"""``python -m irp_lightning.run``: one run, or a cell of a sweep, as Hydra starts it."""
+"""The command line of ``python -m irp_lightning.run``: one run, or the cells of a sweep."""
 
 import importlib.util
 import logging
 import math
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from irp_lightning.sweeps.cells import cell_name
+from irp_lightning.config.compose import checked
 from irp_lightning.foundation.errors import InputError
-from irp_lightning.foundation.processes import is_first_process
-from irp_lightning.runs.resume import settled_run
-from irp_lightning.sweeps.sweep import check_launcher, print_outcomes, record
+from irp_lightning.foundation.fields import plain
+from irp_lightning.foundation.processes import local_rank
+from irp_lightning.runs.session import finished_run
+from irp_lightning.sweeps.cells import cell_name
+from irp_lightning.sweeps.idle import idle_overrides, key_of
+from irp_lightning.sweeps.launchers import check_launcher
+from irp_lightning.sweeps.made import remove_if_made
+from irp_lightning.sweeps.outcomes import note, print_outcomes
 
-__all__ = ["CONF", "main"]
-
-_HERE = Path(__file__).parent.parent
-# In a wheel the configuration lies inside the package; in a checkout beside it.
-CONF = _HERE / "conf" if (_HERE / "conf").is_dir() else _HERE.parent / "conf"
+__all__ = ["complete_run", "run_command", "run_job"]
 
 EXTRAS = {
     "hydra/launcher=ray": ("ray", "ray"),
@@ -34,15 +34,27 @@ EXTRAS = {
 }
 """What an override begins with, the extra that it needs, and a module of that extra."""
 
+Run = Callable[[DictConfig, Path], dict[str, Any]]
+
+
+def _named_cell(overrides: Sequence[str], *, _root_: DictConfig) -> str:
+    idle = idle_overrides(overrides, _root_.refine)
+    return cell_name([override for override in overrides if override not in idle])
+
+
 # Names of cells, in conf/config.yaml; Hydra hands resolvers on to the processes of its launchers.
-OmegaConf.register_new_resolver("cell_name", cell_name, replace=True)
+OmegaConf.register_new_resolver("cell_name", _named_cell, replace=True)
 
 
-def main() -> None:
-    """The command line; after a sweep, one line for each cell."""
+def run_command(job: Callable[[], Any]) -> None:
+    """The command as a whole; after a sweep, one line for each cell.
+
+    Args:
+        job: What ``hydra.main`` made.
+    """
     _check_extras(sys.argv[1:])
     try:
-        _hydra_main()
+        job()
     except KeyboardInterrupt:  # while a launcher waits
         print("irp_lightning: interrupted; the same command goes on", file=sys.stderr)
         raise SystemExit(130) from None
@@ -52,7 +64,67 @@ def main() -> None:
         raise SystemExit(1)
 
 
-def _check_extras(arguments: list[str]) -> None:
+def run_job(cfg: DictConfig, run: Run) -> float:
+    """One run of a command, unless its folder holds it already.
+
+    Args:
+        cfg: The composed configuration.
+        run: The recipe.
+
+    Returns:
+        What a sweeper that searches maximises; NaN where a run has no such figure.
+    """
+    job = HydraConfig.get()
+    folder = Path(job.runtime.output_dir)
+    in_sweep = job.mode == RunMode.MULTIRUN
+    outcome: dict[str, Any] = {"status": "failed"}
+    try:
+        if in_sweep:
+            check_launcher(cfg.trainer, job.launcher)
+        else:
+            _check_idle(job.overrides.task, cfg)
+        metrics: Mapping[str, Any] | None = complete_run(folder, cfg)
+        if metrics is not None:
+            print(f"skipped, it is complete: {folder}")
+            outcome = {"status": "skipped"}
+        else:
+            _quiet()
+            metrics = run(cfg, folder)
+            outcome = {"status": "complete"}
+        value = metrics.get(cfg.sweep.objective)
+        return math.nan if value is None else float(value)
+    except InputError as error:
+        outcome["error"] = str(error)
+        if not in_sweep:
+            raise SystemExit(f"irp_lightning: {error}") from None
+        # The other cells go on; Hydra prints this without a traceback at the end.
+        raise CompactHydraException(f"irp_lightning: {error}") from None
+    except KeyboardInterrupt:
+        outcome["error"] = "interrupted"
+        print(
+            "irp_lightning: interrupted; finished rounds and features are kept",
+            file=sys.stderr,
+        )
+        raise SystemExit(130) from None
+    except Exception as error:
+        outcome["error"] = " ".join(str(error).split()) or type(error).__name__
+        raise
+    finally:
+        if in_sweep and (local_rank() == 0 or cfg.trainer.get("strategy") != "ddp"):
+            note(folder, cfg.sweep.command, outcome)
+        remove_if_made(folder)
+
+
+def complete_run(folder: Path, cfg: DictConfig) -> dict[str, Any] | None:
+    """The figures of a run that this command need not compute; None where it must.
+
+    Raises:
+        InputError: The configuration is wrong, or the folder holds another run.
+    """
+    return finished_run(folder, plain(checked(cfg)))
+
+
+def _check_extras(arguments: Sequence[str]) -> None:
     """Hydra would name the choice that is missing, and not what to install."""
     for given in arguments:
         argument = given.lstrip("+").replace('"', "").replace("'", "")
@@ -71,61 +143,18 @@ def _is_installed(module: str) -> bool:
         return False
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
-def _hydra_main(cfg: DictConfig) -> float:
-    job = HydraConfig.get()
-    folder = Path(job.runtime.output_dir)
-    in_sweep = job.mode == RunMode.MULTIRUN
-    outcome: dict[str, Any] = {"status": "failed"}
-    try:
-        if in_sweep:
-            check_launcher(cfg.trainer, job.launcher)
-        metrics = settled_run(folder, cfg)
-        if metrics is not None:
-            print(f"skipped, it is complete: {folder}")
-            outcome = {"status": "skipped"}
-        else:
-            metrics = _run(cfg, folder)
-            outcome = {"status": "complete"}
-        return _objective(metrics, cfg.sweep.objective)
-    except InputError as error:
-        outcome["error"] = str(error)
-        if not in_sweep:
-            raise SystemExit(f"irp_lightning: {error}") from None
-        # The other cells go on; Hydra prints this without a traceback at the end.
-        raise CompactHydraException(f"irp_lightning: {error}") from None
-    except KeyboardInterrupt:
-        outcome["error"] = "interrupted"
-        print(
-            "irp_lightning: interrupted; finished rounds and features are kept",
-            file=sys.stderr,
+def _check_idle(overrides: Sequence[str], cfg: DictConfig) -> None:
+    for override in idle_overrides(overrides, cfg.refine):
+        raise InputError(
+            f"{override} does nothing for refine={cfg.refine.name}: nothing that it removes depends on "
+            f"{key_of(override)}; leave it out"
         )
-        raise SystemExit(130) from None
-    except Exception as error:
-        outcome["error"] = " ".join(str(error).split()) or type(error).__name__
-        raise
-    finally:
-        if in_sweep and is_first_process(cfg.trainer):
-            record(folder, cfg.sweep.command, outcome)
-        _remove_if_empty(folder)
-
-
-def _run(cfg: DictConfig, folder: Path) -> dict[str, Any]:
-    # Here and not above: --help and cells that are complete need not wait for torch.
-    from irp_lightning.run import run
-
-    _quiet()
-    return run(cfg, folder)
-
-
-def _objective(metrics: Mapping[str, Any], name: str) -> float:
-    """What a sweeper that searches maximises; NaN where a run has no such figure."""
-    value = metrics.get(name)
-    return math.nan if value is None else float(value)
 
 
 def _quiet() -> None:
     """Silence what Lightning says about things that are as they should be here."""
+    import lightning.pytorch  # noqa: F401 (it sets its own levels when it is imported)
+
     for library in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(library).setLevel(logging.WARNING)
     for message in (
@@ -133,19 +162,8 @@ def _quiet() -> None:
         ".*CSVLogger.*|.*Experiment logs directory.*",
         ".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*",
         ".*configure_optimizers` returned `None`.*",  # detectors that one pass fits
+        ".*training_step` returned `None`.*",  # they, too
         ".*not been set for this class \\(_ResultMetric\\).*",
         ".*`srun` command is available.*",  # a sweep's launcher submits jobs, not srun
     ):
         warnings.filterwarnings("ignore", message)
-
-
-def _remove_if_empty(folder: Path) -> None:
-    """Hydra makes the run folder before anything is checked: take it, and its parents here, back."""
-    here = Path.cwd()
-    for path in (folder, *folder.parents):
-        if path == here or (path != folder and here not in path.parents):  # somebody's own
-            return
-        try:
-            path.rmdir()
-        except OSError:
-            return

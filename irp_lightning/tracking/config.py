@@ -1,5 +1,6 @@
 """Where curves go: group ``logger`` of the configuration."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,8 @@ class WandbConfig:
 def _wandb(value: Any) -> WandbConfig | None:
     if value is None:
         return None
+    if not isinstance(value, Mapping):
+        raise ValueError("is not allowed; choose its file in conf/logger, or null")
     with named("wandb"):
         return load(WandbConfig, value)
 

@@ -10,9 +10,11 @@ from typing import Any
 import wandb
 from lightning.pytorch.loggers import WandbLogger
 
-from irp_lightning.tracking.wandb_run import define_axes, tags_of
+from irp_lightning.evaluation.evaluation import Evaluation
+from irp_lightning.tracking.config import WandbConfig
+from irp_lightning.tracking.wandb_run import define_axes, show_evaluation, show_files, tags_of
 
-__all__ = ["RunLogger", "run_id", "start_run"]
+__all__ = ["RunLogger", "one_line", "run_id", "start_run"]
 
 ONLINE_TIMEOUT = 30
 """Seconds to wait for Weights & Biases before the run goes offline."""
@@ -29,6 +31,8 @@ class RunLogger(WandbLogger):
     Args:
         run: What ``wandb.init`` gave.
         folder: The run folder.
+        facts: What to find its artifacts by; the ``category`` among them.
+        checkpoint: Whether the checkpoint is one of them.
         say: Told, in one line, if logging had to be given up.
         outside: The environment variables to put back at the end, with their values; None: unset.
     """
@@ -37,12 +41,16 @@ class RunLogger(WandbLogger):
         self,
         run: wandb.Run,
         folder: Path,
+        facts: Mapping[str, Any],
+        checkpoint: bool,
         say: Callable[[str], None],
         outside: Mapping[str, str | None],
     ) -> None:
         # Handed the run, Lightning neither makes one (with an argument that W&B warns of) nor sets
         # WANDB_MODE for good.
         super().__init__(save_dir=folder, project=run.project, id=run.id, experiment=run)
+        self._facts = facts
+        self._checkpoint = checkpoint
         self._say = say
         self._outside = outside
         self._lost = False
@@ -55,8 +63,7 @@ class RunLogger(WandbLogger):
             action()
         except Exception as error:  # any library's, from any layer
             self._lost = True
-            reason = " ".join(str(error).split())[:120] or type(error).__name__
-            self._say(f"W&B: given up ({reason}); the run folder has everything")
+            self._say(f"W&B: given up ({one_line(error)}); the run folder has everything")
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         self.attempt(lambda: WandbLogger.log_metrics(self, metrics, step))
@@ -64,12 +71,27 @@ class RunLogger(WandbLogger):
     def log_hyperparams(self, params: Any) -> None:
         """Nothing: they are in the configuration, under ``model``; here they would be there twice."""
 
+    def log_evaluation(self, evaluation: Evaluation, metrics: Mapping[str, Any], folder: Path) -> None:
+        """Show what a run found out; see :func:`irp_lightning.tracking.loggers.log_evaluation`."""
+        checkpoint = folder / "checkpoints" / "last.ckpt" if self._checkpoint else None
+
+        def show() -> None:
+            show_evaluation(self.experiment, evaluation, metrics)
+            show_files(self.experiment, folder / "manifest.csv", checkpoint, self._facts)
+
+        self.attempt(show)
+
     def close(self, exit_code: int) -> None:
         """End the run and W&B's helper process, which keeps the folders that it was started with."""
         with contextlib.suppress(Exception):  # as in `attempt`; also tried after that failed
             self.experiment.finish(exit_code=exit_code)
         _teardown()
         _set_environment(self._outside)
+
+
+def one_line(error: BaseException) -> str:
+    """An error's message, short and in one line."""
+    return " ".join(str(error).split())[:120] or type(error).__name__
 
 
 def run_id(folder: Path) -> str:
@@ -84,9 +106,10 @@ def run_id(folder: Path) -> str:
 
 
 def start_run(
-    settings: dict[str, Any],
+    asked: WandbConfig,
     folder: Path,
-    config: dict[str, Any],
+    config: Mapping[str, Any],
+    facts: Mapping[str, Any],
     say: Callable[[str], None],
     *,
     online: bool,
@@ -94,9 +117,10 @@ def start_run(
     """Begin, or go on with, the W&B run of a run folder.
 
     Args:
-        settings: ``logger.wandb``.
+        asked: Where in W&B.
         folder: The run folder.
-        config: The resolved configuration.
+        config: The resolved configuration, nested.
+        facts: What the run is found by, as for :func:`irp_lightning.tracking.loggers.make_loggers`.
         say: Told, in one line, if logging had to be given up.
         online: Whether to upload.
 
@@ -109,28 +133,34 @@ def start_run(
         {"WANDB_DATA_DIR": str(home), "WANDB_CACHE_DIR": str(home / "cache")}
     )
     try:
-        run = wandb.init(
-            dir=folder,
-            mode="online" if online else "offline",
-            project=settings["project"],
-            entity=settings["entity"],
-            group=settings["group"],
-            job_type=config["refine"]["name"],
-            name=folder.resolve().name[:LONGEST_NAME],
-            tags=tags_of(settings["tags"], config),
-            # Nested, as it is: W&B itself flattens it, to columns `data.category`. Names with dots
-            # of our own would look the same but could not be filtered by.
-            config=config,
-            id=run_id(folder),
-            resume="allow",
-            settings=wandb.Settings(init_timeout=ONLINE_TIMEOUT, console="off", silent=True),
-        )
+        run = _init(asked, folder, config, facts, online)
         define_axes(run)
     except BaseException:
         _teardown()
         _set_environment(outside)
         raise
-    return RunLogger(run, folder, say, outside)
+    return RunLogger(run, folder, facts, asked.checkpoint, say, outside)
+
+
+def _init(
+    asked: WandbConfig, folder: Path, config: Mapping[str, Any], facts: Mapping[str, Any], online: bool
+) -> wandb.Run:
+    return wandb.init(
+        dir=folder,
+        mode="online" if online else "offline",
+        project=asked.project,
+        entity=asked.entity,
+        group=asked.group,
+        job_type=facts["method"],
+        name=folder.resolve().name[:LONGEST_NAME],
+        tags=tags_of(asked.tags, facts),
+        # Nested, as it is: W&B itself flattens it, to columns `data.category`. Names with dots
+        # of our own would look the same but could not be filtered by.
+        config=dict(config),
+        id=run_id(folder),
+        resume="allow",
+        settings=wandb.Settings(init_timeout=ONLINE_TIMEOUT, console="off", silent=True),
+    )
 
 
 def _teardown() -> None:

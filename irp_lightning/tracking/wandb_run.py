@@ -10,8 +10,9 @@ import wandb
 from torch import Tensor
 
 from irp_lightning.data.samples import Sample
-from irp_lightning.refinement.callback import Round
-from irp_lightning.evaluation.tables import REMOVED_COLUMNS, removed_rows
+from irp_lightning.evaluation.evaluation import Evaluation
+from irp_lightning.evaluation.tables import REMOVED_COLUMNS
+from irp_lightning.refinement.rounds import Round
 from irp_lightning.runs.thumbnail import thumbnail
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "artifact_name",
     "define_axes",
     "histogram",
+    "show_evaluation",
     "show_figures",
     "show_files",
     "show_removed",
@@ -42,20 +44,14 @@ FINAL = (
 """Figures of ``metrics.json`` that stand against the noise in a dashboard."""
 
 
-def tags_of(asked: Iterable[str], config: Mapping[str, Any]) -> list[str]:
+def tags_of(asked: Iterable[str], facts: Mapping[str, Any]) -> list[str]:
     """The user's tags, and the run's detector, backbone, category and kind of contamination.
 
     Each once, none longer than W&B allows.
     """
-    model = config["model"]
-    tags = (
-        *asked,
-        model.get("name", model["_target_"]),
-        config["backbone"]["name"],
-        config["data"]["category"],
-        config["contamination"]["kind"],
-    )
-    return list(dict.fromkeys(tag for tag in (str(tag)[:LONGEST_TAG] for tag in tags) if tag))
+    own = (facts[key] for key in ("model", "backbone", "category", "contamination"))
+    tags = (str(tag)[:LONGEST_TAG] for tag in (*asked, *own))
+    return list(dict.fromkeys(tag for tag in tags if tag))
 
 
 def define_axes(run: wandb.Run) -> None:
@@ -80,12 +76,25 @@ def histogram(scores: Tensor) -> wandb.Histogram | None:
     return wandb.Histogram(finite.tolist(), num_bins=BINS) if len(finite) else None
 
 
+def show_evaluation(run: wandb.Run, evaluation: Evaluation, metrics: Mapping[str, Any]) -> None:
+    """The rounds, the figures and the removed images.
+
+    Args:
+        run: The W&B run.
+        evaluation: What was found out.
+        metrics: What ``metrics.json`` will hold.
+    """
+    show_rounds(run, evaluation.rounds, evaluation.round_rows)
+    show_figures(run, metrics, evaluation.test_scores, evaluation.test_labels)
+    show_removed(run, evaluation.removed_rows, evaluation.train)
+
+
 def show_rounds(run: wandb.Run, rounds: Sequence[Round], rows: Sequence[Mapping[str, Any]]) -> None:
     """Per round its figures, and a histogram of the training scores.
 
     Args:
         run: The W&B run.
-        rounds: What the callback recorded.
+        rounds: What happened.
         rows: The rows of ``rounds.csv``.
     """
     for r, row in zip(rounds, rows, strict=True):
@@ -94,26 +103,19 @@ def show_rounds(run: wandb.Run, rounds: Sequence[Round], rows: Sequence[Mapping[
         run.log({"round": r.number, **_known(shown)})
 
 
-def show_removed(run: wandb.Run, rounds: Sequence[Round], samples: Sequence[Sample]) -> None:
+def show_removed(run: wandb.Run, rows: Sequence[Mapping[str, Any]], samples: Sequence[Sample]) -> None:
     """A table of the removed images, with their pictures, in the order of their removal.
 
     Args:
         run: The W&B run.
-        rounds: What the callback recorded.
+        rows: The rows of ``removed.csv``.
         samples: The training images.
     """
-    rows, paths = removed_rows(rounds, samples), {s.name: s.path for s in samples}
-    shown = rows[:MOST_REMOVED]
-    table = wandb.Table(
-        columns=["image", *REMOVED_COLUMNS],
-        data=[
-            [
-                wandb.Image(thumbnail(paths[row["path"]]), file_type="jpg"),
-                *_known_or_none(row, REMOVED_COLUMNS),
-            ]
-            for row in shown
-        ],
-    )
+    paths, shown = {s.name: s.path for s in samples}, rows[:MOST_REMOVED]
+    table = wandb.Table(columns=["image", *REMOVED_COLUMNS])
+    for row in shown:
+        picture = wandb.Image(thumbnail(paths[row["path"]]), file_type="jpg")
+        table.add_data(picture, *(None if _unknown(row[c]) else row[c] for c in REMOVED_COLUMNS))
     run.log({"removed_images": table})
     run.summary["removed_images_shown"] = f"{len(shown)} of {len(rows)}"
 
@@ -138,7 +140,7 @@ def show_figures(
 
 
 def show_files(
-    run: wandb.Run, manifest: Path, checkpoint: Path | None, category: str, facts: Mapping[str, Any]
+    run: wandb.Run, manifest: Path, checkpoint: Path | None, facts: Mapping[str, Any]
 ) -> None:
     """The manifest and the checkpoint as artifacts.
 
@@ -146,10 +148,10 @@ def show_files(
         run: The W&B run.
         manifest: ``manifest.csv``; runs on the same images in the same roles share a version of it.
         checkpoint: ``last.ckpt``; None: not wanted.
-        category: What the manifest lists.
-        facts: What to find the artifacts by.
+        facts: What to find the artifacts by; the manifest is named after the ``category``.
     """
-    images = wandb.Artifact(artifact_name("manifest", category), "dataset", metadata=dict(facts))
+    name = artifact_name("manifest", facts["category"])
+    images = wandb.Artifact(name, "dataset", metadata=dict(facts))
     images.add_file(str(manifest))
     run.log_artifact(images)
     if checkpoint is not None:
@@ -175,10 +177,6 @@ def _known(values: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in values.items()
         if not _unknown(value)
     }
-
-
-def _known_or_none(row: Mapping[str, Any], columns: Sequence[str]) -> list[Any]:
-    return [None if _unknown(row[column]) else row[column] for column in columns]
 
 
 def _unknown(value: Any) -> bool:

@@ -3,15 +3,15 @@
 import csv
 import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
 
-from irp_lightning.sweeps.command_line import CONF
-from irp_lightning.comparison.labels import Labelled, label
-from irp_lightning.comparison.runs import read_runs
+from irp_lightning.comparison.names import with_titles
+from irp_lightning.comparison.runs import Run, read_runs
+from irp_lightning.config.compose import CONF
 
 WriteRun = Callable[..., Path]
 Removed = Sequence[tuple[str, int, str]]
@@ -24,9 +24,19 @@ def _block(group: str, name: str) -> dict[str, Any]:
     return own
 
 
+def _mvtec(category: str, path: str) -> tuple[str, str]:
+    """Where an image and its mask lie below the root, in the MVTec layout."""
+    name = PurePosixPath(path)
+    mask = f"{category}/ground_truth/{name.parent.name}/{name.stem}_mask.png"
+    return f"{category}/{path}", "" if name.parent.name == "good" else mask
+
+
 @pytest.fixture(scope="session")
 def write_run_to() -> WriteRun:
-    """Write a synthetic run folder; the blocks of its configuration are those of the real ``conf/``."""
+    """Write a synthetic run folder; the blocks of its configuration are those of the real ``conf/``.
+
+    ``files`` tells by class and name where an image and its mask lie; None: an older manifest does not.
+    """
 
     def write(
         folder: Path,
@@ -41,6 +51,7 @@ def write_run_to() -> WriteRun:
         root: str = "data/mvtec",
         reader: str = "mvtec",
         train_images: int = 100,
+        files: Callable[[str, str], tuple[str, str]] | None = _mvtec,
         **overrides: Any,
     ) -> Path:
         folder.mkdir(parents=True)
@@ -84,6 +95,14 @@ def write_run_to() -> WriteRun:
             writer = csv.writer(stream)
             writer.writerow(["path", "label", "defect", "round", "score", "threshold"])
             writer.writerows([path, label, defect, 0, 1.0, 0.5] for path, label, defect in removed)
+        with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream)
+            columns = ["path", "split", "role", "defect", "label", "group"]
+            writer.writerow([*columns, "file", "mask"] if files else columns)
+            for path, label, defect in removed:
+                role = "injected" if label else "normal"
+                where = files(category, path) if files else ()
+                writer.writerow([path, "train", role, defect, label, path, *where])
         return folder
 
     return write
@@ -101,6 +120,6 @@ def sweep(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def labelled(sweep: Path) -> Callable[[], list[Labelled]]:
-    """The runs that were written, with their names."""
-    return lambda: label(read_runs(sweep).runs)
+def titled(sweep: Path) -> Callable[[], list[Run]]:
+    """The runs that were written, with their titles."""
+    return lambda: with_titles(read_runs(sweep)[0])

@@ -31,11 +31,11 @@ def texts(table) -> list[list[str]]:
     return [[cell.text for cell in row] for row in table.rows]
 
 
-def test_table_1_has_classes_and_their_means(write_run, labelled) -> None:
+def test_table_1_has_classes_and_their_means(write_run, titled) -> None:
     for seed, (one, other) in enumerate([(0.9, 0.5), (0.7, 0.6)]):
         write_run(f"a{seed}", "none", noise=0, seed=seed, auroc=one, category="a")
         write_run(f"b{seed}", "none", noise=0, seed=seed, auroc=other, category="b")
-    table = area_table(labelled()).without_constant("dataset", "detector")
+    table = area_table(titled()).without_constant("dataset", "detector")
     assert list(table.columns) == ["class", "method", "seeds", "0 %"]
     assert texts(table) == [
         ["a", "vanilla", "2", "0.800 ± 0.141"],
@@ -47,11 +47,11 @@ def test_table_1_has_classes_and_their_means(write_run, labelled) -> None:
     assert not table.notes
 
 
-def test_unequal_classes_are_marked_and_named(write_run, labelled) -> None:
+def test_unequal_classes_are_marked_and_named(write_run, titled) -> None:
     for category in ("a", "b"):
         write_run(f"n{category}", "none", category=category, auroc=0.5)
     write_run("i", "irp", category="a", auroc=0.9)
-    table = area_table(labelled())
+    table = area_table(titled())
     marked = [row for row in texts(table) if row[-1].endswith("†")]
     assert [row[2:] for row in marked] == [["mean of 2 classes", "irp", "1", "0.900†"]]
     assert table.notes[0].startswith("†")
@@ -60,20 +60,20 @@ def test_unequal_classes_are_marked_and_named(write_run, labelled) -> None:
     assert records["models", "mean of 2 classes", "irp"]["missing"] == "b without seed 0"
 
 
-def test_a_run_without_auroc_leaves_a_gap(write_run, labelled) -> None:
+def test_a_run_without_auroc_leaves_a_gap(write_run, titled) -> None:
     write_run("a", "none", auroc=0.5)
     write_run("b", "irp", auroc=None)
-    assert [row[3] for row in texts(area_table(labelled()))] == ["vanilla"]
+    assert [row[3] for row in texts(area_table(titled()))] == ["vanilla"]
 
 
-def test_table_2_counts_good_and_bad_by_class_and_noise(write_run, labelled) -> None:
+def test_table_2_counts_good_and_bad_by_class_and_noise(write_run, titled) -> None:
     bad, good = ("test/crack/0.png", 1, "crack"), ("train/good/0.png", 0, "good")
     write_run("a", noise=0.1, seed=0, removed=[bad, bad, good])
     write_run("b", noise=0.1, seed=1, removed=[bad])
     write_run("c", noise=0, removed=[good], category="pill")
     write_run("d", "none")
     write_run("e", "oracle")
-    table = removal_table(labelled()).without_constant("dataset", "detector", "method")
+    table = removal_table(titled()).without_constant("dataset", "detector", "method")
     assert list(table.columns) == ["class", "0 % good", "0 % bad", "10 % good", "10 % bad"]
     assert texts(table) == [["pill", "1", "0 of 0", "–", "–"], ["tile", "–", "–", "0.5", "1.5 of 10"]]
     record = next(r for r in table.records if r["class"] == "tile")

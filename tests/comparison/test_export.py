@@ -6,8 +6,8 @@ import pytest
 
 from irp_lightning.comparison.curves import dataset_curves
 from irp_lightning.comparison.export import as_latex, as_markdown, write_picture, write_table
-from irp_lightning.comparison.table import Cell, Table
-from irp_lightning.runs.run_folder import RunFolder
+from irp_lightning.comparison.table import Entry, Table
+from irp_lightning.runs.folder import RunFolder
 
 EVIL = r"a|b_c & 50 % of $x$ #1 {y} ~^\ <img src=x> `z`"
 
@@ -18,7 +18,7 @@ def table(name: str = EVIL) -> Table:
         title=name,
         caption=name,
         columns=("name", "value"),
-        rows=[[Cell(name), Cell("0.5 ± 0.1†", 0.5)], [Cell("sum"), Cell("–")]],
+        rows=[[Entry(name), Entry("0.5 ± 0.1†", 0.5)], [Entry("sum"), Entry("–")]],
         columns_of_records=("name", "value"),
         records=[{"name": name, "value": 0.5}, {"name": "sum", "value": None}],
         notes=[name],
@@ -71,15 +71,17 @@ def test_csv_has_the_figures_unrounded(tmp_path: Path) -> None:
 def test_columns_that_say_one_thing_move_to_the_caption() -> None:
     both = table("x").without_constant("name", "value")
     assert list(both.columns) == ["name", "value"]
-    one = Table("t", "t", "Caption.", ("a", "b"), [[Cell("1"), Cell("2")]], (), []).without_constant("a")
+    one = Table("t", "t", "Caption.", ("a", "b"), [[Entry("1"), Entry("2")]], (), []).without_constant(
+        "a"
+    )
     assert (one.columns, one.caption) == (["b"], "A: 1. Caption.")
 
 
 @pytest.mark.parametrize("category", ["tile", "$a_b$"])
-def test_the_same_runs_give_the_same_svg(category: str, tmp_path: Path, write_run, labelled) -> None:
+def test_the_same_runs_give_the_same_svg(category: str, tmp_path: Path, write_run, titled) -> None:
     write_run("a", category=category)
     for name in ("one", "two"):
-        picture = dataset_curves(labelled())
+        picture = dataset_curves(titled())
         assert picture is not None
         write_picture(RunFolder(tmp_path / name), picture)
     one, two = ((tmp_path / name / "fig3.svg").read_text() for name in ("one", "two"))

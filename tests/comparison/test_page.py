@@ -10,8 +10,8 @@ from urllib.parse import unquote
 import pytest
 from PIL import Image
 
-from irp_lightning.compare import compare
 from irp_lightning.comparison.page import link_to
+from irp_lightning.comparison.report import write_report
 
 EVIL = "<img src=x onerror=alert(1)>"
 ODD = 'a&b "c"'
@@ -43,7 +43,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory, write_run_to) -> Path:
         f'{{"status": "failed", "error": "{EVIL}"}}'
     )
     (write_run_to(sweep / ODD, seed=9) / "metrics.json").unlink()
-    compare(sweep, tmp_path / "out")
+    write_report(sweep, tmp_path / "out")
     return tmp_path / "out" / "index.html"
 
 

@@ -10,7 +10,7 @@ from irp_lightning.foundation.errors import InputError
 def test_a_finished_run_is_read(write_run, sweep: Path) -> None:
     removed = [("test/crack/0.png", 1, "crack"), ("train/good/1.png", 0, "good")]
     folder = write_run("a", noise=0.2, seed=3, auroc=0.75, train_images=50, removed=removed)
-    (run,) = read_runs(sweep).runs
+    ((run,), _) = read_runs(sweep)
     assert (run.folder, run.category, run.noise, run.seed, run.auroc) == (folder, "tile", 0.2, 3, 0.75)
     assert (run.injected, run.normal, run.removed_bad, run.removed_good) == (10, 40, 1, 1)
     assert run.seconds == 2
@@ -18,20 +18,20 @@ def test_a_finished_run_is_read(write_run, sweep: Path) -> None:
 
 def test_the_folder_itself_may_be_a_run(write_run) -> None:
     folder = write_run("a")
-    assert [run.folder for run in read_runs(folder).runs] == [folder]
+    assert [run.folder for run in read_runs(folder)[0]] == [folder]
 
 
 def test_failed_and_unfinished_runs_are_told_apart(write_run, sweep: Path) -> None:
     (write_run("failed") / "metrics.json").write_text('{"status": "failed", "error": "out of\\nmemory"}')
     (write_run("killed") / "metrics.json").unlink()
     write_run("whole")
-    found = read_runs(sweep)
-    assert [run.folder.name for run in found.runs] == ["whole"]
-    assert [(u.folder.name, u.status) for u in found.unusable] == [
+    runs, unusable = read_runs(sweep)
+    assert [run.folder.name for run in runs] == ["whole"]
+    assert [(u.folder.name, u.status) for u in unusable] == [
         ("failed", "failed"),
         ("killed", "unfinished"),
     ]
-    assert found.unusable[0].reason == "out of memory"
+    assert unusable[0].reason == "out of memory"
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_failed_and_unfinished_runs_are_told_apart(write_run, sweep: Path) -> No
 def test_wrong_figures_are_named(change: dict, said: str, write_run, sweep: Path) -> None:
     file = write_run("a") / "metrics.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | change))
-    (unusable,) = read_runs(sweep).unusable
+    (_, (unusable,)) = read_runs(sweep)
     assert unusable.status == "unreadable"
     assert said in unusable.reason
 
@@ -58,7 +58,7 @@ def test_wrong_figures_are_named(change: dict, said: str, write_run, sweep: Path
 def test_missing_figures_are_named(key: str, write_run, sweep: Path) -> None:
     file = write_run("a") / "metrics.json"
     file.write_text(json.dumps({k: v for k, v in json.loads(file.read_text()).items() if k != key}))
-    (unusable,) = read_runs(sweep).unusable
+    (_, (unusable,)) = read_runs(sweep)
     assert unusable.reason == f"{key} is missing"
 
 
@@ -68,18 +68,18 @@ def test_missing_figures_are_named(key: str, write_run, sweep: Path) -> None:
 def test_no_configuration_crashes_it(content: str, write_run, sweep: Path) -> None:
     (write_run("a") / "config.yaml").write_text(content)
     write_run("b")
-    found = read_runs(sweep)
-    assert [u.status for u in found.unusable] == ["unreadable"]
-    assert len(found.runs) == 1
+    runs, unusable = read_runs(sweep)
+    assert [u.status for u in unusable] == ["unreadable"]
+    assert len(runs) == 1
 
 
 def test_what_wandb_keeps_in_a_run_folder_is_no_run(write_run, sweep: Path) -> None:
     inner = write_run("a") / "wandb" / "offline-run-1" / "files"
     inner.mkdir(parents=True)
     (inner / "config.yaml").write_text("wandb_version: 1")
-    found = read_runs(sweep)
-    assert len(found.runs) == 1
-    assert not found.unusable
+    runs, unusable = read_runs(sweep)
+    assert len(runs) == 1
+    assert not unusable
 
 
 def test_nothing_to_read_is_refused(tmp_path: Path) -> None:

@@ -8,14 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irp_lightning.data.contamination import (
-    CONTAMINATIONS,
     TrainingPool,
     contaminate,
     contaminated_counts,
+    draw_pool,
 )
+from irp_lightning.data.dataset import Dataset
 from irp_lightning.data.samples import Sample
 from irp_lightning.data.split import Split, split_samples
+from irp_lightning.foundation.errors import WrongValue
 
+CONTAMINATIONS = ("share", "pool", "overlap")
 LEVELS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.3, 0.5)
 
 every_kind = pytest.mark.parametrize("kind", CONTAMINATIONS)
@@ -226,3 +229,38 @@ def test_split_and_samples_are_left_as_they_are() -> None:
     before = list(samples), Split(*map(list, vars(split).values()))
     contaminate(samples, split, "overlap", 0.3, 0)
     assert (samples, split) == before
+
+
+# --- split and contamination in one -----------------------------------------------------------
+
+
+def _images(*counts: tuple[str, str, int], group: str | None = None) -> Dataset:
+    """A dataset from (side, defect, count); with ``group`` all images are of one object."""
+    rows = [(side, defect) for side, defect, count in counts for _ in range(count)]
+    samples = [Sample(Path(f"{i}"), f"{i}", side, defect) for i, (side, defect) in enumerate(rows)]
+    return Dataset(samples, [group or s.name for s in samples], [s.name for s in samples], {}, 0)
+
+
+@every_kind
+@pytest.mark.parametrize("normals", ["published", "grouped"])
+def test_pool_is_the_contaminated_split(kind: str, normals: str) -> None:
+    images = _images(("train", "good", 40), ("test", "good", 10), ("test", "bent", 20))
+    sides = split_samples(images.samples, images.groups, normals, 3)
+    pool = draw_pool(images, normals, kind, 0.1, 3)
+    assert pool == contaminate(images.samples, sides, kind, 0.1, 3)
+    assert pool.injected
+
+
+@every_kind
+def test_nothing_to_inject_is_said_with_the_remedy(kind: str) -> None:
+    images = _images(("train", "good", 8), ("test", "good", 2))
+    with pytest.raises(WrongValue, match=r"^noise=0.1 needs .*there are none .*; set noise=0$"):
+        draw_pool(images, "published", kind, 0.1, 0)
+    assert draw_pool(images, "published", kind, 0.0, 0).injected == frozenset()
+
+
+def test_defects_that_all_stay_in_the_test_set_are_counted() -> None:
+    images = _images(("train", "good", 8), ("test", "bent", 3), group="one")
+    with pytest.raises(WrongValue, match=r"^noise=0.2 needs .*none of the 3 .* free .*; set noise=0$"):
+        draw_pool(images, "published", "share", 0.2, 0)
+    assert draw_pool(images, "published", "share", 0.0, 0).injected == frozenset()

@@ -8,12 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from irp_lightning.data.groups import connected_components, find_groups
-from irp_lightning.data.mvtec import read_mvtec
+from irp_lightning.data.config import DataConfig
+from irp_lightning.data.contamination import TrainingPool
+from irp_lightning.data.dataset import Dataset
+from irp_lightning.data.groups import connected_components, find_groups, fold_groups, near_duplicates
+from irp_lightning.data.readers import mvtec
 from irp_lightning.data.samples import Sample
 from irp_lightning.foundation.errors import InputError
 
@@ -77,7 +81,9 @@ def test_folder_instead_of_a_file_is_refused(tmp_path: Path) -> None:
     _error(tmp_path)
 
 
-@pytest.mark.parametrize("content", ["", "file,group\na,1\n", "path\na.png\n", "path;group\na;1\n"])
+@pytest.mark.parametrize(
+    "content", ["", "file,group\na,1\n", "path\na.png\n", "path;group\na;1\n", '"a\nb",c\n1,2\n']
+)
 def test_file_with_other_columns_says_which_it_needs(tmp_path: Path, content: str) -> None:
     file = tmp_path / "groups.csv"
     file.write_text(content)
@@ -245,7 +251,9 @@ def test_unreadable_image_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not TILES.is_dir(), reason=f"needs {TILES}; set IRP_SHARED")
 def test_auto_finds_the_tiles_that_were_photographed_repeatedly() -> None:
-    samples = read_mvtec(TILES.parent, TILES.name)
+    samples = mvtec.read(
+        DataConfig("mvtec", str(TILES.parent), TILES.name, "published", "auto", 64, "none", "error")
+    )
     auto = find_groups(samples, "auto", 2)
     known = find_groups(samples, str(TILES / "groups.csv"), 2)
     assert 600 <= len(set(auto)) <= 800
@@ -254,6 +262,39 @@ def test_auto_finds_the_tiles_that_were_photographed_repeatedly() -> None:
     assert len(found & true) >= 0.5 * len(found)
     # Fewer pairs than half of the known ones would mean that little is found, however precise.
     assert len(found & true) >= 0.4 * len(true)
+
+
+def test_near_duplicates_are_found_across_blocks_of_images() -> None:
+    # Rows are compared 1024 at a time: the first and the last two lie in different blocks.
+    thumbnails = torch.randn(1100, 256, generator=torch.Generator().manual_seed(0))
+    thumbnails[-1] = thumbnails[3] * 2 + 1
+    thumbnails[-2] = thumbnails[1050]
+    groups = near_duplicates(thumbnails)
+    assert groups == [*range(1098), 1050, 3]
+
+
+# --- folds --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("source", ["auto", "groups.csv"])
+def test_folds_keep_the_known_groups_of_the_training_images_together(source: str) -> None:
+    # The files are not there: nothing is looked for where groups are known.
+    samples = _samples("a.png", "b.png", "c.png", "d.png", "e.png")
+    images = Dataset(samples, ["x", "y", "z", "y", "x"], list("01234"), {}, 0)
+    pool = TrainingPool(train=[3, 0, 2, 4], injected=frozenset(), test=[1], dropped=[])
+    assert fold_groups(images, pool, source) == [0, 1, 2, 1]
+
+
+def test_folds_find_groups_of_the_training_images_where_none_are_known(
+    shots: tuple[list[Sample], list[int]],
+) -> None:
+    samples, parts = shots
+    images = Dataset(samples, [s.name for s in samples], [s.name for s in samples], {}, 0)
+    train = list(range(len(samples)))[::-1][:-1]
+    pool = TrainingPool(train=train, injected=frozenset(), test=[0], dropped=[])
+    groups = fold_groups(images, pool, "none")
+    assert _pairs(groups) == _pairs([parts[i] for i in train])
+    assert groups[0] == 0
 
 
 # --- components --------------------------------------------------------------------------------

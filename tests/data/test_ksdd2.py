@@ -6,12 +6,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from irp_lightning.data.ksdd2 import defects_cropped_away, read_ksdd2
+from irp_lightning.data.config import DataConfig
+from irp_lightning.data.masks import defects_cropped_away
+from irp_lightning.data.readers import ksdd2
 from irp_lightning.data.samples import Sample
 from irp_lightning.foundation.errors import InputError
 
 WIDTH, HEIGHT = 24, 64
 """As tall and narrow as the dataset's pictures; the central square is the rows 20 to 43."""
+
+
+def _read(root: Path) -> list[Sample]:
+    return ksdd2.read(DataConfig("ksdd2", str(root), "-", "published", "none", 64, "none", "error"))
 
 
 def _write(
@@ -38,7 +44,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_lists_both_sides_without_the_masks(root: Path) -> None:
-    assert read_ksdd2(root) == [
+    assert _read(root) == [
         Sample(root / "train/10000.png", "train/10000.png", "train"),
         Sample(
             root / "train/10001.png",
@@ -55,19 +61,19 @@ def test_lists_both_sides_without_the_masks(root: Path) -> None:
 @pytest.mark.parametrize("value", [1, 128, 255])
 def test_one_pixel_that_is_not_zero_makes_a_defect(root: Path, value: int) -> None:
     _write(root, "train/10002", (63, 23), value=value)
-    assert {s.name: s.label for s in read_ksdd2(root)}["train/10002.png"] == 1
+    assert {s.name: s.label for s in _read(root)}["train/10002.png"] == 1
 
 
 def test_hidden_and_non_image_files_are_ignored(root: Path) -> None:
-    before = read_ksdd2(root)
+    before = _read(root)
     for name in (".DS_Store", "._10000.png", "Thumbs.db", "split.pyb"):
         (root / "train" / name).write_bytes(b"x")
-    assert read_ksdd2(root) == before
+    assert _read(root) == before
 
 
 def _error(root: Path) -> str:
     with pytest.raises(InputError) as caught:
-        read_ksdd2(root)
+        _read(root)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -107,7 +113,7 @@ def test_truncated_mask_is_named(root: Path) -> None:
 
 def test_defect_at_the_end_of_a_tall_image_is_cropped_away(root: Path) -> None:
     # Of the fixture's two defects one lies in the middle, the other at the top.
-    samples = read_ksdd2(root)
+    samples = _read(root)
     assert defects_cropped_away(samples, "center") == 1
     assert defects_cropped_away(samples, "none") == 0
 
@@ -115,12 +121,12 @@ def test_defect_at_the_end_of_a_tall_image_is_cropped_away(root: Path) -> None:
 def test_every_cropped_defect_counts_once(root: Path) -> None:
     _write(root, "test/20002", (1, 1), (2, 2), (HEIGHT - 1, 5))
     _write(root, "test/20003", (HEIGHT - 1, 0))
-    assert defects_cropped_away(read_ksdd2(root), "center") == 3
+    assert defects_cropped_away(_read(root), "center") == 3
 
 
 def test_defect_that_shows_in_part_is_not_cropped_away(root: Path) -> None:
     _write(root, "test/20000", (0, 0), (32, 12))
-    assert defects_cropped_away(read_ksdd2(root), "center") == 0
+    assert defects_cropped_away(_read(root), "center") == 0
 
 
 @pytest.mark.parametrize(("row", "lost"), [(19, 1), (20, 0), (43, 0), (44, 1)])
@@ -129,7 +135,7 @@ def test_single_pixel_counts_by_the_exact_border_of_the_crop(
 ) -> None:
     _write(tmp_path, "train/1", (row, 7))
     _write(tmp_path, "test/2")
-    assert defects_cropped_away(read_ksdd2(tmp_path), "center") == lost
+    assert defects_cropped_away(_read(tmp_path), "center") == lost
 
 
 @pytest.mark.parametrize("value", [1, 255])
@@ -139,7 +145,7 @@ def test_thin_defect_inside_the_crop_survives_at_the_dataset_size(tmp_path: Path
     for i, pixel in enumerate([(315, 115), (316, 114), (250, 1), (400, 228)]):
         _write(tmp_path, f"train/{i}", pixel, value=value, size=size)
     _write(tmp_path, "test/9", size=size)
-    assert defects_cropped_away(read_ksdd2(tmp_path), "center") == 0
+    assert defects_cropped_away(_read(tmp_path), "center") == 0
 
 
 def test_wide_images_are_cropped_at_their_sides(tmp_path: Path) -> None:
@@ -147,7 +153,7 @@ def test_wide_images_are_cropped_at_their_sides(tmp_path: Path) -> None:
     _write(tmp_path, "train/1", (12, 2), size=size)
     _write(tmp_path, "train/2", (12, 32), size=size)
     _write(tmp_path, "test/3", size=size)
-    assert defects_cropped_away(read_ksdd2(tmp_path), "center") == 1
+    assert defects_cropped_away(_read(tmp_path), "center") == 1
 
 
 def test_empty_mask_of_a_normal_image_is_no_defect_cropped_away(root: Path) -> None:

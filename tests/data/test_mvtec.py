@@ -6,9 +6,15 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from irp_lightning.data.mvtec import read_mvtec
+from irp_lightning.data.config import DataConfig
+from irp_lightning.data.readers import mvtec
 from irp_lightning.data.samples import Sample
 from irp_lightning.foundation.errors import InputError
+
+
+def _read(root: Path, category: str) -> list[Sample]:
+    config = DataConfig("mvtec", str(root), category, "published", "none", 64, "none", "error")
+    return mvtec.read(config)
 
 
 def _write(*files: Path) -> None:
@@ -35,7 +41,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_lists_training_images_first_then_test_images_by_name(root: Path) -> None:
-    names = [sample.name for sample in read_mvtec(root, "screw")]
+    names = [sample.name for sample in _read(root, "screw")]
     assert names == [
         "train/good/000.png",
         "train/good/001.png",
@@ -47,7 +53,7 @@ def test_lists_training_images_first_then_test_images_by_name(root: Path) -> Non
 
 
 def test_sample_knows_file_side_defect_and_label(root: Path) -> None:
-    samples = read_mvtec(root, "screw")
+    samples = _read(root, "screw")
     assert [(s.side, s.defect, s.label) for s in samples] == [
         ("train", "good", 0),
         ("train", "good", 0),
@@ -60,7 +66,7 @@ def test_sample_knows_file_side_defect_and_label(root: Path) -> None:
 
 
 def test_mask_is_attached_where_there_is_one(root: Path) -> None:
-    masks = {sample.name: sample.mask for sample in read_mvtec(root, "screw")}
+    masks = {sample.name: sample.mask for sample in _read(root, "screw")}
     truth = root / "screw/ground_truth"
     assert masks["test/bent/000.png"] == truth / "bent/000_mask.png"
     assert masks["test/scratch/000.png"] == truth / "scratch/000_mask.png"
@@ -71,12 +77,12 @@ def test_mask_is_attached_where_there_is_one(root: Path) -> None:
 
 def test_mask_of_a_jpeg_is_found_by_its_stem(root: Path) -> None:
     _write(root / "screw/test/bent/photo.jpg", root / "screw/ground_truth/bent/photo_mask.png")
-    masks = {sample.name: sample.mask for sample in read_mvtec(root, "screw")}
+    masks = {sample.name: sample.mask for sample in _read(root, "screw")}
     assert masks["test/bent/photo.jpg"] == root / "screw/ground_truth/bent/photo_mask.png"
 
 
 def test_hidden_and_non_image_files_are_ignored(root: Path) -> None:
-    before = read_mvtec(root, "screw")
+    before = _read(root, "screw")
     for folder in ("train/good", "test/good", "test/bent"):
         for name in (
             ".DS_Store",
@@ -88,24 +94,24 @@ def test_hidden_and_non_image_files_are_ignored(root: Path) -> None:
         ):
             (root / "screw" / folder / name).write_bytes(b"x")
     (root / "screw/test/license.png").write_bytes(b"x")  # A file beside the folders of defects.
-    assert read_mvtec(root, "screw") == before
+    assert _read(root, "screw") == before
 
 
 @pytest.mark.parametrize("suffix", ["png", "PNG", "jpg", "jpeg", "JPG", "bmp", "tif", "tiff", "webp"])
 def test_common_image_suffixes_are_listed_in_any_case(root: Path, suffix: str) -> None:
     _write(root / f"screw/train/good/extra.{suffix}")
-    assert f"train/good/extra.{suffix}" in [s.name for s in read_mvtec(root, "screw")]
+    assert f"train/good/extra.{suffix}" in [s.name for s in _read(root, "screw")]
 
 
 def test_category_without_test_images_is_read(tmp_path: Path) -> None:
     _write(tmp_path / "own/train/good/a.png")
     path = tmp_path / "own/train/good/a.png"
-    assert read_mvtec(tmp_path, "own") == [Sample(path, "train/good/a.png", "train")]
+    assert _read(tmp_path, "own") == [Sample(path, "train/good/a.png", "train")]
 
 
 def _error(root: Path, category: str) -> str:
     with pytest.raises(InputError) as caught:
-        read_mvtec(root, category)
+        _read(root, category)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -150,6 +156,6 @@ def test_category_without_training_images_names_the_folder(root: Path, leave_fol
 
 
 def test_hidden_folders_are_no_kind_of_defect(root: Path) -> None:
-    before = read_mvtec(root, "screw")
+    before = _read(root, "screw")
     _write(root / "screw/test/.ipynb_checkpoints/000-checkpoint.png")
-    assert read_mvtec(root, "screw") == before
+    assert _read(root, "screw") == before

@@ -1,4 +1,6 @@
+import pickle
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -93,10 +95,9 @@ def test_scores_do_not_depend_on_the_images_beside() -> None:
     torch.testing.assert_close(module.score(features), alone, atol=1e-5, rtol=1e-5)
 
 
-def test_module_pickles() -> None:
-    import pickle
-
-    module = DifferNet(8, n_blocks=2, hidden=8)
+@pytest.mark.parametrize("average", [0, 0.9])
+def test_module_pickles(average: float) -> None:
+    module = DifferNet(8, n_blocks=2, hidden=8, average=average)
     twin = pickle.loads(pickle.dumps(module))
     features = torch.randn(2, 3, 8)
     assert torch.equal(twin.score(features), module.score(features))
@@ -117,21 +118,54 @@ def test_optimiser_is_the_originals() -> None:
     assert settings_ == {"lr": 2e-4, "betas": (0.8, 0.8), "eps": 1e-4, "weight_decay": 1e-5}
 
 
-def test_the_average_scores_and_starts_anew_with_the_state() -> None:
-    module = DifferNet(8, n_blocks=1, hidden=8, average=0.9)
-    first = {key: value.clone() for key, value in module.state_dict().items()}
+def trained(module: DifferNet, features: Tensor, steps: int) -> Iterator[DifferNet]:
+    """One batch after another, as Lightning trains; yields after each step."""
     optimiser = module.configure_optimizers()
-    features = torch.randn(16, 2, 8)
-    for _ in range(5):
+    for _ in range(steps):
         optimiser.zero_grad()
         nll(*module(features)).mean().backward()
         optimiser.step()
         module.on_train_batch_end(None, None, 0)
+        yield module
+
+
+@pytest.mark.parametrize("average", [0.3, 0.98])
+def test_the_average_is_what_its_formula_says(average: float) -> None:
+    """To the last bit: wₙ is the average's, with a decay of at most (1 + n) / (10 + n) at step n."""
+    module = DifferNet(8, n_blocks=2, hidden=8, average=average)
+    weights = [p for p in module.flow.parameters() if p.requires_grad]
+    expected = [p.detach().clone() for p in weights]
+    assert module.averaged is not None
+    for n, _ in enumerate(trained(module, torch.randn(16, 2, 8), steps=40), start=1):
+        decay = min(average, (1 + n) / (10 + n))
+        for mean, weight in zip(expected, weights, strict=True):
+            mean.lerp_(weight.detach(), 1 - decay)
+        found = [p for p in module.averaged.parameters() if p.is_floating_point()]
+        assert all(map(torch.equal, found, expected))
+        assert not any(map(torch.equal, found, weights))
+
+
+def test_the_average_scores_and_starts_anew_with_the_state() -> None:
+    module = DifferNet(8, n_blocks=1, hidden=8, average=0.9)
+    first = {key: value.clone() for key, value in module.state_dict().items()}
+    features = torch.randn(16, 2, 8)
+    for _ in trained(module, features, steps=5):
+        pass
     assert module.averaged is not None
     plain = latent_score(*module(features))
     assert not torch.allclose(module.score(features), plain)  # it lags behind the weights
     permutations = zip(module.averaged.parameters(), module.flow.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in permutations if not a.is_floating_point())
+    after = module.score(features)
     module.load_state_dict(first)
-    assert int(module.averaged_steps) == 0
     torch.testing.assert_close(module.score(features), latent_score(*module(features)))
+    for _ in trained(module, features, steps=5):
+        pass
+    assert torch.equal(module.score(features), after)  # the steps count from 0 again, too
+
+
+def test_the_average_is_not_trained() -> None:
+    module = DifferNet(8, n_blocks=1, hidden=8, average=0.9)
+    assert module.averaged is not None
+    assert not any(p.requires_grad for p in module.averaged.parameters())
+    assert DifferNet(8, n_blocks=1, hidden=8).averaged is None

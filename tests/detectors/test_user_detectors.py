@@ -12,9 +12,9 @@ from omegaconf import DictConfig
 from run_files import metrics, rows
 
 from irp_lightning import run as run_module
+from irp_lightning.evaluation.gap_closure import LEAST_GAP
 from irp_lightning.features.batches import RefinableData
 from irp_lightning.predict import predict
-from irp_lightning.evaluation.gap_closure import LEAST_GAP
 from irp_lightning.run import run
 
 REPO = Path(__file__).parent.parent

@@ -3,13 +3,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irp_lightning.evaluation.metrics import (
-    auroc,
-    average_precision,
-    removal_counts,
-    unit_ranks,
-)
 from irp_lightning.evaluation.gap_closure import gap_closure
+from irp_lightning.evaluation.metrics import auroc, average_precision, removal_counts
 
 scored = st.lists(st.tuples(st.floats(-1e6, 1e16), st.booleans()), min_size=2, max_size=40)
 
@@ -34,8 +29,12 @@ def test_scores_that_a_sigmoid_would_saturate_keep_their_order() -> None:
     assert average_precision(scores, torch.tensor([0, 1, 0, 1])) == pytest.approx(5 / 6)
 
 
-def test_ranks_keep_ties() -> None:
-    assert unit_ranks(torch.tensor([5.0, 1.0, 5.0, 3.0])).tolist() == [1.0, 0.0, 1.0, 0.5]
+def test_ties_count_half_and_scores_must_be_numbers() -> None:
+    assert auroc(torch.tensor([5.0, 1.0, 5.0, 3.0]), torch.tensor([1, 0, 0, 0])) == pytest.approx(
+        2.5 / 3
+    )
+    with pytest.raises(ValueError, match="NaN"):
+        auroc(torch.tensor([5.0, torch.nan]), torch.tensor([1, 0]))
 
 
 def test_removal_counts() -> None:

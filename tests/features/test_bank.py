@@ -1,29 +1,29 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from irp_lightning.features.bank import FeatureBank, content_hash
-from irp_lightning.features.extractor import FeatureExtractor, build_extractor
+from irp_lightning.features.bank import FeatureBank
+from irp_lightning.features.config import BackboneConfig, ViewsConfig
+from irp_lightning.features.extractor import ExtractorSpec, FeatureExtractor, build_extractor
+
+BACKBONE = BackboneConfig(name="random", weights=None, n_scales=2, seed=0)
+VIEWS = ViewsConfig(
+    count=3, seed=0, n_transforms=1, n_transforms_test=1, interpolation="bilinear", fill="zeros"
+)
+OTHERS: dict[str, Any] = {"image_size": 32, "crop": "none", "autocast": "none"}
 
 
-def build(**changes: object) -> FeatureExtractor:
-    settings: dict[str, object] = {
-        "name": "random",
-        "weights": None,
-        "backbone_seed": 0,
-        "n_scales": 2,
-        "image_size": 32,
-        "crop": "none",
-        "n_views": 3,
-        "view_seed": 0,
-        "interpolation": "bilinear",
-        "fill": "zeros",
-        "autocast": "none",
-    }
-    return build_extractor(**{**settings, **changes})  # type: ignore[arg-type]
+def build(
+    backbone: dict[str, Any] | None = None, views: dict[str, Any] | None = None, **changes: Any
+) -> FeatureExtractor:
+    return build_extractor(
+        replace(BACKBONE, **backbone or {}), replace(VIEWS, **views or {}), **{**OTHERS, **changes}
+    )
 
 
 @pytest.fixture
@@ -60,24 +60,24 @@ def test_half_precision_takes_half_the_size(tmp_path: Path, entry: Tensor) -> No
 @pytest.mark.parametrize(
     "change",
     [
-        {"backbone_seed": 1},  # other weights
-        {"name": "squeezenet1_1"},
-        {"n_scales": 3},
+        {"backbone": {"seed": 1}},  # other weights
+        {"backbone": {"name": "squeezenet1_1"}},
+        {"backbone": {"n_scales": 3}},
         {"image_size": 64},
         {"crop": "center"},
-        {"n_views": 4},
-        {"view_seed": 1},
-        {"interpolation": "nearest"},
-        {"fill": "border"},
+        {"views": {"count": 4}},
+        {"views": {"seed": 1}},
+        {"views": {"interpolation": "nearest"}},
+        {"views": {"fill": "border"}},
         {"autocast": "bf16"},
     ],
     ids=str,
 )
 def test_whatever_features_depend_on_has_a_bank_of_its_own(
-    change: dict[str, object], bank: FeatureBank, tmp_path: Path, shared: Path
+    change: dict[str, Any], bank: FeatureBank, shared: Path
 ) -> None:
-    if change.get("name") == "squeezenet1_1":
-        change["weights"] = str(shared / "weights" / "squeezenet1_1.pth")
+    if change.get("backbone") == {"name": "squeezenet1_1"}:
+        change["backbone"]["weights"] = str(shared / "weights" / "squeezenet1_1.pth")
     other = FeatureBank(bank.folder.parent, build(**change).spec, "float32")
     assert other.folder != bank.folder
 
@@ -92,12 +92,48 @@ def test_same_settings_share_a_bank(bank: FeatureBank) -> None:
     assert FeatureBank(bank.folder.parent, build().spec, "float32").folder == bank.folder
 
 
-def test_an_image_is_known_by_its_content(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"one")
-    (tmp_path / "b").write_bytes(b"one")
-    (tmp_path / "c").write_bytes(b"two")
-    a, b, c = (content_hash(tmp_path / name) for name in "abc")
-    assert a == b != c
+def test_patches_have_a_bank_of_their_own(bank: FeatureBank) -> None:
+    spec = build().of_patches(4).spec
+    assert spec.n_vectors == 16
+    assert FeatureBank(bank.folder.parent, spec, "float32").folder != bank.folder
+
+
+def test_banks_of_earlier_versions_are_found_again(tmp_path: Path) -> None:
+    spec = ExtractorSpec(
+        backbone="alexnet",
+        weights="0123456789abcdef0123456789abcdef",
+        backbone_seed=0,
+        n_scales=3,
+        image_size=448,
+        crop="none",
+        mean=(0.485, 0.456, 0.406),
+        std=(0.229, 0.224, 0.225),
+        interpolation="bilinear",
+        fill="zeros",
+        view_seed=0,
+        angles=(12.5, 300.0),
+        autocast="none",
+    )
+    names = [
+        FeatureBank(tmp_path, replace(spec, grid=grid), dtype).folder.name
+        for grid, dtype in ((1, "float32"), (8, "float16"))
+    ]
+    assert names == [
+        "alexnet-a56c78383f1f2675420b45381b3e90f5",
+        "alexnet-7a61747d9df324e5db224d2946df3746",
+    ]
+    bank = FeatureBank(tmp_path, spec, "float32")
+    bank.write("ab12", torch.arange(6.0).view(2, 3))
+    assert bank.file("ab12") == tmp_path / names[0] / "ab" / "ab12.npy"
+    digest = bank.file("ab12").read_bytes()[-16:].hex()
+    assert digest == "a874bc018e925c2ecc1c12f4557a5195"
+    assert np.load(bank.file("ab12")).tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_what_is_being_written_is_no_entry(bank: FeatureBank, entry: Tensor) -> None:
+    bank.write("ab12", entry)
+    (bank.folder / "ab" / ".0123abcd.part.npy").write_bytes(b"half")
+    assert list(bank.images()) == ["ab12"]
 
 
 @pytest.mark.parametrize("damage", ["flip first", "flip last", "cut", "empty", "foreign"])

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from irp_lightning.features.batches import RefinableData, TrainingBatches
+from irp_lightning.features.batches import RefinableData, ScoredBatches, TrainingBatches
 from irp_lightning.features.image_features import ResidentFeatures
 
 IMAGES, VIEWS, DIM = 30, 6, 3
 
 
-def _source() -> ResidentFeatures:
+def _features() -> ResidentFeatures:
     """Features that say where they come from: 100 × image + view, in every dimension."""
     image, view = torch.arange(IMAGES), torch.arange(VIEWS)
     return ResidentFeatures((100.0 * image[:, None] + view)[..., None].repeat(1, 1, DIM))
@@ -28,14 +28,14 @@ def _decode(features: Tensor) -> tuple[Tensor, Tensor]:
     return number // 100, number % 100
 
 
-# Neither sorted nor from 0: positions in the source are not positions among the training images.
+# Neither sorted nor from 0: positions in the features are not positions among the training images.
 TRAIN = [17, 3, 29, 8, 21, 0, 14, 11, 26, 5, 19]
 TEST = [20, 2, 9, 28, 7]
 
 
 def _data(**changes: Any) -> RefinableData:
     arguments = {"batch_size": 4, "n_transforms": 2, "n_transforms_test": 3, "seed": 0, **changes}
-    return RefinableData(_source(), TRAIN, TEST, **arguments)
+    return RefinableData(_features(), TRAIN, TEST, **arguments)
 
 
 def _keep_all_but(*positions: int) -> Tensor:
@@ -64,7 +64,7 @@ def _views(loader: Any) -> dict[int, list[int]]:
 @given(batch_size=st.integers(3, 12), count=st.integers(1, 3), seed=st.integers(0, 2**40))
 def test_processes_share_the_batches_of_one(batch_size: int, count: int, seed: int) -> None:
     def batches(rank: int, of: int) -> TrainingBatches:
-        return TrainingBatches(_source(), torch.tensor(TRAIN), batch_size, 2, seed, rank, of)
+        return TrainingBatches(_features(), torch.tensor(TRAIN), batch_size, 2, seed, rank, of)
 
     alone = list(batches(0, 1))
     shares = [list(batches(rank, count)) for rank in range(count)]
@@ -114,6 +114,27 @@ def test_batches_are_full_but_for_the_last_and_counted(loader: str, batch_size: 
     assert 1 <= sizes[-1] <= batch_size
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_batch_size_above_the_images_gives_one_smaller_batch(count: int) -> None:
+    whole = list(_data(batch_size=len(TRAIN)).train_dataloader())
+    large = _data(batch_size=96).train_dataloader()
+    shares = []
+    for rank in range(count):
+        large.rank, large.count = rank, count
+        assert len(large) == 1
+        shares += list(large)
+    assert len(shares) == count
+    assert sorted(i for _, index in shares for i in index.tolist()) == sorted(TRAIN)
+    for rank, (features, index) in enumerate(shares):
+        assert torch.equal(index, whole[0][1][rank::count])
+        assert torch.equal(features, whole[0][0][rank::count])
+
+
+def test_no_images_give_no_batch() -> None:
+    batches = ScoredBatches(_features(), torch.tensor([], dtype=torch.long), 4, 3)
+    assert (len(batches), list(batches)) == (0, [])
+
+
 @settings(max_examples=50, deadline=None, derandomize=True)
 @given(
     images=st.lists(st.integers(0, IMAGES - 1), min_size=1, unique=True),
@@ -124,7 +145,7 @@ def test_batches_are_full_but_for_the_last_and_counted(loader: str, batch_size: 
 def test_epoch_has_every_image_once_and_different_views_of_each(
     images: list[int], batch_size: int, n_transforms: int, seed: int
 ) -> None:
-    loader = TrainingBatches(_source(), torch.tensor(images), batch_size, n_transforms, seed)
+    loader = TrainingBatches(_features(), torch.tensor(images), batch_size, n_transforms, seed)
     assert sorted(_images(loader)) == sorted(images)
     for views in _views(loader).values():
         assert len(set(views)) == n_transforms
@@ -261,7 +282,7 @@ class _Pruner(L.Callback):
             trainer.datamodule.keep(_keep_all_but(0))
 
 
-def _fit(seed: int = 0) -> list[dict[int, list[int]]]:
+def _fit(seed: int = 0, **changes: Any) -> list[dict[int, list[int]]]:
     module = _Recorder()
     trainer = L.Trainer(
         max_epochs=4,
@@ -273,7 +294,7 @@ def _fit(seed: int = 0) -> list[dict[int, list[int]]]:
         reload_dataloaders_every_n_epochs=1,
         callbacks=[_Pruner()],
     )
-    trainer.fit(module, datamodule=_data(seed=seed))
+    trainer.fit(module, datamodule=_data(seed=seed, **changes))
     return module.epochs
 
 
@@ -285,6 +306,10 @@ def epochs() -> list[dict[int, list[int]]]:
 
 def test_trainer_sees_a_removal_in_the_next_epoch(epochs: list[dict[int, list[int]]]) -> None:
     assert [set(epoch) for epoch in epochs] == [{*TRAIN}] * 2 + [{*TRAIN[1:]}] * 2
+
+
+def test_trainer_sees_all_images_in_one_batch_that_is_larger() -> None:
+    assert [set(epoch) for epoch in _fit(batch_size=96)] == [{*TRAIN}] * 2 + [{*TRAIN[1:]}] * 2
 
 
 def test_trainer_sees_another_order_and_other_views_in_each_epoch(
@@ -316,7 +341,7 @@ def test_neighbouring_seeds_do_not_share_the_batches_of_neighbouring_epochs(
 
 
 def test_state_survives_a_checkpoint_read_with_weights_only() -> None:
-    data = _data(carried={"image_size": 128, "angles": torch.tensor([0.0, 45.0])})
+    data = _data()
     data.keep(_keep_all_but(1, 5))
     file = io.BytesIO()
     torch.save(data.state_dict(), file)
@@ -327,8 +352,7 @@ def test_state_survives_a_checkpoint_read_with_weights_only() -> None:
     restored.load_state_dict(state)
     assert restored.active.tolist() == _keep_all_but(1, 5).tolist()
     assert _views(restored.train_dataloader()) == _views(data.train_dataloader())
-    assert state["carried"]["image_size"] == 128
-    assert state["carried"]["angles"].tolist() == [0.0, 45.0]
+    assert state.keys() == {"active"}
 
 
 def test_state_is_a_snapshot_that_later_pruning_does_not_change() -> None:
@@ -343,5 +367,5 @@ def test_state_of_another_number_of_images_is_refused_and_changes_nothing() -> N
     data = _data()
     data.keep(_keep_all_but(3))
     with pytest.raises(ValueError, match=f"5 training images.*{len(TRAIN)}"):
-        data.load_state_dict({"active": torch.ones(5, dtype=torch.bool), "carried": {}})
+        data.load_state_dict({"active": torch.ones(5, dtype=torch.bool)})
     assert data.active.tolist() == _keep_all_but(3).tolist()

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,28 +14,33 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from irp_lightning.bank import main as bank_command
-from irp_lightning.features.bank import FeatureBank, content_hash
+from irp_lightning.data.content import content_hash
+from irp_lightning.features.bank import FeatureBank
+from irp_lightning.features.config import BackboneConfig, FeaturesConfig, ViewsConfig
 from irp_lightning.features.extractor import FeatureExtractor, build_extractor
-from irp_lightning.features.preparation import load_features
-from irp_lightning.features.image_features import BankFeatures, FeatureSource, LiveFeatures, ResidentFeatures
+from irp_lightning.features.image_features import (
+    BankFeatures,
+    ImageFeatures,
+    LiveFeatures,
+    ResidentFeatures,
+)
+from irp_lightning.features.preparation import free_memory, prepare_features, prepare_patches
 
 N = 12
+CPU = torch.device("cpu")
 
 
 def extractor() -> FeatureExtractor:
-    return build_extractor(
-        name="random",
-        weights=None,
-        backbone_seed=0,
-        n_scales=2,
-        image_size=32,
-        crop="none",
-        n_views=3,
-        view_seed=0,
-        interpolation="bilinear",
-        fill="zeros",
-        autocast="none",
+    views = ViewsConfig(
+        count=3, seed=0, n_transforms=1, n_transforms_test=1, interpolation="bilinear", fill="zeros"
+    )
+    backbone = BackboneConfig(name="random", weights=None, n_scales=2, seed=0)
+    return build_extractor(backbone, views, image_size=32, crop="none", autocast="none")
+
+
+def config(cache: str = "bank", memory_limit: float | None = None) -> FeaturesConfig:
+    return FeaturesConfig(
+        cache=cache, dtype="float32", autocast="none", workers=0, memory_limit_gb=memory_limit
     )
 
 
@@ -57,8 +61,7 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.fixture(scope="module")
 def truth(paths: list[Path]) -> Tensor:
     """What the features are, without any bank."""
-    source = LiveFeatures(paths, extractor(), 1)
-    return source.scored(torch.arange(N))
+    return LiveFeatures(paths, extractor(), 1).scored(torch.arange(N))
 
 
 class Counted(FeatureExtractor):
@@ -72,28 +75,26 @@ class Counted(FeatureExtractor):
 
 
 def load(
-    paths: list[Path], cache: Path, mode: str = "bank", **settings: Any
-) -> tuple[FeatureSource, int, list[str]]:
-    """The source, how many images were extracted, and what the user was told."""
+    paths: list[Path], cache: Path, mode: str = "bank", memory_limit: float | None = None
+) -> tuple[ImageFeatures, int, list[str]]:
+    """The features, how many images were extracted, and what the user was told."""
     plain = extractor()
     counted = Counted(plain.backbone, plain.spec)
     said: list[str] = []
-    source = load_features(
-        mode,
-        paths,
-        [content_hash(path) for path in paths],
+    features = prepare_features(
         counted,
         FeatureBank(cache, plain.spec, "float32"),
-        workers=0,
-        device=torch.device("cpu"),
+        paths,
+        [content_hash(path) for path in paths],
+        config(mode, memory_limit),
+        CPU,
         say=said.append,
-        **settings,
     )
-    return source, counted.images, said
+    return features, counted.images, said
 
 
-def check(source: FeatureSource, truth: Tensor) -> None:
-    torch.testing.assert_close(source.scored(torch.arange(len(truth))), truth, rtol=1e-5, atol=1e-6)
+def check(features: ImageFeatures, truth: Tensor) -> None:
+    torch.testing.assert_close(features.scored(torch.arange(len(truth))), truth, rtol=1e-5, atol=1e-6)
 
 
 def test_every_image_is_extracted_once(paths: list[Path], truth: Tensor, tmp_path: Path) -> None:
@@ -107,9 +108,9 @@ def test_every_image_is_extracted_once(paths: list[Path], truth: Tensor, tmp_pat
 
 def test_added_images_alone_are_extracted(paths: list[Path], truth: Tensor, tmp_path: Path) -> None:
     load(paths[: N - 2], tmp_path)
-    source, extracted, _ = load(paths, tmp_path)
+    features, extracted, _ = load(paths, tmp_path)
     assert extracted == 2
-    check(source, truth)
+    check(features, truth)
 
 
 def test_a_renamed_image_is_known_and_a_changed_one_is_not(paths: list[Path], tmp_path: Path) -> None:
@@ -124,19 +125,19 @@ def test_a_renamed_image_is_known_and_a_changed_one_is_not(paths: list[Path], tm
 @pytest.mark.parametrize(
     ("mode", "kind"), [("bank", ResidentFeatures), ("memory", ResidentFeatures), ("live", LiveFeatures)]
 )
-def test_all_sources_score_alike(
+def test_all_kinds_of_features_score_alike(
     mode: str, kind: type, paths: list[Path], truth: Tensor, tmp_path: Path
 ) -> None:
-    source, _, _ = load(paths, tmp_path / "cache", mode)
-    assert isinstance(source, kind)
-    check(source, truth)
+    features, _, _ = load(paths, tmp_path / "cache", mode)
+    assert isinstance(features, kind)
+    check(features, truth)
     assert (tmp_path / "cache").exists() == (mode == "bank")
 
 
 def test_features_that_do_not_fit_stay_on_disk(paths: list[Path], truth: Tensor, tmp_path: Path) -> None:
-    source, _, said = load(paths, tmp_path, memory_limit=1e-9)
-    assert isinstance(source, BankFeatures)
-    check(source, truth)
+    features, _, said = load(paths, tmp_path, memory_limit=1e-9)
+    assert isinstance(features, BankFeatures)
+    check(features, truth)
     assert "do not fit" in said[0]
 
 
@@ -151,11 +152,35 @@ def test_stored_and_resident_features_draw_the_same_views(paths: list[Path], tmp
 
 
 def test_live_training_draws_angles_anew(paths: list[Path], truth: Tensor, tmp_path: Path) -> None:
-    source, _, _ = load(paths, tmp_path, "live")
+    features, _, _ = load(paths, tmp_path, "live")
     generator = torch.Generator().manual_seed(0)
-    first, second = (source.drawn(torch.tensor([0]), 4, generator) for _ in range(2))
+    first, second = (features.drawn(torch.tensor([0]), 4, generator) for _ in range(2))
     assert first.shape == (1, 4, truth.shape[2])
     assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("cache", ["bank", "memory", "live"])
+def test_patches_lie_beside_the_views_and_are_never_live(
+    cache: str, paths: list[Path], tmp_path: Path
+) -> None:
+    whole = extractor()
+    bank = FeatureBank(tmp_path, whole.spec, "float32")
+    hashes = [content_hash(path) for path in paths]
+    patches = prepare_patches(whole, bank, 2, paths, hashes, config(cache), CPU)
+    assert isinstance(patches, ResidentFeatures)
+    found = patches.scored(torch.arange(N))
+    assert found.shape == (N, 4, whole.dim)
+    # Feature maps of 4 × 4 and 2 × 2: the mean of their quarters is that of the whole.
+    pooled = LiveFeatures(paths, whole.of_patches(1), 1).scored(torch.arange(N))
+    torch.testing.assert_close(found.mean(dim=1, keepdim=True), pooled, rtol=1e-5, atol=1e-6)
+    assert (found.std(dim=1) > 0).any()
+    assert bool(list(tmp_path.rglob("*.npy"))) == (cache == "bank")
+
+
+@pytest.mark.parametrize("kind", ["bank", "live"])
+def test_no_images_have_no_features(kind: str, paths: list[Path], tmp_path: Path) -> None:
+    features, _, _ = load(paths, tmp_path, kind, memory_limit=1e-9)
+    assert features.scored(torch.tensor([], dtype=torch.long)).shape == (0, 3, features.dim)
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty"])
@@ -167,8 +192,8 @@ def test_damage_is_found_mended_and_said(
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 0x10
     file.write_bytes({"flip": bytes(data), "cut": bytes(data[:200]), "empty": b""}[damage])
-    source, extracted, said = load(paths, tmp_path)
-    check(source, truth)
+    features, extracted, said = load(paths, tmp_path)
+    check(features, truth)
     assert extracted == 1
     assert any("1 damaged" in line for line in said)
     assert load(paths, tmp_path)[1:] == (0, [])
@@ -186,14 +211,14 @@ def test_a_full_disk_costs_no_feature(
         return write(self, data)
 
     monkeypatch.setattr(Path, "write_bytes", until_full)
-    source, extracted, said = load(paths, tmp_path)
-    check(source, truth)
+    features, extracted, said = load(paths, tmp_path)
+    check(features, truth)
     assert extracted == N
     assert ["No space left" in line for line in said] == [True]
-    assert not list(tmp_path.rglob("*.part"))
+    assert not list(tmp_path.rglob("*.part*"))
     monkeypatch.undo()
-    source, extracted, _ = load(paths, tmp_path)
-    check(source, truth)
+    features, extracted, _ = load(paths, tmp_path)
+    check(features, truth)
     assert extracted == N - 5  # what was written before the disk was full is used
 
 
@@ -203,8 +228,8 @@ def test_a_cache_that_cannot_be_written_costs_no_feature(
 ) -> None:
     (tmp_path / "file").write_text("not a folder")
     cache = tmp_path / "file" / "cache" if place == "under a file" else Path(place)
-    source, _, said = load(paths, cache)
-    check(source, truth)
+    features, _, said = load(paths, cache)
+    check(features, truth)
     assert "cannot be written" in said[0]
 
 
@@ -212,7 +237,7 @@ EXTRACT = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from test_loading import load
+from test_preparation import load
 paths = sorted(Path({pictures!r}).glob("*.png"))
 print("ready", flush=True)
 print(load(paths, Path({cache!r}))[1], flush=True)
@@ -235,9 +260,9 @@ def test_two_processes_share_the_work(tmp_path: Path) -> None:
     extracted = [int(output[1]) for output in outputs]
     # At most a few images are in both their hands at the same moment.
     assert len(pictures) <= sum(extracted) <= 1.2 * len(pictures) + 10
-    source, again, said = load(pictures, tmp_path / "cache")
+    features, again, said = load(pictures, tmp_path / "cache")
     assert (again, said) == (0, [])
-    check(source, LiveFeatures(pictures, extractor(), 1).scored(torch.arange(len(pictures))))
+    check(features, LiveFeatures(pictures, extractor(), 1).scored(torch.arange(len(pictures))))
 
 
 def test_a_kill_in_the_middle_loses_nothing_that_was_whole(tmp_path: Path) -> None:
@@ -254,71 +279,10 @@ def test_a_kill_in_the_middle_loses_nothing_that_was_whole(tmp_path: Path) -> No
     process.stdout.close()
     kept = len(list(bank.images()))
     assert 20 <= kept < 400
-    source, extracted, said = load(pictures, tmp_path / "cache")
+    features, extracted, said = load(pictures, tmp_path / "cache")
     assert extracted == 400 - kept
     assert said == []
-    check(source, LiveFeatures(pictures, extractor(), 1).scored(torch.arange(400)))
-
-
-def test_the_bank_command_lists_verifies_and_prunes(
-    paths: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    load(paths, tmp_path)
-    where = ["--cache-dir", str(tmp_path)]
-    bank_command([*where, "list"])
-    listed = capsys.readouterr().out
-    assert "random" in listed
-    assert str(N) in listed
-    bank_command([*where, "verify"])
-    assert f"{N} entries, 0 damaged" in capsys.readouterr().out
-
-    file = FeatureBank(tmp_path, extractor().spec, "float32").file(content_hash(paths[0]))
-    file.write_bytes(file.read_bytes()[:-1])
-    leftover = file.with_name(".x.npy.1-2.part")
-    leftover.write_bytes(b"half")
-    os.utime(leftover, (0, 0))
-    fresh = file.with_name(".y.npy.1-2.part")
-    fresh.write_bytes(b"somebody is writing this now")
-    with pytest.raises(SystemExit) as status:
-        bank_command([*where, "verify"])
-    assert status.value.code == 1
-    assert "1 damaged" in capsys.readouterr().out
-
-    bank_command([*where, "prune"])
-    assert not file.exists()
-    assert not leftover.exists()
-    assert fresh.exists()
-    assert len(list(tmp_path.rglob("*.npy"))) == N - 1
-
-    bank_command([*where, "prune", "--unused-days", "30"])
-    assert len(list(tmp_path.rglob("*.npy"))) == N - 1
-    bank_command([*where, "prune", "--unused-days", "0"])
-    assert not list(tmp_path.rglob("*.npy"))
-
-
-def test_the_bank_command_refuses_a_missing_folder(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="is not a folder"):
-        bank_command(["--cache-dir", str(tmp_path / "nothing"), "list"])
-
-
-def test_pruning_leaves_what_is_no_bank(paths: list[Path], tmp_path: Path) -> None:
-    foreign = tmp_path / "project" / "ab"
-    foreign.mkdir(parents=True)
-    files = [foreign.parent / "spec.json", foreign / "data.npy", foreign.parent / ".x.part"]
-    for file in files:
-        file.write_text('{"backbone": "random"}')
-        os.utime(file, (0, 0))
-    load(paths, tmp_path)
-    bank_command(["--cache-dir", str(tmp_path), "prune", "--unused-days", "0"])
-    assert all(file.exists() for file in files)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["project"]
-
-
-@pytest.mark.parametrize("days", ["-5", "nan", "soon"])
-def test_days_must_be_a_number_of_days(days: str, tmp_path: Path) -> None:
-    with pytest.raises(SystemExit) as status:
-        bank_command(["--cache-dir", str(tmp_path), "prune", f"--unused-days={days}"])
-    assert status.value.code == 2
+    check(features, LiveFeatures(pictures, extractor(), 1).scored(torch.arange(400)))
 
 
 def test_a_damaged_entry_that_cannot_be_removed_costs_no_feature(
@@ -336,8 +300,64 @@ def test_a_damaged_entry_that_cannot_be_removed_costs_no_feature(
     # The whole bank is read-only: nothing can be removed, written or renamed.
     for name in ("unlink", "write_bytes", "replace"):
         monkeypatch.setattr(Path, name, read_only)
-    source, extracted, said = load(paths, tmp_path)
+    features, extracted, said = load(paths, tmp_path)
     assert extracted == 2
-    check(source, truth)
+    check(features, truth)
     assert any("2 damaged" in line for line in said)
     assert any("cannot be written" in line for line in said)
+
+
+GIB = 2**30
+
+
+def write(file: Path, text: object) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"{text}\n")
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> Path:
+    """A machine with 100 GiB of memory, 40 of them free."""
+    write(tmp_path / "proc/meminfo", f"MemTotal: {100 * 2**20} kB\nMemAvailable: {40 * 2**20} kB")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "group", "names"),
+    [
+        # As the processes of a container see it, of a batch job, and of one below a limit.
+        ("0::/", "sys/fs/cgroup", ("memory.max", "memory.current", "inactive_file")),
+        ("0::/job/7", "sys/fs/cgroup/job/7", ("memory.max", "memory.current", "inactive_file")),
+        ("0::/job/7/step", "sys/fs/cgroup/job", ("memory.max", "memory.current", "inactive_file")),
+        (
+            "5:cpu:/x\n4:memory:/docker/abc\n0::/",
+            "sys/fs/cgroup/memory",
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        ),
+    ],
+)
+def test_free_memory_respects_the_limit_of_a_container(
+    system: Path, cgroup: str, group: str, names: tuple[str, str, str]
+) -> None:
+    write(system / "proc/self/cgroup", cgroup)
+    assert free_memory(CPU, system) == 40 * GIB
+    limit, used, cached = names
+    write(system / group / limit, 8 * GIB)
+    write(system / group / used, 5 * GIB)
+    write(system / group / "memory.stat", f"anon {3 * GIB}\n{cached} {GIB}")
+    assert free_memory(CPU, system) == 4 * GIB  # files in memory make way
+    write(system / group / limit, 60 * GIB)
+    assert free_memory(CPU, system) == 40 * GIB  # the machine has no more
+
+
+def test_a_group_without_a_limit_limits_nothing(system: Path) -> None:
+    write(system / "proc/self/cgroup", "0::/")
+    write(system / "sys/fs/cgroup/memory.max", "max")
+    write(system / "sys/fs/cgroup/memory.current", GIB)
+    write(system / "sys/fs/cgroup/memory.stat", f"inactive_file {GIB}")
+    assert free_memory(CPU, system) == 40 * GIB
+
+
+def test_free_memory_without_linuxs_word_is_some(tmp_path: Path) -> None:
+    assert free_memory(CPU, tmp_path) > 0
+    assert free_memory(CPU) > 0

@@ -8,32 +8,21 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from irp_lightning.detectors.differnet import DifferNet
 from irp_lightning.features.backbone import Backbone, architecture
+from irp_lightning.features.config import BackboneConfig, ViewsConfig
 from irp_lightning.features.extractor import FeatureExtractor, build_extractor
 from irp_lightning.features.views import rotate
-from irp_lightning.detectors.differnet import DifferNet
 from irp_lightning.localisation.gradient_maps import gradient_map, merge_views, smooth, view_gradients
-from irp_lightning.localisation.localisation import pixel_auroc
+from irp_lightning.localisation.measures import pixel_auroc
 
 SIZE = 64
 
 
-def extractor(n_views: int = 3, name: str = "random", **changes: object) -> FeatureExtractor:
-    made = build_extractor(
-        name=name,
-        weights=None,
-        backbone_seed=0,
-        n_scales=3,
-        image_size=SIZE,
-        crop="none",
-        n_views=n_views,
-        view_seed=0,
-        interpolation="bilinear",
-        fill="zeros",
-        autocast="none",
-    )
-    made.spec = replace(made.spec, **changes)  # type: ignore[arg-type]
-    return made
+def extractor(n_views: int = 3, autocast: str = "none") -> FeatureExtractor:
+    backbone = BackboneConfig("random", weights=None, n_scales=3, seed=0)
+    views = ViewsConfig(n_views, 0, 1, 1, "bilinear", "zeros")
+    return build_extractor(backbone, views, image_size=SIZE, crop="none", autocast=autocast)
 
 
 def toy(features: nn.Module, angles: tuple[float, ...]) -> FeatureExtractor:
@@ -180,6 +169,22 @@ def test_smoothing_is_a_gaussian_of_that_sigma() -> None:
     assert ((out.sum(0) * offsets**2).sum()) ** 0.5 == pytest.approx(4, rel=0.02)
     assert ((out.sum(1) * offsets**2).sum()) ** 0.5 == pytest.approx(4, rel=0.02)
     assert torch.equal(smooth(image, 0.0), image)
+
+
+@pytest.mark.parametrize("sigma", [0.3, 2.0, 4.5, 100.0])
+@pytest.mark.parametrize("shape", [(12, 12), (9, 40), (1, 7)])
+def test_smoothing_is_by_definition_mirrored_at_the_edges(sigma: float, shape: tuple[int, int]) -> None:
+    """Also where three standard deviations reach past the image: they are cut there."""
+    image = torch.rand(2, 3, *shape, generator=torch.Generator().manual_seed(0)).double()
+    expected = image
+    for axis, side in zip((2, 3), shape, strict=True):
+        radius = min(math.ceil(3 * sigma), side - 1)
+        weights = torch.exp(-(torch.arange(-radius, radius + 1).double() ** 2) / (2 * sigma**2))
+        mirrored = torch.arange(-radius, side + radius).abs()
+        mirrored = torch.where(mirrored < side, mirrored, 2 * (side - 1) - mirrored)
+        lines = expected.index_select(axis, mirrored).unfold(axis, 2 * radius + 1, 1)
+        expected = lines @ (weights / weights.sum())
+    torch.testing.assert_close(smooth(image, sigma), expected)
 
 
 def test_default_sigma_grows_with_the_image() -> None:

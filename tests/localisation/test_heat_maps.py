@@ -1,21 +1,14 @@
-"""Heat-map pictures: where the colour lies, what is chosen, and names that never collide."""
+"""Heat-map pictures: where the colour lies, and what is chosen."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from omegaconf import DictConfig
 from PIL import Image
 
-from irp_lightning import predict as predict_module
-from irp_lightning.foundation.errors import InputError
-from irp_lightning.predict import main
-from irp_lightning.localisation.heat_map_folder import check_heat_map_folder, heat_map_names
 from irp_lightning.localisation.heat_maps import _choice, heat_map_picture, heat_maps, overlay
 from irp_lightning.localisation.localisation import Localisation
-from irp_lightning.run import run
 
 
 def test_cold_is_the_picture_and_hot_is_colour() -> None:
@@ -97,70 +90,3 @@ def test_the_figure_names_kinds_and_scores_as_they_are(tmp_path: Path) -> None:
 
 def test_the_figure_of_nothing_can_be_saved(tmp_path: Path) -> None:
     heat_maps(localisation([]), torch.zeros(0)).savefig(tmp_path / "f.png")
-
-
-@pytest.mark.parametrize(
-    ("images", "names"),
-    [
-        (["a.png"], ["a.png"]),
-        (["x/a.jpg", "x/b.jpg"], ["a.png", "b.png"]),
-        (["x/a.jpg", "y/a.jpg"], ["x/a.png", "y/a.png"]),
-        (["x/a.jpg", "x/y/a.jpg"], ["a.png", "y/a.png"]),
-        (["a.jpg", "a.png", "a-2.png", "a.jpg"], ["a.png", "a-2.png", "a-2-2.png", "a.png"]),
-        (["x/../a.png", "./a.png"], ["a.png", "a.png"]),
-        (["A.png", "a.png"], ["A.png", "a-2.png"]),
-    ],
-)
-def test_different_images_have_different_names(images: list[str], names: list[str]) -> None:
-    assert heat_map_names([Path(image) for image in images]) == names
-
-
-def test_a_folder_is_refused_before_it_is_made(tmp_path: Path) -> None:
-    image = tmp_path / "a.png"
-    image.touch()
-    for folder in (image, image / "below"):
-        with pytest.raises(InputError, match=r"a\.png is not a folder"):
-            check_heat_map_folder(folder, [image])
-    with pytest.raises(InputError, match=r"would replace .*a\.png"):
-        check_heat_map_folder(tmp_path, [image])
-    with pytest.raises(InputError, match="cannot be written"):
-        check_heat_map_folder(Path("/proc/heat"), [image])
-    check_heat_map_folder(tmp_path / "new" / "folder", [image])
-    assert [*tmp_path.iterdir()] == [image]
-
-
-def test_predict_writes_a_picture_per_image(
-    config: Callable[..., DictConfig],
-    images: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    run_folder = tmp_path / "run"
-    run(config("+experiment=demo", "refine=none", "epochs=1"), run_folder)
-    test = images / "fabric" / "test"
-    kinds = sorted(p for p in test.iterdir() if p.is_dir() and p.name != "good")[:2]
-    first = [min(kind.glob("*.png")) for kind in kinds]
-    assert first[0].name == first[1].name
-    capsys.readouterr()
-    main([str(run_folder), *map(str, first)])
-    plain = capsys.readouterr().out
-    out = tmp_path / "maps"
-    main([str(run_folder), *map(str, first), "--heat-maps", str(out)])
-    assert capsys.readouterr().out == plain
-    files = sorted(p for p in out.rglob("*") if p.is_file())
-    assert files == [out / kind.name / image.name for kind, image in zip(kinds, first, strict=True)]
-    for image, file in zip(first, files, strict=True):
-        before, after = (np.asarray(Image.open(p).convert("RGB")).astype(int) for p in (image, file))
-        assert before.shape == after.shape
-        changed = (abs(before - after).max(-1) > 30).mean()
-        assert 0.001 < changed < 0.9  # heat somewhere, not everywhere
-
-    def never(*_: object) -> None:
-        raise AssertionError("scored before the folder was looked at")
-
-    monkeypatch.setattr(predict_module, "_score", never)
-    for bad in (first[0], first[0] / "x", first[0].parent):
-        with pytest.raises(SystemExit, match=r"^irp_lightning: --heat-maps [^\n]*$"):
-            main([str(run_folder), str(first[0]), "--heat-maps", str(bad)])
-    assert capsys.readouterr().out == ""

@@ -1,23 +1,25 @@
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.errors import InputError, WrongValue
+from irp_lightning.refinement.config import RULES, RefineConfig
+from irp_lightning.refinement.judgement import MIN_IMAGES, judge, keep_worst
 from irp_lightning.refinement.rules import (
-    REMOVALS,
-    RULES,
-    above,
+    find_rule,
     iqr,
     lambda_median,
-    limit,
     lower_mad,
     mad,
     otsu,
     top_share,
-    worst_above,
 )
+
+REMOVALS = ("worst", "all")
 
 scores_ = st.lists(st.floats(1e-3, 1e6), min_size=3, max_size=40).map(
     lambda v: torch.tensor(v, dtype=torch.float64)
@@ -33,14 +35,24 @@ def parameter(rule: str, k: float) -> float:
     return k / 10.1 if rule == "top_share" else k
 
 
+def above(scores: Tensor, threshold: float) -> Tensor:
+    return scores.double() > threshold
+
+
 def removed(scores: Tensor, rule: str, k: float, how: str = "all") -> Tensor:
-    return REMOVALS[how](scores, RULES[rule](scores, parameter(rule, k)))
+    """What a judgement takes whose budget leaves three images."""
+    config = RefineConfig("x", rule=rule, k=parameter(rule, k), remove=how, max_removed=0.999)
+    return judge(scores, torch.ones(len(scores), dtype=torch.bool), config).removed
+
+
+def excess(scores: Tensor, rule: str, k: float) -> Tensor:
+    return above(scores, find_rule(rule)(scores, parameter(rule, k)))
 
 
 @given(scores_, ks, ks, st.sampled_from(["lambda_median", "mad", "iqr", "lower_mad"]))
 def test_a_higher_k_removes_no_more(scores: Tensor, a: float, b: float, rule: str) -> None:
     low, high = sorted((a, b))
-    assert not (removed(scores, rule, high) & ~removed(scores, rule, low)).any()
+    assert not (excess(scores, rule, high) & ~excess(scores, rule, low)).any()
 
 
 @given(scores_, shares, shares)
@@ -54,7 +66,7 @@ def test_a_higher_share_removes_no_less(scores: Tensor, a: float, b: float) -> N
 def test_rules_are_permutation_equivariant(scores: Tensor, k: float, rule: str, random: object) -> None:
     order = list(range(len(scores)))
     random.shuffle(order)  # type: ignore[attr-defined]
-    assert torch.equal(removed(scores[order], rule, k), removed(scores, rule, k)[order])
+    assert torch.equal(excess(scores[order], rule, k), excess(scores, rule, k)[order])
 
 
 @given(scores_, ks, scales, st.sampled_from(["lambda_median", "mad", "iqr", "top_share"]))
@@ -68,7 +80,7 @@ def test_rules_on_logs_do_not_depend_on_the_scale(
     scores: Tensor, k: float, scale: float, rule: str
 ) -> None:
     # Their logarithms round: what lies on the threshold to the last digits may fall on either side.
-    ours, theirs = RULES[rule](scores * scale, k), RULES[rule](scores, k) * scale
+    ours, theirs = find_rule(rule)(scores * scale, k), find_rule(rule)(scores, k) * scale
     assert ours == pytest.approx(theirs, rel=1e-6) or bool(
         ((scores * scale - min(ours, theirs)).abs() < 1e-6 * scores * scale).any()
     )
@@ -76,33 +88,31 @@ def test_rules_on_logs_do_not_depend_on_the_scale(
 
 @given(scores_, ks, st.integers(-50, 50), st.sampled_from(["mad", "iqr"]))
 def test_mad_and_iqr_move_with_a_shift(scores: Tensor, k: float, shift: int, rule: str) -> None:
-    moved = RULES[rule](scores + shift, k)
-    assert moved == pytest.approx(RULES[rule](scores, k) + shift, rel=1e-6, abs=1e-6)
+    moved = find_rule(rule)(scores + shift, k)
+    assert moved == pytest.approx(find_rule(rule)(scores, k) + shift, rel=1e-6, abs=1e-6)
 
 
-@given(scores_, ks, rules, st.sampled_from(sorted(REMOVALS)))
+@given(scores_, ks, rules, st.sampled_from(REMOVALS))
 def test_no_rule_removes_everything(scores: Tensor, k: float, rule: str, how: str) -> None:
-    if rule == "lambda_median":
-        k = max(1.0, k)  # λ below one asks for more than half
-    assert not removed(scores, rule, k, how).all()
+    assert (~removed(scores, rule, k, how)).sum() >= MIN_IMAGES
 
 
 @given(scores_, ks, rules)
 def test_equal_scores_share_their_fate(scores: Tensor, k: float, rule: str) -> None:
-    doubled = removed(torch.cat([scores, scores]), rule, k)
+    doubled = excess(torch.cat([scores, scores]), rule, k)
     assert torch.equal(doubled[: len(scores)], doubled[len(scores) :])
 
 
 @given(scores_, st.floats(1, 10))
 def test_at_least_half_stays_for_lambda_of_one_or_more(scores: Tensor, lam: float) -> None:
-    assert 2 * removed(scores, "lambda_median", lam).sum() <= len(scores)
+    assert 2 * excess(scores, "lambda_median", lam).sum() <= len(scores)
 
 
 @given(scores_, ks)
 def test_worst_is_the_first_of_the_highest(scores: Tensor, lam: float) -> None:
     threshold = lambda_median(scores, lam)
-    chosen = worst_above(scores, threshold)
-    if scores.max() > threshold:
+    chosen = removed(scores, "lambda_median", lam, "worst")
+    if scores.max() > threshold and len(scores) > MIN_IMAGES:
         assert chosen.nonzero().tolist() == [[int(scores.argmax())]]
     else:
         assert not chosen.any()
@@ -113,7 +123,7 @@ def test_limit_keeps_the_highest_of_what_would_go(scores: Tensor, most: int, dat
     wanted = torch.tensor(
         data.draw(st.lists(st.booleans(), min_size=len(scores), max_size=len(scores)))  # type: ignore[attr-defined]
     )
-    chosen = limit(wanted, scores, most)
+    chosen = keep_worst(wanted, scores, most)
     assert not (chosen & ~wanted).any()
     assert chosen.sum() == min(most, int(wanted.sum()))
     left = wanted & ~chosen
@@ -150,5 +160,24 @@ def test_lower_mad_finds_outliers_that_lift_median_and_spread() -> None:
 @pytest.mark.parametrize("values", [[-3.0, -2.0, 5.0], [0.0, 0.0, 1.0]])
 @pytest.mark.parametrize("rule", ["lambda_median", "lower_mad", "otsu"])
 def test_scores_that_a_rule_cannot_judge_are_refused(values: list[float], rule: str) -> None:
-    with pytest.raises(InputError, match=r"model\.score=latent"):
-        RULES[rule](torch.tensor(values), 1.5)
+    with pytest.raises(InputError, match=r"\(latent is\)"):
+        find_rule(rule)(torch.tensor(values), 1.5)
+
+
+def test_every_rule_of_the_configuration_is_there_and_no_other() -> None:
+    scores = torch.tensor([1.0, 2.0, 3.0, 4.0, 50.0])
+    assert {name: bool(find_rule(name)(scores, 0.5)) for name in RULES} == dict.fromkeys(RULES, True)
+
+
+def test_a_rule_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my_rules.py").write_text("def mean(scores, k):\n    return k * scores.mean()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    config = RefineConfig("x", rule="my_rules.mean", k=2, remove="all")
+    scores = torch.tensor([1.0, 1.0, 1.0, 1.0, 10.0])
+    found = judge(scores, torch.ones(5, dtype=torch.bool), config)
+    assert found.removed.tolist() == [False, False, False, False, True]
+    assert found.threshold == pytest.approx(5.6)
+    with pytest.raises(WrongValue, match=r"rule=my_rules\.median is not there: my_rules has no median"):
+        find_rule("my_rules.median")
+    with pytest.raises(WrongValue, match=r"rule=nowhere\.rule cannot be imported"):
+        find_rule("nowhere.rule")

@@ -1,6 +1,5 @@
 """A run that is stopped and started again ends as if nothing had happened."""
 
-import csv
 import json
 import shutil
 from collections.abc import Callable
@@ -12,8 +11,9 @@ from filelock import FileLock
 from omegaconf import DictConfig
 
 from irp_lightning.foundation.errors import InputError
-from irp_lightning.runs.run_folder import RunFolder
 from irp_lightning.run import run
+from irp_lightning.runs.folder import RunFolder
+from irp_lightning.runs.record import Record, figures_of, read_record
 
 Config = Callable[..., DictConfig]
 
@@ -27,12 +27,9 @@ class Killed(BaseException):
 
 def figures(folder: Path) -> dict[str, Any]:
     """All that a run found out, without the times."""
-    metrics = json.loads((folder / "metrics.json").read_text())
-    found: dict[str, Any] = {k: v for k, v in metrics.items() if k not in ("seconds", "resumed")}
-    for name in ("rounds", "removed", "scores", "manifest"):
-        with (folder / f"{name}.csv").open(newline="") as stream:
-            found[name] = [{**row, "seconds": ""} for row in csv.DictReader(stream)]
-    return found
+    record = read_record(folder)
+    assert isinstance(record, Record)
+    return figures_of(record)
 
 
 @pytest.fixture
@@ -44,7 +41,7 @@ def stop(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
         def dying(self: RunFolder, name: str, save: Callable[[Path], Any]) -> Path:
             file = write(self, name, save)
-            left[0] -= name == "checkpoints/last.ckpt"
+            left[0] -= name.startswith("checkpoints/")
             if left[0] == 0:
                 raise Killed
             return file
@@ -126,7 +123,7 @@ def test_a_run_that_failed_starts_again_and_keeps_its_curves(
     folder = tmp_path / "run"
     cfg = config("+experiment=demo", *IN_SAMPLE, "localise=2")
     with monkeypatch.context() as patch:
-        patch.setattr("irp_lightning.run._localise", full)
+        patch.setattr("irp_lightning.localisation.localisation.localise", full)
         with pytest.raises(RuntimeError, match="no space left"):
             run(cfg, folder)
     left = json.loads((folder / "metrics.json").read_text())
@@ -165,7 +162,7 @@ def test_what_a_death_while_writing_left_is_cleared_away(
 ) -> None:
     cfg = config("+experiment=demo", *IN_SAMPLE)
     stop(cfg, tmp_path)
-    (tmp_path / "checkpoints" / ".4711-last.ckpt").write_bytes(b"half")
+    (tmp_path / "checkpoints" / ".4711.part.ckpt").write_bytes(b"half")
     run(cfg, tmp_path)
     assert [file.name for file in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]
 
@@ -244,7 +241,8 @@ def test_a_damaged_checkpoint_is_not_gone_on_from(
     checkpoint = tmp_path / "checkpoints" / "last.ckpt"
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
     assert run(cfg, tmp_path)["resumed"] is False
-    assert "last.ckpt is damaged: the run begins anew" in capsys.readouterr().out
+    assert "a checkpoint in" in (told := capsys.readouterr().out)
+    assert "is damaged: the run begins anew" in told
 
 
 def test_a_forced_run_begins_anew_once_for_each_command(
@@ -267,3 +265,59 @@ def test_paths_may_be_written_in_other_ways(
     assert f"root: {images}" in (tmp_path / "config.yaml").read_text()
     with pytest.raises(InputError, match="holds a finished run"):  # the same run
         run(config(*overrides, f"data.root={images.parent}//{images.name}/"), tmp_path)
+
+
+def test_a_dataset_that_moved_is_the_same_run(
+    config: Config, tmp_path: Path, images: Path, stop: Callable[..., None]
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    shutil.copytree(images, here)
+    overrides = ["+experiment=demo", "refine=none", "epochs=1"]
+    run(config(*overrides, f"data.root={here}"), tmp_path / "run")
+    stop(config("+experiment=demo", *IN_SAMPLE, f"data.root={here}"), tmp_path / "half")
+    here.rename(there)
+    with pytest.raises(InputError, match="holds a finished run"):
+        run(config(*overrides, f"data.root={there}"), tmp_path / "run")
+    moved = config("+experiment=demo", *IN_SAMPLE, f"data.root={there}")
+    assert run(moved, tmp_path / "half")["resumed"] is True
+
+
+def test_another_dataset_of_the_same_names_is_another_run(
+    config: Config, tmp_path: Path, images: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(images, other)
+    run(config("+experiment=demo", "refine=none", "epochs=1"), tmp_path / "run")
+    next((other / "fabric" / "test" / "good").iterdir()).unlink()
+    with pytest.raises(InputError, match=r"on the images of .*, and data\.root=.* has no fabric/test"):
+        run(
+            config("+experiment=demo", "refine=none", "epochs=1", f"data.root={other}"), tmp_path / "run"
+        )
+
+
+def test_a_knob_that_does_nothing_makes_no_other_run(config: Config, tmp_path: Path) -> None:
+    run(config("+experiment=demo", "refine=none", "epochs=1", "lam=1.5"), tmp_path)
+    with pytest.raises(InputError, match="holds a finished run"):
+        run(config("+experiment=demo", "refine=none", "epochs=1", "lam=2"), tmp_path)
+
+
+def test_a_run_that_an_older_version_left_half_done_begins_anew(
+    config: Config, stop: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cfg = config("+experiment=demo", *IN_SAMPLE)
+    stop(cfg, tmp_path)
+    lines = (tmp_path / "manifest.csv").read_text().splitlines()
+    older = [line.rsplit(",", 2)[0] for line in lines]  # it had no files and masks
+    (tmp_path / "manifest.csv").write_text("\n".join(older) + "\n")
+    assert run(cfg, tmp_path)["resumed"] is False
+    assert "by another version: the run begins anew" in capsys.readouterr().out
+
+
+def test_what_the_rounds_before_a_fit_kept_goes_when_the_run_is_whole(
+    config: Config, stop: Callable[..., None], tmp_path: Path
+) -> None:
+    cfg = config("+experiment=demo", *LOCAL)
+    stop(cfg, tmp_path)
+    assert (tmp_path / "checkpoints" / "cleaning.ckpt").is_file()
+    run(cfg, tmp_path)
+    assert [file.name for file in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]

@@ -6,10 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irp_lightning.sweeps.cells import LONGEST, cell_name, list_cells
 from irp_lightning.foundation.errors import InputError
-
-LEFT_OUT = ["data.root", "logger", "trainer", "experiment"]
+from irp_lightning.sweeps.cells import LONGEST, cell_name, list_cells
 
 
 @pytest.mark.parametrize(
@@ -27,10 +25,12 @@ LEFT_OUT = ["data.root", "logger", "trainer", "experiment"]
         (["data.category=.."], "data.category=.."),
         (["+model.width=3"], "model.width=3"),
         (["localise=null"], "localise=None"),
+        (["trainer=ddp", "trainer.devices=4", "backbone.weights=/w.pth", "sweep.name=x"], "default"),
+        (["trainer.precision=bf16-mixed"], "trainer.precision=bf16-mixed"),
     ],
 )
 def test_names(overrides: list[str], name: str) -> None:
-    assert cell_name(overrides, LEFT_OUT) == name
+    assert cell_name(overrides) == name
 
 
 words = st.text(string.ascii_letters + string.digits + "_.-/ ü'", min_size=1, max_size=120)
@@ -39,7 +39,7 @@ words = st.text(string.ascii_letters + string.digits + "_.-/ ü'", min_size=1, m
 @given(st.dictionaries(st.sampled_from(["a", "b.c", "d"]), words, min_size=1))
 def test_a_name_is_one_folder_that_a_file_system_takes(values: dict[str, str]) -> None:
     quoted = {k: "'" + v.replace("\\", "\\\\").replace("'", "\\'") + "'" for k, v in values.items()}
-    name = cell_name([f"{key}={value}" for key, value in quoted.items()], [])
+    name = cell_name([f"{key}={value}" for key, value in quoted.items()])
     assert "/" not in name
     assert name not in (".", "..")
     assert len(name.encode()) <= LONGEST
@@ -48,17 +48,18 @@ def test_a_name_is_one_folder_that_a_file_system_takes(values: dict[str, str]) -
 @given(st.lists(st.integers(0, 5000), min_size=2, max_size=5, unique=True))
 def test_other_values_other_names(numbers: list[int]) -> None:
     values = [number / 10_000 for number in numbers]
-    assert len({cell_name([f"noise={value!r}"], []) for value in values}) == len(values)
+    assert len({cell_name([f"noise={value!r}"]) for value in values}) == len(values)
 
 
 def test_long_names_that_differ_at_their_end_differ() -> None:
-    first, second = (cell_name([f"a={'x' * 300}{end}"], []) for end in "yz")
+    first, second = (cell_name([f"a={'x' * 300}{end}"]) for end in "yz")
     assert first != second
 
 
 def test_a_sweep_has_one_cell_for_each_combination() -> None:
-    names = list_cells(["+experiment=demo", "noise=0,0.1", "seed=range(3)", "refine=irp"], LEFT_OUT)
-    assert len(names) == len(set(names)) == 6
+    sweep = ["+experiment=demo", "noise=0,0.1", "seed=range(3)", "refine=irp"]
+    names = list(list_cells(sweep, lambda job: []))
+    assert len(names) == 6
     assert names[0] == "refine=irp,noise=0,seed=0"
 
 
@@ -68,4 +69,22 @@ def test_a_sweep_has_one_cell_for_each_combination() -> None:
 )
 def test_cells_that_would_share_a_folder_are_refused(sweep: str, named: str) -> None:
     with pytest.raises(InputError, match=named):
-        list_cells([sweep, "seed=0,1"], LEFT_OUT)
+        list_cells([sweep, "seed=0,1"], lambda job: [])
+
+
+def lam_is_idle(job: list[str]) -> list[str]:
+    return [o for o in job if o.startswith("lam=") and "refine=none" in job]
+
+
+def test_a_cell_stands_for_all_that_differ_by_what_does_nothing() -> None:
+    cells = list_cells(["refine=none,irp", "lam=1.5,2"], lam_is_idle)
+    assert cells == {
+        "refine=none": [["lam=1.5"], ["lam=2"]],
+        "refine=irp,lam=1.5": [[]],
+        "refine=irp,lam=2": [[]],
+    }
+
+
+def test_what_does_nothing_anywhere_is_refused() -> None:
+    with pytest.raises(InputError, match="lam does nothing in any cell"):
+        list_cells(["refine=none", "lam=1.5,2", "seed=0,1"], lam_is_idle)

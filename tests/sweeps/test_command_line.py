@@ -27,6 +27,21 @@ def test_help_runs_from_any_folder(command: Command, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["nosie=1"], ["noise=0.7"], ["refine=magic"]])
+def test_help_and_refusals_do_not_wait_for_torch(arguments: list[str], tmp_path: Path) -> None:
+    code = (
+        "import sys, runpy; sys.argv = ['run', *sys.argv[1:]]\n"
+        "try: runpy.run_module('irp_lightning.run', run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "print('imported', [m for m in ('torch', 'lightning', 'sklearn') if m in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert result.stdout.splitlines()[-1] == "imported []"
+
+
 def test_a_refusal_is_one_line_and_leaves_nothing(command: Command, tmp_path: Path) -> None:
     result = command("run", "noise=0.7", cwd=tmp_path)
     assert result.returncode != 0

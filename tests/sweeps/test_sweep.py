@@ -64,16 +64,16 @@ def test_a_failed_cell_says_why_and_the_others_go_on(
     small: list[str], command: Callable[..., Any], tmp_path: Path
 ) -> None:
     result = command(
-        "run", "-m", "+experiment=demo", *small, "batch_size=8,1000", "model.lr=1e-3,1e9", "refine=none",
-        "hydra.sweep.dir=out", cwd=tmp_path,
+        "run", "-m", "+experiment=demo", *small, "data.crop=none,left", "model.lr=1e-3,1e9",
+        "refine=none", "hydra.sweep.dir=out", cwd=tmp_path,
     )  # fmt: skip
     assert result.returncode == 1
     assert "4 cells: 1 complete, 3 failed" in result.stdout
-    assert "batch_size=1000 is more than the" in result.stdout
+    assert "data.crop=left is unknown" in result.stdout
     found = {cell.name: metrics(cell) for cell in (tmp_path / "out").glob("[!.]*/")}
     assert len(found) == 4
     for name, m in found.items():
-        good = "batch_size=8" in name and "lr=0.001" in name
+        good = "data.crop=none" in name and "lr=0.001" in name
         assert m["status"] == ("complete" if good else "failed")
         assert good or m["error"]
     assert any("diverged" in m.get("error", "") for m in found.values())
@@ -94,3 +94,44 @@ def test_a_sweep_that_cannot_go_well_is_refused(
     assert result.returncode != 0
     assert named in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_cells_that_differ_by_what_does_nothing_are_computed_once(
+    small: list[str], command: Callable[..., Any], tmp_path: Path
+) -> None:
+    sweep = ["run", "-m", "+experiment=demo", *small, "epochs=1", "hydra.sweep.dir=out"]
+    result = command(*sweep, "refine=none,irp_all", "lam=1.5,2", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "3 cells: 3 complete" in result.stdout
+    (told,) = [line for line in result.stdout.splitlines() if "stands for" in line]
+    assert "refine=none" in told
+    assert "stands for lam=1.5, lam=2, which changes nothing here" in told
+    assert sum("refine=none" in cell.name for cell in (tmp_path / "out").glob("[!.]*/")) == 1
+
+    again = command(*sweep, "refine=none,irp_all", "lam=3,2", cwd=tmp_path)
+    assert "3 cells: 2 skipped, 1 complete" in again.stdout
+
+    nothing = command(*sweep, "refine=none", "lam=1.5,2", cwd=tmp_path)
+    assert nothing.returncode == 1
+    assert "lam does nothing in any cell of this sweep; leave it out" in nothing.stderr
+
+
+def test_a_knob_that_does_nothing_is_refused_in_a_single_run(
+    small: list[str], command: Callable[..., Any], tmp_path: Path
+) -> None:
+    result = command("run", "+experiment=demo", *small, "refine=robust", "lam=2", cwd=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.startswith("irp_lightning: lam=2 does nothing for refine=robust")
+    assert len(result.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("folder", ["mine", "mine/inner"])
+def test_a_users_empty_folders_stay_after_a_refusal(
+    folder: str, command: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "mine").mkdir()
+    command("run", "noise=0.7", f"hydra.run.dir={folder}", cwd=tmp_path)
+    assert list(tmp_path.rglob("*")) == [tmp_path / "mine"]
+    command("run", "-m", "noise=0.7", f"hydra.sweep.dir={folder}", "sweep.objective=x", cwd=tmp_path)
+    assert tmp_path / "mine" in list(tmp_path.rglob("*"))

@@ -1,5 +1,9 @@
+"""The W&B pages, built and checked without a login or a network."""
+
 import json
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +122,25 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dashboard, "find_spec", lambda name: None)
     with pytest.raises(SystemExit, match=r"pip install 'irp-lightning\[wandb-workspaces\]'"):
         main(["--project", "p"])
+
+
+def test_help_and_a_refusal_import_nothing_large() -> None:
+    code = (
+        "import sys\nfrom irp_lightning.dashboard import main\n"
+        "try: main(sys.argv[1:])\nexcept SystemExit: pass\n"
+        "print(sorted({'torch', 'lightning', 'wandb', 'wandb_workspaces'} & sys.modules.keys()))"
+    )
+    for arguments in (["--help"], ["--projekt", "p"]):
+        command = [sys.executable, "-c", code, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        assert "--project" in done.stdout + done.stderr
+        assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_saving_needs_no_lightning() -> None:
+    code = "import sys, irp_lightning.tracking.dashboard, irp_lightning.tracking.wandb_key\n"
+    code += "print(sorted({'torch', 'lightning'} & sys.modules.keys()))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"

@@ -1,3 +1,5 @@
+"""Loggers: what is made, offline where W&B cannot be had, and that none stops a training."""
+
 import json
 import os
 import subprocess
@@ -7,21 +9,30 @@ from typing import Any
 from urllib.parse import urlparse
 
 import pytest
+import torch
 import wandb
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities import rank_zero_only
+from run_files import rows
 
+from irp_lightning.data.samples import Sample
+from irp_lightning.evaluation.evaluation import Evaluation
+from irp_lightning.evaluation.tables import removed_rows, round_rows, score_rows
+from irp_lightning.refinement.rounds import Round
 from irp_lightning.tracking import loggers as module
-from irp_lightning.tracking.loggers import finish_loggers, has_wandb_key, make_loggers
+from irp_lightning.tracking.config import WandbConfig
+from irp_lightning.tracking.loggers import finish_loggers, log_evaluation, make_loggers
+from irp_lightning.tracking.wandb_key import has_wandb_key
 from irp_lightning.tracking.wandb_logger import RunLogger, run_id
 
-SETTINGS = {"project": "p", "entity": None, "group": "demo/sweep", "tags": [], "checkpoint": True}
-CONFIG = {
-    "refine": {"name": "irp"},
-    "model": {"name": "knn", "_target_": "irp_lightning.detectors.knn.KNN"},
-    "backbone": {"name": "random"},
-    "data": {"category": "fabric"},
-    "contamination": {"kind": "share"},
+SETTINGS = WandbConfig("p", None, "demo/sweep", [], True)
+CONFIG = {"refine": {"name": "irp"}, "data": {"category": "fabric"}}
+FACTS = {
+    "method": "irp",
+    "model": "nearest",
+    "backbone": "random",
+    "category": "fabric",
+    "contamination": "share",
 }
 
 
@@ -66,7 +77,7 @@ def test_a_key_for_ones_own_server(
 
 
 def log_once(folder: Path, value: float) -> None:
-    found = make_loggers(SETTINGS, folder, CONFIG, lambda line: None)
+    found = make_loggers(SETTINGS, folder, CONFIG, FACTS, lambda line: None)
     for logger in found:
         logger.log_metrics({"train/loss": value}, step=0)
     finish_loggers(found, "success")
@@ -99,7 +110,7 @@ def test_a_run_that_is_continued_goes_on_and_loses_nothing(tmp_path: Path) -> No
 def test_disabled_and_csv_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("WANDB_MODE", "disabled")
     for settings in (SETTINGS, None):
-        (logger,) = make_loggers(settings, tmp_path, CONFIG, lambda line: None)
+        (logger,) = make_loggers(settings, tmp_path, CONFIG, FACTS, lambda line: None)
         assert isinstance(logger, CSVLogger)
     assert not (tmp_path / "wandb").exists()
 
@@ -107,7 +118,7 @@ def test_disabled_and_csv_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 def test_only_the_first_process_logs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(rank_zero_only, "rank", 1)
     said: list[str] = []
-    (logger,) = make_loggers(SETTINGS, tmp_path, CONFIG, said.append)
+    (logger,) = make_loggers(SETTINGS, tmp_path, CONFIG, FACTS, said.append)
     assert isinstance(logger, CSVLogger)
     assert not said
 
@@ -121,7 +132,7 @@ def test_online_or_else_offline_or_else_without(monkeypatch: pytest.MonkeyPatch,
         raise wandb.errors.CommError("no answer\nin time") if online else OSError("disk full")
 
     monkeypatch.setattr(module, "start_run", fails)
-    (logger,) = make_loggers(SETTINGS, tmp_path, CONFIG, said.append)
+    (logger,) = make_loggers(SETTINGS, tmp_path, CONFIG, FACTS, said.append)
     assert isinstance(logger, CSVLogger)
     assert tried == [True, False]
     assert said == ["W&B: not used (disk full); the run folder has everything"]
@@ -140,9 +151,60 @@ class LostRun:
 def test_a_training_outlives_wandb(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("WANDB_DATA_DIR", "inside")
     said: list[str] = []
-    logger = RunLogger(LostRun(), tmp_path, said.append, {"WANDB_DATA_DIR": "outside"})  # type: ignore[arg-type]
+    logger = RunLogger(
+        LostRun(),  # type: ignore[arg-type]
+        tmp_path,
+        FACTS,
+        checkpoint=True,
+        say=said.append,
+        outside={"WANDB_DATA_DIR": "outside"},
+    )
     logger.log_metrics({"train/loss": 1.0}, step=0)
     logger.log_metrics({"train/loss": 0.5}, step=1)
     assert said == ["W&B: given up (Connection lost); the run folder has everything"]
     finish_loggers([logger], "success")
     assert os.environ["WANDB_DATA_DIR"] == "outside"
+
+
+def evaluation(folder: Path) -> Evaluation:
+    """Two rounds; the second training image, a defect, is removed in the first."""
+    train = [Sample(folder / f"{i}.png", f"{i}.png", "train", d) for i, d in enumerate(("good", "hole"))]
+    test = [Sample(folder / f"t{i}.png", f"t{i}.png", "test", d) for i, d in enumerate(("good", "hole"))]
+    both, bad = torch.tensor([True, True]), torch.tensor([False, True])
+    scores, test_scores = torch.tensor([1.0, 4.0]), torch.tensor([0.5, 2.0])
+    rounds = [
+        Round(0, both, scores, None, bad, 2.5, 1.0),
+        Round(1, ~bad, scores.masked_fill(bad, torch.nan), test_scores, ~both, None, 1.0),
+    ]
+    labels, test_labels = (torch.tensor([sample.label for sample in s]) for s in (train, test))
+    return Evaluation(
+        train,
+        test,
+        rounds,
+        test_scores,
+        {},
+        round_rows(rounds, labels, test_labels),
+        removed_rows(rounds, train),
+        score_rows(test, test_scores),
+    )
+
+
+def test_rounds_and_figures_stand_after_the_training_steps(tmp_path: Path) -> None:
+    found = make_loggers(None, tmp_path, CONFIG, FACTS, print)
+    metrics = {"image_auroc": 1.0, "converged": True, "method": "irp", "aupro": None, "rounds": 1}
+    log_evaluation(found, evaluation(tmp_path), metrics, 7, tmp_path)
+    finish_loggers(found, "success")
+    table = [{k: v for k, v in row.items() if v} for row in rows(tmp_path / "logs" / "metrics.csv")]
+    assert [row["step"] for row in table] == ["7", "8", "9"]
+    assert [row.get("round/removed_bad") for row in table] == ["1", "0", None]
+    assert [row.get("round/image_auroc") for row in table] == [None, "1.0", None]
+    assert table[2] == {"step": "9", "image_auroc": "1.0", "converged": "1.0", "rounds": "1.0"}
+
+
+def test_an_evaluation_outlives_wandb(tmp_path: Path) -> None:
+    said: list[str] = []
+    lost: Any = LostRun()
+    logger = RunLogger(lost, tmp_path, FACTS, checkpoint=True, say=said.append, outside={})
+    log_evaluation([logger], evaluation(tmp_path), {}, 0, tmp_path)
+    assert said == ["W&B: given up (Connection lost); the run folder has everything"]
+    finish_loggers([logger], "success")

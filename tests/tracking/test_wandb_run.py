@@ -15,7 +15,8 @@ import torch
 from PIL import Image
 
 from irp_lightning.data.samples import Sample
-from irp_lightning.refinement.callback import Round
+from irp_lightning.evaluation.tables import removed_rows
+from irp_lightning.refinement.rounds import Round
 from irp_lightning.tracking import wandb_run
 from irp_lightning.tracking.wandb_run import (
     FINAL,
@@ -207,18 +208,13 @@ def test_the_checkpoint_may_stay_at_home(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setenv("WANDB_DATA_DIR", str(tmp_path))
     logged: list[Any] = []
     run: Any = SimpleNamespace(id="i", log_artifact=logged.append)
-    show_files(run, Path(__file__), None, "fabric", {})
+    show_files(run, Path(__file__), None, {"category": "fabric"})
     assert [artifact.type for artifact in logged] == ["dataset"]
 
 
 def test_tags_are_short_and_there_once() -> None:
-    config = {
-        "model": {"_target_": "my.Detector"},
-        "backbone": {"name": "x" * 100},
-        "data": {"category": "tile"},
-        "contamination": {"kind": "share"},
-    }
-    assert tags_of(["tile", 3, ""], config) == ["tile", "3", "my.Detector", "x" * 64, "share"]
+    facts = {"model": "my.Detector", "backbone": "x" * 100, "category": "tile", "contamination": "share"}
+    assert tags_of(["tile", "", "3"], facts) == ["tile", "3", "my.Detector", "x" * 64, "share"]
 
 
 def test_artifact_names_are_ones_that_wandb_takes() -> None:
@@ -249,7 +245,7 @@ def test_of_many_removed_images_the_first_are_shown(
     rounds = [Round(0, everything, torch.tensor([3.0, 2.0, 1.0]), None, everything, 0.5, 0.0)]
     run: Any = SimpleNamespace(logged={}, summary={})
     run.log = run.logged.update
-    show_removed(run, rounds, samples)
+    show_removed(run, removed_rows(rounds, samples), samples)
     table = run.logged["removed_images"]
     assert [row[1] for row in table.data] == names[:2]  # names are data
     assert run.summary["removed_images_shown"] == "2 of 3"

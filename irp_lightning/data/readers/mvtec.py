@@ -6,20 +6,17 @@ anomaly detection*, CVPR 2019.
 
 from pathlib import Path
 
+from irp_lightning.data.config import DataConfig
 from irp_lightning.data.samples import GOOD, Sample, image_files
-from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.errors import InputError, WrongValue
 
-__all__ = ["read_mvtec"]
+__all__ = ["read"]
 
 LAYOUT = "ROOT/CATEGORY/train/good/*.png, test/<defect or good>/*.png, ground_truth/<defect>/*_mask.png"
 
 
-def read_mvtec(root: Path, category: str) -> list[Sample]:
-    """List the images of one category.
-
-    Args:
-        root: The folder that holds the categories.
-        category: One of them, such as ``bottle``.
+def read(data: DataConfig) -> list[Sample]:
+    """List the images of ``data.category``, one of the folders in ``data.root``.
 
     Returns:
         The samples, sorted by name: training images first, then test images.
@@ -27,18 +24,19 @@ def read_mvtec(root: Path, category: str) -> list[Sample]:
     Raises:
         InputError: The root, the category or its training images are missing.
     """
+    root = Path(data.root)
     if not root.is_dir():
-        raise InputError(
-            f"data.root={root} is not a folder; looked for {LAYOUT}. Download 'MVTec AD' from the "
-            "page www.mvtec.com/company/research/datasets/mvtec-ad, unpack it and point data.root at it"
+        raise WrongValue(
+            "root",
+            root,
+            f"is not a folder; looked for {LAYOUT}. Download 'MVTec AD' from the page "
+            "www.mvtec.com/company/research/datasets/mvtec-ad, unpack it and give its folder",
         )
-    folder = root / category
+    folder = root / data.category
     if not folder.is_dir():
         found = sorted(p.name for p in root.iterdir() if (p / "train" / GOOD).is_dir())
-        raise InputError(
-            f"data.category={category} is not in {root}; "
-            + (f"choose one of: {', '.join(found)}" if found else f"no category is: expected {LAYOUT}")
-        )
+        choice = f"choose one of: {', '.join(found)}" if found else f"no category is: expected {LAYOUT}"
+        raise WrongValue("category", data.category, f"is not in {root}; {choice}")
     train = image_files(folder / "train" / GOOD)
     if not train:
         raise InputError(

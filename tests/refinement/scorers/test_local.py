@@ -1,52 +1,42 @@
+"""Gaussians of patches."""
+
 import torch
+from refine_small import fitting, training_images
 from torch import Tensor
 
-from irp_lightning.features.batches import RefinableData
-from irp_lightning.features.image_features import ResidentFeatures
-from irp_lightning.refinement.scorers.local import LocalScoring
 from irp_lightning.evaluation.metrics import auroc
+from irp_lightning.refinement.config import RefineConfig
+from irp_lightning.refinement.scorers.local import Local
 
-IMAGES, CELLS, DIM, BAD = 120, 9, 6, 30
+IMAGES, PATCHES, DIM, BAD = 120, 9, 6, 30
+ALL = torch.ones(IMAGES, dtype=torch.bool)
 
 
-def cells() -> Tensor:
-    """The first images have one cell in nine that differs."""
-    values = torch.randn(IMAGES, CELLS, DIM, generator=torch.Generator().manual_seed(0))
+def patches() -> Tensor:
+    """The first images have one patch in nine that differs."""
+    values = torch.randn(IMAGES, PATCHES, DIM, generator=torch.Generator().manual_seed(0))
     values[:BAD, 3] += 3
     return values
 
 
-def scorer(values: Tensor, groups: Tensor | None = None) -> LocalScoring:
-    groups = torch.arange(len(values)) if groups is None else groups
-    return LocalScoring(ResidentFeatures(values), groups, folds=3, seed=0)
+def scorer(values: Tensor, groups: Tensor | None = None) -> Local:
+    test = values[:6]  # never looked at
+    fits = fitting(torch.cat([values, test]), "nowhere.Detector")
+    return Local(training_images(fits, groups), RefineConfig("x", scoring="local", max_rounds=1))
 
 
-def data(values: Tensor) -> RefinableData:
-    images = list(range(len(values)))
-    return RefinableData(
-        ResidentFeatures(values), images, [0], batch_size=8, n_transforms=1, n_transforms_test=1, seed=0
-    )
-
-
-def score(local: LocalScoring, values: Tensor, active: Tensor) -> Tensor:
-    return local(None, data(values), active)  # type: ignore[arg-type]
-
-
-ALL = torch.ones(IMAGES, dtype=torch.bool)
-
-
-def test_a_single_cell_gives_an_image_away() -> None:
-    values = cells()
-    area = auroc(score(scorer(values), values, ALL), (torch.arange(IMAGES) < BAD).int())
+def test_a_single_patch_gives_an_image_away() -> None:
+    values = patches()
+    area = auroc(scorer(values)(ALL), (torch.arange(IMAGES) < BAD).int())
     assert area is not None
     assert area > 0.9
 
 
 def test_an_image_has_no_part_in_its_own_score_nor_in_its_groups() -> None:
     groups = torch.arange(IMAGES) // 2  # pairs
-    before, after = cells(), cells()
+    before, after = patches(), patches()
     after[1] += 100
-    scores = [scorer(v, groups)(None, data(v), ALL) for v in (before, after)]  # type: ignore[arg-type]
+    scores = [scorer(v, groups)(ALL) for v in (before, after)]
     local = scorer(before, groups)
     with_it, others = local.fold == local.fold[1], local.fold != local.fold[1]
     partners = with_it & (torch.arange(IMAGES) != 1)
@@ -57,15 +47,13 @@ def test_an_image_has_no_part_in_its_own_score_nor_in_its_groups() -> None:
 
 
 def test_removed_images_are_forgotten_exactly() -> None:
-    values = cells()
+    values = patches()
     active = torch.arange(IMAGES) >= BAD
     stepwise = scorer(values)
-    score(stepwise, values, ALL)
-    torch.testing.assert_close(
-        score(stepwise, values, active), score(scorer(values), values, active), rtol=1e-5, atol=0
-    )
+    stepwise(ALL)
+    torch.testing.assert_close(stepwise(active), scorer(values)(active), rtol=1e-5, atol=0)
 
 
-def test_cells_that_are_all_alike_can_be_scored() -> None:
-    values = torch.ones(IMAGES, CELLS, DIM) + 1e-3 * cells()[..., :1]
-    assert score(scorer(values), values, ALL).isfinite().all()
+def test_patches_that_are_all_alike_can_be_scored() -> None:
+    values = torch.ones(IMAGES, PATCHES, DIM) + 1e-3 * patches()[..., :1]
+    assert scorer(values)(ALL).isfinite().all()

@@ -1,12 +1,9 @@
 """The processes of one run, where there are several: each scores its part, all know the whole."""
 
-from collections.abc import Callable
-
-import torch
 import torch.distributed as dist
 from torch import Tensor
 
-__all__ = ["from_first", "gather_parts", "rank_and_count"]
+__all__ = ["gather_parts", "rank_and_count"]
 
 
 def rank_and_count() -> tuple[int, int]:
@@ -34,22 +31,3 @@ def gather_parts(part: Tensor) -> Tensor:
     for rank, values in enumerate(parts):
         whole[rank::count] = values
     return whole
-
-
-def from_first(compute: Callable[[], Tensor]) -> Tensor:
-    """What the first process computes, on all of them: decisions must not hang on a last bit."""
-    rank, count = rank_and_count()
-    if count == 1:
-        return compute()
-    # An error must reach all, or the others would wait for ever.
-    found: list[Tensor | Exception | None] = [None]
-    if rank == 0:
-        try:
-            found = [compute()]
-        except Exception as error:
-            found = [error]
-    dist.broadcast_object_list(found, src=0)
-    if isinstance(found[0], Exception):
-        raise found[0]
-    assert isinstance(found[0], torch.Tensor)
-    return found[0]

@@ -61,8 +61,7 @@ def comparable(scores: Tensor, fold: Tensor, active: Tensor) -> Tensor:
         if median <= 0:
             raise InputError(
                 f"a fold's median score is {median.item():.4g}: folds are compared by medians, which "
-                "must be positive; let score be positive (model.score=latent is), or set "
-                "refine.scoring=in_sample"
+                "must be positive; take a score that is positive (latent is), or in-sample scoring"
             )
         result[fold == k] /= median
     return result

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from irp_lightning.foundation.errors import InputError
-from irp_lightning.refinement.scorers.folds import comparable, draw_folds
+from irp_lightning.refinement.folds import comparable, draw_folds
 
 groups_ = st.lists(st.integers(0, 12), min_size=4, max_size=60).map(torch.tensor)
 

@@ -5,7 +5,6 @@ import errno
 import io
 import json
 import math
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -14,13 +13,33 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from irp_lightning.foundation.atomic import PARTIAL_SUFFIX, write_whole
 from irp_lightning.foundation.errors import InputError
 
-__all__ = ["RunFolder", "csv_text", "read_json"]
+__all__ = [
+    "CHECKPOINT",
+    "CLEANING",
+    "CONFIG",
+    "FIGURES",
+    "LEFT_BEHIND",
+    "MANIFEST",
+    "METRICS",
+    "REMOVED",
+    "ROUNDS",
+    "SCORES",
+    "RunFolder",
+    "csv_text",
+    "read_json",
+]
+
+CONFIG, METRICS = "config.yaml", "metrics.json"
+MANIFEST, ROUNDS, REMOVED, SCORES = "manifest.csv", "rounds.csv", "removed.csv", "scores.csv"
+FIGURES = "figures"
+CHECKPOINT, CLEANING = "checkpoints/last.ckpt", "checkpoints/cleaning.ckpt"
 
 LEFT_BEHIND = (
-    *("metrics.json", "checkpoints", "manifest.csv", "rounds.csv", "removed.csv", "scores.csv"),
-    *("figures", "wandb", "logs", "logs-*", "config.yaml"),
+    *(METRICS, "checkpoints", MANIFEST, ROUNDS, REMOVED, SCORES),
+    *(FIGURES, "wandb", "logs", "logs-*", CONFIG),
 )
 """All that a run writes. What marks it as whole goes first, what marks it as a run last: a removal
 that is interrupted leaves nothing that could be taken for more than it is."""
@@ -54,7 +73,7 @@ class RunFolder:
             ) from None
         try:
             # Of a process that died while it wrote one, and it can be large.
-            for partial in self.path.glob("checkpoints/.[0-9]*-last.ckpt"):
+            for partial in self.path.glob(f"checkpoints/.*{PARTIAL_SUFFIX}.ckpt"):
                 partial.unlink(missing_ok=True)
             yield
         finally:
@@ -66,7 +85,7 @@ class RunFolder:
 
     def clear(self) -> None:
         """Remove what an earlier run left behind, and nothing else."""
-        if not (self.path / "config.yaml").is_file():  # no run: what is here is somebody's
+        if not (self.path / CONFIG).is_file():  # no run: what is here is somebody's
             return
         for pattern in LEFT_BEHIND:
             for path in self.path.glob(pattern):
@@ -81,25 +100,19 @@ class RunFolder:
         Args:
             name: Relative to the folder.
             save: Called with a temporary path of the same suffix.
+
+        Raises:
+            InputError: The disk is full.
         """
         file = self.path / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        partial = file.with_name(f".{os.getpid()}-{file.name}")
         try:
-            save(partial)
-            with partial.open(
-                "rb"
-            ) as stream:  # or a power failure could leave the name of an empty file
-                os.fsync(stream.fileno())
-            partial.replace(file)
+            write_whole(file, save)
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
             raise InputError(
                 f"the disk of {self.path} is full; free some of it, and give the same command again"
             ) from error
-        finally:
-            partial.unlink(missing_ok=True)
         return file
 
     def text(self, name: str, content: str) -> Path:

@@ -1,0 +1,144 @@
+"""What runs are told apart by: method, detector and dataset, as values.
+
+What they hold comes from the declared configuration. Equal values are the same thing, wherever it ran.
+How tables call them is found last, see :mod:`irp_lightning.comparison.names`; nothing is read from it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any, ClassVar
+
+from irp_lightning.config.identity import run_identity
+
+__all__ = ["KNOWN", "ORACLE", "VANILLA", "Dataset", "Detector", "Look", "Method", "Value", "values_of"]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a method of the project's own is shown: its title, its colour and its marker."""
+
+    title: str
+    hue: str
+    marker: str
+
+
+# In the order of tables. Okabe and Ito's colours, told apart by most eyes; IRP blue, OSR green, vanilla
+# yellow as in the paper.
+KNOWN = {
+    "none": Look("vanilla", "#E69F00", "o"),
+    "osr": Look("osr", "#009E73", "s"),
+    "irp": Look("irp", "#0072B2", "^"),
+    "irp_all": Look("irp_all", "#56B4E9", "v"),
+    "robust": Look("robust", "#D55E00", "D"),
+    "oracle": Look("oracle", "#777777", "*"),
+}
+
+OF_DETECTORS = (
+    *("model.", "backbone.", "views.", "epochs", "batch_size", "data.image_size", "data.crop"),
+    *("features.", "trainer."),
+)
+OF_DATASETS = ("data.split", "data.groups", "contamination.")
+
+
+@dataclass(frozen=True)
+class Value:
+    """One of them. They sort by title.
+
+    Attributes:
+        name: As configured.
+        settings: All else that makes it what it is: text by dotted key.
+        second: A second name, told where one name has several.
+        title: As tables call it.
+    """
+
+    name: str
+    settings: Mapping[str, str] = field(default_factory=dict, hash=False)
+    second: str = ""
+    title: str = field(default="", compare=False)
+
+    joint: ClassVar[str] = ""
+    """Between the two names."""
+
+    @property
+    def rank(self) -> int:
+        """What sorts before the title."""
+        return 0
+
+    def __lt__(self, other: "Value") -> bool:
+        return self._order() < other._order()
+
+    def _order(self) -> tuple[Any, ...]:
+        return self.rank, self.title, self.name, self.second, sorted(self.settings.items())
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Method(Value):
+    """A removal method."""
+
+    @property
+    def rank(self) -> int:
+        """Vanilla first, the oracle last, others by title between them."""
+        known = list(KNOWN)
+        return known.index(self.name) if self.name in KNOWN else len(known) - 2
+
+
+class Detector(Value):
+    """A detector; its second name is the backbone's."""
+
+    joint = " on "
+
+
+class Dataset(Value):
+    """A dataset by its reader; its second name is the root folder's, wherever that lies."""
+
+    joint = ": "
+
+
+VANILLA, ORACLE = Method("none"), Method("oracle")
+
+
+def values_of(config: Mapping[str, Any]) -> tuple[Method, Detector, Dataset]:
+    """What a run is of.
+
+    Args:
+        config: As read from a run folder of this or an older version.
+
+    Raises:
+        KeyError: A name is missing.
+        TypeError: A group is none.
+    """
+    said = run_identity(config)
+    model, data = config["model"], config["data"]
+    detector = model.get("name") or str(said["model._target_"]).rpartition(".")[2]
+    if not detector or model.get("_target_") is None:
+        raise KeyError("model.name")
+    return (
+        Method(str(config["refine"]["name"]), _settings(said, ("refine.",), "refine.name")),
+        Detector(
+            str(detector),
+            _settings(said, OF_DETECTORS, "backbone.name"),
+            str(config["backbone"]["name"]),
+        ),
+        Dataset(str(data["reader"]), _settings(said, OF_DATASETS), PurePath(str(data["root"])).name),
+    )
+
+
+def _settings(said: Mapping[str, Any], kept: tuple[str, ...], name: str = "") -> dict[str, str]:
+    return {
+        key: _text(value)
+        for start in kept
+        for key, value in said.items()
+        if (key == start or (start.endswith(".") and key.startswith(start))) and key != name
+    }
+
+
+def _text(value: Any) -> str:
+    # 2 and 2.0 are one setting; a bool is no number here.
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:.12g}"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {_text(item)}' for key, item in sorted(value.items()))}}}"
+    return f"[{', '.join(map(_text, value))}]" if isinstance(value, list | tuple) else str(value)

@@ -1,0 +1,35 @@
+"""What is in an image's file: its digest, by which features and images are known again."""
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+__all__ = ["content_hash", "content_hashes"]
+
+DIGEST_SIZE = 16
+"""Bytes of a digest."""
+
+
+def content_hash(path: Path) -> str:
+    """Digest of a file's content: 32 hexadecimal digits.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=DIGEST_SIZE)).hexdigest()
+
+
+def content_hashes(paths: Sequence[Path]) -> dict[Path, str]:
+    """The digest of each file's content; files that cannot be read are left out."""
+
+    def digest(path: Path) -> str | None:
+        try:
+            return content_hash(path)
+        except OSError:
+            return None
+
+    with ThreadPoolExecutor() as pool:
+        found = zip(paths, pool.map(digest, paths), strict=True)
+        return {path: value for path, value in found if value is not None}

@@ -1,0 +1,136 @@
+"""What a checkpoint carries so that a detector can be rebuilt from it alone, and how it is rebuilt.
+
+A checkpoint may come from anywhere. Nothing that it names is called but one class, which must be a
+detector, with plain values; the rest are tensors. A backbone that is a function of the user's is called
+where that is allowed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+
+from irp_lightning.detectors.build import check_detector, is_plain
+from irp_lightning.detectors.config import ModelConfig
+from irp_lightning.features.backbone import is_own
+from irp_lightning.features.extractor import FeatureExtractor
+from irp_lightning.foundation.errors import InputError, WrongValue
+from irp_lightning.foundation.fields import load
+
+__all__ = ["CheckpointContents", "Loaded", "load_detector"]
+
+KEY = "irp_lightning"
+REMEDY = "give a run folder or its checkpoints/last.ckpt"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A detector from a checkpoint.
+
+    Attributes:
+        detector: In evaluation mode, on the CPU.
+        extractor: Turns images into its features.
+        n_views: How many of the fixed views a score is averaged over.
+    """
+
+    detector: L.LightningModule
+    extractor: FeatureExtractor
+    n_views: int
+
+
+class CheckpointContents(L.Callback):
+    """Adds to the trainer's checkpoints what :func:`load_detector` needs besides the state.
+
+    Args:
+        model: The detector's class and arguments.
+        dim: Length D of a feature vector.
+        extractor: Turns images into features.
+        n_views: How many of the fixed views a score is averaged over.
+    """
+
+    def __init__(self, model: ModelConfig, dim: int, extractor: FeatureExtractor, n_views: int) -> None:
+        self.model, self.dim, self.extractor, self.n_views = model, dim, extractor, n_views
+
+    def on_save_checkpoint(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        checkpoint[KEY] = {
+            "detector": self.model._target_,
+            "arguments": self.model.rest,
+            "dim": self.dim,
+            "extractor": self.extractor.export(),
+            "n_views": self.n_views,
+        }
+
+
+def load_detector(path: Path, *, own_backbone: bool = False) -> Loaded:
+    """Rebuild a detector from its checkpoint, which holds all that it needs.
+
+    Args:
+        path: A run's ``checkpoints/last.ckpt``, or the run folder.
+        own_backbone: Call a function of the user's that the file names as its backbone.
+
+    Raises:
+        InputError: The file is missing, damaged, of an older version or of something else, its
+            detector cannot be imported or made, or its backbone is not allowed.
+    """
+    file = path / "checkpoints" / "last.ckpt" if path.is_dir() else path
+    if not file.is_file():
+        raise InputError(f"{file} is not a file; {REMEDY}")
+    try:
+        saved = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # a file from anywhere can be wrong in any way
+        raise _not_whole(file, error) from error
+    contents = saved.get(KEY) if isinstance(saved, Mapping) else None
+    if contents is None:
+        raise InputError(f"{file} {_what_else(saved)}")
+    try:
+        kind, arguments, n_views = contents["detector"], contents["arguments"], int(contents["n_views"])
+        if not is_plain(arguments):
+            raise TypeError("arguments that are not plain")
+        extractor = _extractor(contents["extractor"], own_backbone)
+        detector = _make(kind, {**arguments, "dim": int(contents["dim"])})
+        detector.load_state_dict(saved["state_dict"])
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from error
+    except Exception as error:
+        raise _not_whole(file, error) from error
+    return Loaded(detector.eval(), extractor.eval(), n_views)
+
+
+def _extractor(exported: dict[str, Any], own_backbone: bool) -> FeatureExtractor:
+    name = exported["spec"]["backbone"]
+    if is_own(name) and not own_backbone:
+        raise InputError(
+            f"its backbone is a function, {name}, that is not called unasked; allow it if it is yours, "
+            "with --own-backbone"
+        )
+    return FeatureExtractor.restore(exported, allow_own=own_backbone)
+
+
+def _make(kind: str, arguments: dict[str, Any]) -> L.LightningModule:
+    try:
+        rest = {name: value for name, value in arguments.items() if name != "dim"}
+        found = check_detector(load(ModelConfig, {**rest, "_target_": kind}))
+    except WrongValue as error:
+        raise InputError(f"its detector, {kind}: {error.value} {error.reason}") from error
+    try:
+        return found(**arguments)
+    except Exception as error:  # a user's class can fail in any way
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"its detector, {kind}, cannot be made ({reason})") from error
+
+
+def _not_whole(file: Path, error: Exception) -> InputError:
+    return InputError(
+        f"{file} is not a whole checkpoint of irp_lightning ({type(error).__name__}); {REMEDY}"
+    )
+
+
+def _what_else(saved: Any) -> str:
+    if isinstance(saved, Mapping) and "carried" in saved.get("RefinableData", {}):
+        return "is of an older version of irp_lightning; predict with that version, or run again"
+    return f"is not a checkpoint of irp_lightning; {REMEDY}"

@@ -1,0 +1,64 @@
+"""Detectors that one look at the training images fits: no gradient, no epochs."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from irp_lightning.features.batches import RefinableData
+
+__all__ = ["OnePass"]
+
+
+class OnePass(L.LightningModule, ABC):
+    """Is fitted at once, as an epoch begins, to the mean over its fixed views of each active image.
+
+    Each epoch fits anew, so that images removed in between are forgotten. The epoch's own batches are
+    passed over. A subclass keeps what it has learnt in buffers.
+
+    Args:
+        dim: Length D of a feature vector.
+    """
+
+    max_epochs: ClassVar[int] = 1
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+
+    @abstractmethod
+    def fit(self, features: Tensor) -> None:
+        """Learn from the mean features of images, (N, D)."""
+
+    @abstractmethod
+    def distance(self, features: Tensor) -> Tensor:
+        """How far mean features lie from what was learnt: (B, D) → (B,), at least 0."""
+
+    def score(self, batch: Tensor) -> Tensor:
+        """Anomaly scores of images, higher is more anomalous: (B, K, D) → (B,)."""
+        return self.distance(batch.mean(dim=1))
+
+    @torch.no_grad()
+    def on_train_epoch_start(self) -> None:
+        """Fit to what is active now.
+
+        Raises:
+            TypeError: The trainer's data are no :class:`RefinableData`.
+        """
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if not isinstance(data, RefinableData):
+            raise TypeError(f"{type(self).__name__} needs a RefinableData, not {type(data).__name__}")
+        batches = data.scored_batches(data.train_images[data.active])
+        self.fit(torch.cat([features.mean(dim=1).to(self.device) for features, _ in batches]))
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """There is nothing left to learn from a batch."""
+
+    def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """The scores of a batch ``(features, index)``: (B,)."""
+        return self.score(batch[0])
+
+    def configure_optimizers(self) -> None:
+        """There is nothing to optimise."""

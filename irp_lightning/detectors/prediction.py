@@ -1,0 +1,53 @@
+"""Scores of image files by a detector from a checkpoint."""
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from irp_lightning.detectors.checkpoint import Loaded
+from irp_lightning.detectors.scoring import score_batch
+from irp_lightning.features.image_features import ImageFeatures, LiveFeatures
+from irp_lightning.foundation.errors import InputError
+
+__all__ = ["score_files"]
+
+BATCH_SIZE = 16
+
+
+def score_files(loaded: Loaded, paths: Sequence[Path]) -> Iterator[tuple[Path, float | InputError]]:
+    """Anomaly scores, higher is more anomalous, one after the other, in memory that does not grow.
+
+    Args:
+        loaded: The detector.
+        paths: Image files.
+
+    Yields:
+        ``(path, score)`` in order; for an image that has none, what is wrong with it instead.
+
+    Raises:
+        InputError: The detector does not give one score per image.
+    """
+    features = LiveFeatures(paths, loaded.extractor, os.cpu_count() or 1)
+    for start in range(0, len(paths), BATCH_SIZE):
+        batch = paths[start : start + BATCH_SIZE]
+        positions = torch.arange(start, start + len(batch))
+        yield from zip(batch, _scores(loaded, features, positions), strict=True)
+
+
+@torch.no_grad()
+def _scores(loaded: Loaded, features: ImageFeatures, positions: Tensor) -> list[float | InputError]:
+    try:
+        vectors = features.scored(positions)[:, : loaded.n_views]
+    except InputError as error:
+        if len(positions) == 1:
+            return [error]
+        # One of them: the others have a score.
+        return [found for one in positions.split(1) for found in _scores(loaded, features, one)]
+    return [
+        score if math.isfinite(score) else InputError(f"its score is {score}, not a finite number")
+        for score in score_batch(loaded.detector, vectors).tolist()
+    ]

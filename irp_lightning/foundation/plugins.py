@@ -1,0 +1,31 @@
+"""Things of a user's that a configuration names as ``module.name``."""
+
+from importlib import import_module
+from typing import Any
+
+from irp_lightning.foundation.errors import WrongValue
+
+__all__ = ["named_object"]
+
+
+def named_object(field: str, name: str) -> Any:
+    """Import what ``module.name`` names: a function or a class.
+
+    Args:
+        field: The configuration's field that names it, for the message.
+        name: With at least one dot.
+
+    Raises:
+        WrongValue: The module cannot be imported, or has no such name.
+    """
+    module, _, attribute = name.rpartition(".")
+    try:
+        imported = import_module(module)
+    except Exception as error:  # a user's module can fail in any way
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise WrongValue(
+            field, name, f"cannot be imported ({reason}); start from the folder that holds {module}"
+        ) from error
+    if not hasattr(imported, attribute):
+        raise WrongValue(field, name, f"is not there: {module} has no {attribute}")
+    return getattr(imported, attribute)

@@ -1,0 +1,48 @@
+"""Whether a refinement can be had of so many images, before anything is fitted."""
+
+from collections.abc import Sequence
+
+from irp_lightning.foundation.errors import WrongValue
+from irp_lightning.refinement.config import RefineConfig
+from irp_lightning.refinement.judgement import MIN_IMAGES
+from irp_lightning.refinement.rules import find_rule
+from irp_lightning.refinement.scoring import find_scorer
+
+__all__ = ["check_refinement", "wants_patches"]
+
+
+def check_refinement(refine: RefineConfig, images: int, groups: Sequence[int] | None) -> None:
+    """Check a method against the images it is to judge.
+
+    Args:
+        refine: The method.
+        images: How many are trained on.
+        groups: The object that each shows, where scoring is out of sample.
+
+    Raises:
+        WrongValue: There are too few images or groups, or a rule or scorer of the user's is not there.
+    """
+    if not refine.max_rounds:
+        return
+    find_rule(refine.rule)
+    if images < MIN_IMAGES:
+        raise WrongValue(
+            "name",
+            refine.name,
+            f"cannot judge {images} training images; give at least {MIN_IMAGES}, or choose none",
+        )
+    if groups is not None:
+        find_scorer(refine.scoring)
+        found = len(set(groups))
+        if found < refine.folds:
+            raise WrongValue(
+                "folds",
+                refine.folds,
+                f"is more than the {found} groups of training images; lower it, or set "
+                "scoring=in_sample",
+            )
+
+
+def wants_patches(refine: RefineConfig) -> bool:
+    """Whether a method looks at patches, and not at the detector's own features."""
+    return refine.is_out_of_sample and find_scorer(refine.scoring).wants == "patches"

@@ -1,0 +1,87 @@
+"""Remove images before a detector is fitted: score them by models that never saw them, judge, repeat."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from irp_lightning.refinement.config import RefineConfig
+from irp_lightning.refinement.judgement import is_over, judge
+from irp_lightning.refinement.rounds import Round, as_state, from_state
+from irp_lightning.refinement.scoring import Scorer
+
+__all__ = ["Cleaning", "clean"]
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """How far a removal has come.
+
+    Attributes:
+        active: (N,), bool: the images that are left.
+        rounds: What happened, round by round.
+        converged: Whether the last scoring found nothing to remove; None where there was none.
+        settled: Whether nothing more will be removed.
+    """
+
+    active: Tensor
+    rounds: list[Round] = field(default_factory=list)
+    converged: bool | None = None
+    settled: bool = False
+
+    def save(self, file: Path) -> None:
+        """Write it as plain values and tensors, to go on from."""
+        torch.save({**vars(self), "rounds": as_state(self.rounds)}, file)
+
+    @classmethod
+    def load(cls, file: Path | None) -> "Cleaning | None":
+        """What :meth:`save` has written; None if there is no file, or it is damaged."""
+        if file is None:
+            return None
+        try:
+            state: dict[str, Any] = torch.load(file, weights_only=True)
+            return cls(**{**state, "rounds": from_state(state["rounds"])})
+        except Exception:  # a file that was cut off can fail in any way
+            return None
+
+
+def clean(
+    scorer: Scorer,
+    config: RefineConfig,
+    begun: Cleaning,
+    *,
+    after_round: Callable[[Cleaning], None] = lambda cleaning: None,
+) -> Cleaning:
+    """Score, judge and prune until nothing stands out, or for ``max_rounds``.
+
+    A round depends on what is active alone, so that one that was stopped finds the same again.
+
+    Args:
+        scorer: Scores all images by what is active.
+        config: The rule and when to stop.
+        begun: Where to begin, or to go on: all images active at first.
+        after_round: Told after each round, to keep what was found.
+
+    Raises:
+        InputError: The rule cannot judge the scores.
+    """
+    cleaning = begun
+    while not cleaning.settled:
+        start = time.perf_counter()
+        active, rounds = cleaning.active, cleaning.rounds
+        scores = scorer(active).masked_fill(~active, torch.nan)
+        found = judge(scores, active, config)
+        seconds = time.perf_counter() - start
+        done = Round(len(rounds), active, scores, None, found.removed, found.threshold, seconds)
+        cleaning = Cleaning(
+            active & ~found.removed,
+            [*rounds, done],
+            found.converged,
+            is_over(found, rounds, config.patience) or len(rounds) + 1 == config.max_rounds,
+        )
+        after_round(cleaning)
+    return cleaning

@@ -1,0 +1,262 @@
+"""One run's hold on its folder: locked, the same run or refused, gone on with, failed or whole."""
+
+import csv
+import platform
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from irp_lightning.config.experiment import Experiment
+from irp_lightning.config.identity import differences
+from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.fields import plain
+from irp_lightning.foundation.processes import local_rank
+from irp_lightning.runs.folder import LEFT_BEHIND, RunFolder
+from irp_lightning.runs.record import (
+    CHECKPOINT,
+    CLEANING,
+    CONFIG,
+    MANIFEST,
+    METRICS,
+    read_config,
+    read_metrics,
+)
+from irp_lightning.runs.stopwatch import Stopwatch
+
+__all__ = ["Session", "check_ours", "finished_run", "is_failure", "session"]
+
+
+RESULTS = tuple(name for name in LEFT_BEHIND if not name.startswith(("wandb", "logs", CONFIG)))
+"""What shows that a run was here; others keep folders of the other names, too."""
+
+
+PACKAGES = ("torch", "torchvision", "lightning", "hydra-core", "scikit-learn", "FrEIA", "wandb")
+"""Whose versions a run notes."""
+
+
+class Session:
+    """A run at work in its folder.
+
+    Args:
+        experiment: The run's configuration.
+        path: The run folder.
+
+    Attributes:
+        folder: Writes the run's files.
+        watch: Times the run's phases.
+        config: The configuration as plain values.
+        is_first: Whether this process writes the folder: of several that train together, the first.
+        is_forced: Whether the run begins anew whatever the folder holds.
+        resumed: Whether it goes on from a checkpoint.
+    """
+
+    def __init__(self, experiment: Experiment, path: Path) -> None:
+        self.folder, self.watch = RunFolder(path), Stopwatch()
+        self.config: dict[str, Any] = plain(experiment)
+        self.is_first = not experiment.trainer.is_distributed or local_rank() == 0
+        self.is_forced = _is_forced(path, self.config)
+        self.resumed = False
+        self._begun = False
+
+    def begin(self, manifest: str) -> None:
+        """Write down what will be run; from here on a failure leaves its reason in the folder.
+
+        Args:
+            manifest: ``manifest.csv``.
+
+        Raises:
+            InputError: The run was stopped half-way with other images.
+        """
+        path = self.folder.path
+        self.resumed = not self.is_forced and _can_go_on(path, manifest)
+        if not self.is_first:
+            return
+        if self.is_forced:
+            self.folder.clear()
+        if self.resumed:
+            print(f"goes on from the last round in {path}")
+        else:
+            for name in (CHECKPOINT, CLEANING):
+                (path / name).unlink(missing_ok=True)
+        (path / METRICS).unlink(missing_ok=True)  # of an attempt that failed
+        text = yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True)
+        self.folder.text(CONFIG, text)
+        self.folder.text(MANIFEST, manifest)
+        self._begun = True
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """Where a stopped fit goes on from, if it had come so far."""
+        file = self.folder.path / CHECKPOINT
+        return file if self.resumed and file.is_file() else None
+
+    @property
+    def cleaning(self) -> Path | None:
+        """The rounds before the fit, if any were kept by this run or by the first of its processes."""
+        file = self.folder.path / CLEANING
+        return file if (self.resumed or not self.is_first) and file.is_file() else None
+
+    def keep(self, name: str, save: Callable[[Path], Any]) -> None:
+        """Have ``save`` write one of the run's files, if this process is to."""
+        if self.is_first:
+            self.folder.write(name, save)
+
+    def finish(self, metrics: dict[str, Any]) -> dict[str, Any]:
+        """Write the figures: the run is whole. Gives back what ``metrics.json`` holds."""
+        metrics = {
+            **metrics,
+            "resumed": self.resumed,
+            "seconds": self.watch.seconds,
+            "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
+            "status": "complete",
+        }
+        self.folder.json(METRICS, metrics)
+        (self.folder.path / CLEANING).unlink(missing_ok=True)
+        return metrics
+
+    def fail(self, reason: str) -> None:
+        """Leave the reason in the folder, if the run had begun."""
+        if self._begun:
+            self.folder.json(METRICS, {"status": "failed", "error": reason})
+
+
+@contextmanager
+def session(experiment: Experiment, path: Path) -> Iterator[Session]:
+    """Hold a run folder while a run is at work in it.
+
+    Args:
+        experiment: The run's configuration.
+        path: The run folder.
+
+    Raises:
+        InputError: Another process is at work there, or the folder holds something else, another run, or
+            this one complete.
+    """
+    here = Session(experiment, path)
+    with here.folder.locked() if here.is_first else nullcontext():
+        if here.is_forced:
+            check_ours(path)
+        elif finished_run(path, here.config) is not None:
+            raise InputError(f"{path} holds a finished run; set sweep.force=true to replace it")
+        try:
+            yield here
+        except (KeyboardInterrupt, SystemExit):  # Lightning turns the one into the other
+            here.fail("interrupted")
+            raise KeyboardInterrupt from None
+        except Exception as error:
+            here.fail(" ".join(str(error).split()) or type(error).__name__)
+            raise
+
+
+def finished_run(path: Path, config: dict[str, Any]) -> dict[str, Any] | None:
+    """The figures of a run that need not be computed; None where it must.
+
+    Args:
+        path: The run folder.
+        config: The run's configuration, as plain values.
+
+    Raises:
+        InputError: The folder holds something else, or another run.
+    """
+    if _is_forced(path, config):
+        return None
+    saved = check_ours(path)
+    if saved is None:
+        return None
+    changed = differences(saved, config)
+    if changed:
+        (key, before, now), more = changed[0], ""
+        if len(changed) > 1:
+            more = f" and {len(changed) - 1} more differ"
+        raise InputError(
+            f"{path} holds a run with {key}={before}, not {now}{more}; set another folder "
+            "(hydra.run.dir, or sweep.name in a sweep), or sweep.force=true to replace it"
+        )
+    _check_moved(path, saved, config)
+    metrics = read_metrics(path)
+    return metrics if metrics.get("status") == "complete" else None
+
+
+def check_ours(path: Path) -> dict[str, Any] | None:
+    """Refuse to write where files lie that are not a run's.
+
+    Returns:
+        The configuration of the run that is there; None where there is none.
+
+    Raises:
+        InputError: There is a ``config.yaml`` of something else, or a file of a run's name without one.
+    """
+    saved = read_config(path)
+    if saved is None:
+        found = next((name for name in RESULTS if (path / name).exists()), None)
+        if found and not (found == METRICS and is_failure(path)):
+            raise InputError(
+                f"{path} holds {found} and no config.yaml of a run; set another run folder "
+                "(hydra.run.dir, or hydra.sweep.dir in a sweep)"
+            )
+    elif not {"refine", "contamination", "backbone"} <= saved.keys():
+        raise InputError(f"{path}/config.yaml is not a run's; set another run folder (hydra.run.dir)")
+    return saved
+
+
+def is_failure(path: Path) -> bool:
+    """Whether all that a folder's ``metrics.json`` says is that a run failed."""
+    return read_metrics(path).keys() == {"status", "error"}
+
+
+def _is_forced(path: Path, config: dict[str, Any]) -> bool:
+    """Whether a run is to begin anew: once for each command.
+
+    A process that takes over from one that died, as Slurm and Ray start them, is of the same command.
+    """
+    sweep = config["sweep"]
+    if not sweep["force"]:
+        return False
+    saved = read_config(path) or {}
+    return (saved.get("sweep") or {}).get("command") != sweep["command"]
+
+
+def _check_moved(path: Path, saved: dict[str, Any], config: dict[str, Any]) -> None:
+    """A dataset may have moved; another one of the same names is another run."""
+    before, root = str(saved["data"]["root"]), Path(config["data"]["root"])
+    if before == str(root) or not (path / MANIFEST).is_file():
+        return
+    with (path / MANIFEST).open(newline="", encoding="utf-8") as stream:
+        for row in csv.DictReader(stream):
+            name = row.get("file") or row["path"]  # an older manifest has no files
+            places = (root / name, root / str(saved["data"]["category"]) / name)
+            if not any(place.is_file() for place in places):
+                raise InputError(
+                    f"{path} holds a run on the images of {before}, and data.root={root} has no {name}; "
+                    "set another folder (hydra.run.dir, or sweep.name in a sweep), or sweep.force=true"
+                )
+
+
+def _can_go_on(path: Path, manifest: str) -> bool:
+    """Whether something was kept of a run on the same images.
+
+    Raises:
+        InputError: Something was kept of a run on others.
+    """
+    kept = [path / name for name in (CHECKPOINT, CLEANING) if (path / name).is_file()]
+    if not kept:
+        return False
+    file = path / MANIFEST
+    saved = file.read_text(encoding="utf-8") if file.is_file() else ""
+    if saved != manifest:
+        if saved.partition("\n")[0] != manifest.partition("\n")[0]:
+            print(f"{path} was stopped half-way by another version: the run begins anew")
+            return False
+        raise InputError(
+            f"{path} was stopped half-way, and the images have changed since (manifest.csv); "
+            "set sweep.force=true to begin anew"
+        )
+    if not all(map(zipfile.is_zipfile, kept)):
+        print(f"a checkpoint in {path} is damaged: the run begins anew")
+        return False
+    return True

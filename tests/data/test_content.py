@@ -1,0 +1,26 @@
+"""Behaviour of digests: they are of the content alone, and a file that is not there has none."""
+
+from pathlib import Path
+
+import pytest
+
+from irp_lightning.data.content import content_hash, content_hashes
+
+
+def test_digest_is_of_the_content_and_not_of_the_name(tmp_path: Path) -> None:
+    for name, content in (("a", b"one"), ("b", b"one"), ("c", b"two")):
+        (tmp_path / name).write_bytes(content)
+    a, b, c = (content_hash(tmp_path / name) for name in "abc")
+    assert a == b != c
+    # As the banks of earlier versions are named.
+    assert a == "c88d4df74262143a08e9d190e3bd67f1"
+
+
+def test_digests_of_many_leave_out_what_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"one")
+    (tmp_path / "folder").mkdir()
+    paths = [tmp_path / name for name in ("missing", "a", "folder")]
+    assert content_hashes(paths) == {tmp_path / "a": content_hash(tmp_path / "a")}
+    assert content_hashes([]) == {}
+    with pytest.raises(OSError, match="missing"):
+        content_hash(paths[0])

@@ -1,0 +1,253 @@
+"""Behaviour of reading: whose reader lists the images, what is left out, what is said of the rest."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from irp_lightning.data.config import READERS, DataConfig
+from irp_lightning.data.content import content_hash
+from irp_lightning.data.dataset import Dataset, read_images
+from irp_lightning.data.generated import CATEGORIES, write_category
+from irp_lightning.data.samples import Sample
+from irp_lightning.foundation import fields
+from irp_lightning.foundation.errors import InputError, WrongValue, named
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> DataConfig:
+    """A category of three normal and two defective images, no two of them alike."""
+    kinds = ("train/good", "train/good", "test/good", "test/bent", "test/bent")
+    for i, kind in enumerate(kinds):
+        file = tmp_path / "images/part" / kind / f"{i}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 8), (40 * i, 0, 0)).save(file)
+    return fields.load(
+        DataConfig,
+        {
+            "reader": "mvtec",
+            "root": str(tmp_path / "images"),
+            "category": "part",
+            "split": "published",
+            "groups": "none",
+            "image_size": 64,
+            "crop": "none",
+            "on_bad_image": "error",
+        },
+    )
+
+
+def _file(data: DataConfig, name: str) -> Path:
+    return Path(data.root) / data.category / name
+
+
+def _break(data: DataConfig, *names: str) -> None:
+    for name in names:
+        _file(data, name).write_bytes(b"no image")
+
+
+# --- readers ------------------------------------------------------------------------------------
+
+
+def test_images_come_with_their_digests_and_groups(data: DataConfig) -> None:
+    images = read_images(data)
+    assert [s.name for s in images.samples] == [
+        "train/good/0.png",
+        "train/good/1.png",
+        "test/bent/3.png",
+        "test/bent/4.png",
+        "test/good/2.png",
+    ]
+    assert images.hashes == [content_hash(s.path) for s in images.samples]
+    assert len(set(images.groups)) == 5
+    assert (images.skipped, images.cropped_away, images.remarks()) == ({}, 0, [])
+    assert images.facts() == {
+        "images": 5,
+        "groups": 5,
+        "largest_group": 1,
+        "skipped": 0,
+        "defects_cropped_away": 0,
+    }
+
+
+def test_readers_are_the_files_in_their_folder() -> None:
+    assert set(READERS) == {"generated", "ksdd2", "mvtec"}
+
+
+def test_reader_of_ksdd2_is_found_by_its_name(data: DataConfig, tmp_path: Path) -> None:
+    for name, side in (("train/1", 0), ("test/2", 255)):
+        for file, value in ((f"{name}.png", 9), (f"{name}_GT.png", side)):
+            (tmp_path / file).parent.mkdir(exist_ok=True)
+            Image.new("L", (4, 4), value).save(tmp_path / file)
+    images = read_images(replace(data, reader="ksdd2", root=str(tmp_path)))
+    assert [(s.name, s.label) for s in images.samples] == [("train/1.png", 0), ("test/2.png", 1)]
+
+
+def test_generated_images_are_drawn_once(data: DataConfig, tmp_path: Path) -> None:
+    root = tmp_path / "drawn"
+    write_category(root, "grain", size=64, train_good=2, test_good=1, per_defect=1)
+    data = replace(data, reader="generated", root=str(root), category="grain")
+    assert len(read_images(data).samples) == 3 + len(list((root / "grain/test").iterdir())) - 1
+
+
+def test_generated_images_that_are_not_there_are_drawn(
+    data: DataConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(root: Path, category: str) -> Path:
+        return write_category(root, category, size=64, train_good=1, test_good=1, per_defect=1)
+
+    monkeypatch.setattr("irp_lightning.data.readers.generated.write_category", write)
+    data = replace(data, reader="generated", root=str(tmp_path / "drawn"), category="grain")
+    assert read_images(data).samples[0].path == tmp_path / "drawn/grain/train/good/000.png"
+
+
+def test_category_that_cannot_be_generated_names_those_that_can(data: DataConfig) -> None:
+    with pytest.raises(WrongValue, match=f"^category=part .*: {', '.join(CATEGORIES)}$"):
+        read_images(replace(data, reader="generated"))
+
+
+def test_root_where_nothing_can_be_generated_is_named(data: DataConfig, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    data = replace(data, reader="generated", category="grain", root=str(tmp_path / "file"))
+    with pytest.raises(WrongValue, match=r"^root=\S+/file cannot be written \(.+\); set it"):
+        read_images(data)
+
+
+READER = '''
+from pathlib import Path
+from irp_lightning.data.samples import Sample
+
+def flat(data):
+    """good_*.png to train on, anything else is tested on."""
+    return [
+        Sample(p, p.name, *(("train",) if p.name.startswith("good") else ("test", "odd")))
+        for p in sorted((Path(data.root) / data.category).glob("*.png"))
+    ]
+
+empty = lambda data: []
+no_function = 3
+'''
+
+
+@pytest.fixture
+def mine(data: DataConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataConfig:
+    """Images in a layout of the user's own, and a module ``my_reader`` that reads it."""
+    (tmp_path / "my_reader.py").write_text(READER)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "my_reader", raising=False)
+    for i, name in enumerate(("good_1", "good_2", "x")):
+        Image.new("RGB", (4, 8), (0, 40 * i, 0)).save(tmp_path / f"images/{name}.png")
+    return replace(data, category=".")
+
+
+def test_reader_of_the_users_own_is_called_with_the_configuration(mine: DataConfig) -> None:
+    mine = fields.load(DataConfig, {**fields.plain(mine), "reader": "my_reader.flat"})
+    images = read_images(mine)
+    assert [(s.name, s.side, s.label) for s in images.samples] == [
+        ("good_1.png", "train", 0),
+        ("good_2.png", "train", 0),
+        ("x.png", "test", 1),
+    ]
+    assert len(images.hashes) == len(set(images.hashes)) == 3
+
+
+@pytest.mark.parametrize(
+    ("reader", "reason"),
+    [
+        ("my_reader.folded", "my_reader has no folded"),
+        ("no_such_module.flat", "start from the folder that holds no_such_module"),
+        ("my_reader.no_function", "is no function"),
+        ("my_reader.empty", "finds no images in"),
+    ],
+)
+def test_reader_that_cannot_be_used_is_named(mine: DataConfig, reader: str, reason: str) -> None:
+    with pytest.raises(WrongValue, match=rf"^data\.reader={reader} .*{reason}"), named("data"):
+        read_images(replace(mine, reader=reader))
+
+
+# --- what cannot be decoded -----------------------------------------------------------------------
+
+
+def test_image_that_cannot_be_decoded_stops_with_its_name_and_the_remedy(data: DataConfig) -> None:
+    _break(data, "test/bent/3.png")
+    with pytest.raises(InputError, match=r"bent/3\.png .*\); mend .*, or set on_bad_image=skip$"):
+        read_images(data)
+    _break(data, "test/bent/4.png", "test/good/2.png")
+    with pytest.raises(InputError, match=r"bent/3\.png .*\) \(and 2 more\); mend"):
+        read_images(data)
+
+
+def test_skipped_images_are_named_and_leave_no_gap(data: DataConfig) -> None:
+    whole = read_images(data)
+    _break(data, "train/good/1.png", "test/bent/4.png")
+    images = read_images(replace(data, on_bad_image="skip"))
+    left = [0, 2, 4]
+    assert images.samples == [whole.samples[i] for i in left]
+    assert images.hashes == [whole.hashes[i] for i in left]
+    assert images.groups == [whole.groups[i] for i in left]
+    assert set(images.skipped) == {"train/good/1.png", "test/bent/4.png"}
+    assert all(name in reason for name, reason in images.skipped.items())
+    assert "skipped 2 images" in images.remarks()[0]
+
+
+def test_folder_of_broken_images_alone_is_refused(data: DataConfig) -> None:
+    _break(data, *(s.name for s in read_images(data).samples))
+    with pytest.raises(WrongValue, match=r"^root=\S+ has 5 images, and none of them can be decoded$"):
+        read_images(replace(data, on_bad_image="skip"))
+
+
+def test_image_whose_content_is_known_is_not_decoded_again(data: DataConfig) -> None:
+    _break(data, "test/bent/3.png", "test/bent/4.png")
+    _file(data, "test/bent/4.png").write_bytes(b"no image either")
+    known = content_hash(_file(data, "test/bent/3.png"))
+    images = read_images(replace(data, on_bad_image="skip"), decoded=lambda image: image == known)
+    assert set(images.skipped) == {"test/bent/4.png"}
+    assert known in images.hashes
+
+
+def test_file_that_cannot_be_hashed_is_looked_at_whatever_is_known(data: DataConfig) -> None:
+    _file(data, "test/bent/3.png").unlink()
+    _file(data, "test/bent/3.png").mkdir()
+    images = read_images(replace(data, on_bad_image="skip"), decoded=lambda image: True)
+    assert set(images.skipped) == {"test/bent/3.png"}
+    assert len(images.hashes) == 4
+
+
+# --- groups and remarks ---------------------------------------------------------------------------
+
+
+def test_groups_come_from_the_configured_file(data: DataConfig, tmp_path: Path) -> None:
+    file = tmp_path / "groups.csv"
+    file.write_text("path,group\ntrain/good/0.png,a\ntest/bent/4.png,a\ntest/bent/3.png,a\n")
+    images = read_images(replace(data, groups=str(file)))
+    assert images.groups[0] == images.groups[2] == images.groups[3] != images.groups[1]
+    assert images.facts()["largest_group"] == 3
+    assert images.remarks() == ["5 images in 3 groups, the largest of 3"]
+
+
+def test_wrong_groups_name_their_field_and_no_group_of_the_configuration(data: DataConfig) -> None:
+    with pytest.raises(WrongValue, match=r"^groups=\S+nowhere.csv is not a file"):
+        read_images(replace(data, groups=str(Path(data.root) / "nowhere.csv")))
+
+
+def test_defects_that_the_crop_cuts_away_are_counted(data: DataConfig) -> None:
+    for name, pixel in (("3", (0, 0)), ("4", (1, 4))):
+        mask = Image.new("L", (4, 8))
+        mask.putpixel(pixel, 255)
+        file = _file(data, f"ground_truth/bent/{name}_mask.png")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        mask.save(file)
+    assert read_images(data).cropped_away == 0
+    images = read_images(replace(data, crop="center"))
+    assert images.facts()["defects_cropped_away"] == 1
+    assert images.remarks() == [
+        "crop=center cuts the whole defect away in 1 defective images; crop=none keeps them"
+    ]
+
+
+def test_remarks_come_in_one_order() -> None:
+    samples = [Sample(Path(name), name, "train") for name in "ab"]
+    images = Dataset(samples, ["g", "g"], ["0", "1"], {"c": "why"}, 1)
+    assert [line.split()[0] for line in images.remarks()] == ["skipped", "crop=center", "2"]

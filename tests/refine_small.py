@@ -1,0 +1,52 @@
+"""What tests of refinement share: a small run's features, and all that is fitted in it."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from irp_lightning.data.contamination import TrainingPool
+from irp_lightning.detectors.config import ModelConfig, TrainerConfig
+from irp_lightning.features.config import ViewsConfig
+from irp_lightning.features.image_features import ResidentFeatures
+from irp_lightning.refinement.fitting import Fitting
+from irp_lightning.refinement.scoring import TrainingImages
+
+N, TEST, VIEWS, DIM = 30, 6, 2, 3
+
+
+class NoExtractor:
+    """Stands where a checkpoint would take the extractor from."""
+
+    def export(self) -> dict[str, Any]:
+        return {}
+
+
+def outliers(count: int = 3) -> Tensor:
+    """Images around 1; the first few lie far off."""
+    features = 1 + 0.1 * torch.randn(N + TEST, VIEWS, DIM, generator=torch.Generator().manual_seed(0))
+    features[:count] += 5
+    return features
+
+
+def fitting(
+    features: Tensor, model: str, epochs: int = 3, injected: frozenset[int] = frozenset(), **rest: Any
+) -> Fitting:
+    count = len(features) - TEST
+    return Fitting(
+        NoExtractor(),  # type: ignore[arg-type]
+        ResidentFeatures(features),
+        TrainingPool(list(range(count)), injected, list(range(count, count + TEST)), []),
+        ModelConfig(model, rest=rest),
+        TrainerConfig("cpu", 1, "32-true"),
+        ViewsConfig(VIEWS, 0, 1, VIEWS, "bilinear", "zeros"),
+        epochs,
+        batch_size=8,
+        seed=0,
+    )
+
+
+def training_images(fits: Fitting, groups: Tensor | None = None) -> TrainingImages:
+    positions = torch.tensor(fits.pool.train)
+    groups = torch.arange(len(positions)) if groups is None else groups
+    return TrainingImages(fits.features, positions, groups, fits.seed, fits.fit_and_score)

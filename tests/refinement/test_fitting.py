@@ -1,0 +1,137 @@
+"""All fits of a run."""
+
+import lightning as L
+import pytest
+import torch
+from refine_small import TEST, N, fitting, outliers
+from torch import Tensor
+
+from irp_lightning.foundation.errors import InputError
+from irp_lightning.refinement.clean import Cleaning, clean
+from irp_lightning.refinement.config import RefineConfig
+from irp_lightning.refinement.fitting import Fitting
+
+GAUSSIAN = "irp_lightning.detectors.gaussian.Gaussian"
+NONE = RefineConfig("none")
+ALL = torch.ones(N, dtype=torch.bool)
+
+
+class Learner(L.LightningModule):
+    """Learns a centre; counts how often one was fitted."""
+
+    fits = 0
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.centre = torch.nn.Parameter(torch.zeros(dim))
+
+    def score(self, batch: Tensor) -> Tensor:
+        return (batch - self.centre).square().mean(dim=(1, 2))
+
+    def on_fit_start(self) -> None:
+        type(self).fits += 1
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        return self.score(batch[0]).mean()
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+@pytest.fixture
+def fits() -> Fitting:
+    Learner.fits = 0
+    return fitting(outliers(), f"{__name__}.Learner", injected=frozenset({0, 1, 2}))
+
+
+def test_vanilla_is_one_round_without_a_threshold(fits: Fitting) -> None:
+    found = fits.fit(NONE, fits.clean(NONE, None, None, None, lambda cleaning: None))
+    (only,) = found.rounds
+    assert not only.removed.any()
+    assert only.threshold is None
+    assert found.converged is None
+    assert only.active.all()
+    assert found.test_scores.shape == (TEST,)
+    assert found.steps == 3 * 4  # 30 images in batches of 8
+
+
+def test_the_oracle_trains_without_exactly_the_injected(fits: Fitting) -> None:
+    oracle = RefineConfig("oracle", scoring="labels")
+    found = fits.fit(oracle, fits.clean(oracle, None, None, None, lambda cleaning: None))
+    (only,) = found.rounds
+    assert only.removed.nonzero().flatten().tolist() == [0, 1, 2]
+    assert only.active.sum() == N - 3
+    assert found.train_scores.isfinite().all()  # the removed are scored in the end, too
+    assert found.train_scores[:3].min() > found.train_scores[3:].max()
+
+
+def test_out_of_sample_removes_first_and_fits_once(fits: Fitting) -> None:
+    refine = RefineConfig("x", scoring="cross_fit", rule="lower_mad", k=10, remove="all", max_rounds=4)
+    told: list[Cleaning] = []
+    cleaning = fits.clean(refine, None, list(range(N)), None, told.append)
+    before = Learner.fits
+    found = fits.fit(refine, cleaning)
+    assert Learner.fits == before + 1
+    first, second, last = found.rounds
+    assert first.removed.nonzero().flatten().tolist() == [0, 1, 2]
+    assert not second.removed.any()
+    assert found.converged is True
+    assert (first.test_scores, second.test_scores) == (None, None)
+    assert last.test_scores is not None
+    assert torch.equal(last.scores.isnan(), ~last.active)
+    assert len(told) == 2
+
+
+def test_in_sample_refines_between_rounds(fits: Fitting) -> None:
+    refine = RefineConfig("x", rule="lambda_median", k=5.0, remove="all", max_rounds=4, round_epochs=1)
+    found = fits.fit(refine, Cleaning(ALL))
+    assert found.rounds[0].removed.nonzero().flatten().tolist() == [0, 1, 2]
+    assert all(r.test_scores is not None for r in found.rounds)
+    assert torch.equal(found.rounds[-1].test_scores, found.test_scores)
+    assert found.converged is True
+
+
+def test_every_fit_begins_alike(fits: Fitting) -> None:
+    first = fits.fit(NONE, Cleaning(ALL)).test_scores
+    torch.rand(5)
+    assert torch.equal(fits.fit(NONE, Cleaning(ALL)).test_scores, first)
+
+
+def test_references_use_what_is_fitted_already(fits: Fitting) -> None:
+    found = fits.fit(NONE, Cleaning(ALL))
+    references = fits.references(NONE, Cleaning(ALL), found)
+    assert Learner.fits == 2  # the run, and the oracle
+    assert torch.equal(references["vanilla"], found.test_scores)
+    assert not torch.equal(references["oracle"], found.test_scores)
+
+    oracle = RefineConfig("oracle", scoring="labels")
+    cleaning = Cleaning(fits.without_injected)
+    assert torch.equal(fits.references(oracle, cleaning, found)["oracle"], found.test_scores)
+
+    irp = RefineConfig("irp", max_rounds=1)
+    before = Learner.fits
+    fits.references(irp, Cleaning(ALL), found)
+    assert Learner.fits == before + 2  # what changed on the way is neither
+
+
+def test_a_detector_fitted_in_one_pass_takes_one_epoch_a_round() -> None:
+    refine = RefineConfig("x", k=3.0, remove="all", max_rounds=2, round_epochs=5)
+    found = fitting(outliers(), GAUSSIAN, epochs=400).fit(refine, Cleaning(ALL))
+    plain = fitting(outliers(), GAUSSIAN, epochs=1).fit(refine, Cleaning(ALL))
+    assert torch.equal(found.test_scores, plain.test_scores)
+
+
+def test_scores_that_are_no_numbers_end_the_run() -> None:
+    features = outliers()
+    features[-1] = torch.inf
+    with pytest.raises(InputError, match="diverged"):
+        fitting(features, f"{__name__}.Learner").fit(NONE, Cleaning(ALL))
+
+
+def test_nothing_of_a_stopped_cleaning_is_lost(fits: Fitting) -> None:
+    refine = RefineConfig("x", scoring="cross_fit", rule="lower_mad", k=10, max_rounds=4)
+    told: list[Cleaning] = []
+    whole = fits.clean(refine, None, list(range(N)), None, told.append)
+    again = fits.clean(refine, None, list(range(N)), told[0], lambda cleaning: None)
+    assert torch.equal(again.active, whole.active)
+    assert clean is not None

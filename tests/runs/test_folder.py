@@ -1,0 +1,121 @@
+import errno
+import json
+from pathlib import Path
+
+import pytest
+
+from irp_lightning.foundation.errors import InputError
+from irp_lightning.runs.folder import RunFolder, csv_text, read_json
+
+
+def test_files_are_written_with_their_folders(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    assert folder.text("a.txt", "ä") == tmp_path / "run" / "a.txt"
+    folder.csv("t.csv", ("a", "b"), [{"a": 1, "b": None}, {"a": "x,y"}])
+    folder.write("figures/x.png", lambda path: path.write_bytes(path.suffix.encode()))
+    assert (tmp_path / "run" / "a.txt").read_bytes() == "ä".encode()
+    assert (tmp_path / "run" / "t.csv").read_bytes() == b'a,b\n1,\n"x,y",\n'
+    assert (tmp_path / "run" / "figures" / "x.png").read_text() == ".png"
+
+
+def test_json_knows_no_nan(tmp_path: Path) -> None:
+    content = {"a": float("nan"), "b": [float("inf"), 1.5, {"c": -float("inf")}]}
+    file = RunFolder(tmp_path).json("m.json", content)
+    assert json.loads(file.read_text()) == {"a": None, "b": [None, 1.5, {"c": None}]}
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", "\xff"])
+def test_what_is_no_json_object_reads_as_empty(content: str, tmp_path: Path) -> None:
+    (tmp_path / "m.json").write_bytes(content.encode("latin-1"))
+    assert read_json(tmp_path / "m.json") == read_json(tmp_path / "none.json") == {}
+
+
+def test_a_table_without_rows_has_a_header() -> None:
+    assert csv_text(("a", "b"), []) == "a,b\n"
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.text("a.txt", "before")
+
+    def half(path: Path) -> None:
+        path.write_text("aft")
+        raise RuntimeError("died")
+
+    with pytest.raises(RuntimeError, match="died"):
+        folder.write("a.txt", half)
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"a.txt": "before"}
+
+
+@pytest.mark.parametrize(("number", "kind"), [(errno.ENOSPC, InputError), (errno.EACCES, OSError)])
+def test_a_full_disk_is_the_users_to_mend(number: int, kind: type, tmp_path: Path) -> None:
+    def fails(path: Path) -> None:
+        raise OSError(number, "no")
+
+    with pytest.raises(kind) as caught:
+        RunFolder(tmp_path).write("a.txt", fails)
+    assert isinstance(caught.value, InputError) == (number == errno.ENOSPC)
+    if number == errno.ENOSPC:
+        assert str(caught.value).startswith(f"the disk of {tmp_path} is full; free some of it")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_lock_keeps_others_out_and_goes(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    with folder.locked():
+        with (
+            pytest.raises(InputError, match="in use by another process"),
+            RunFolder(tmp_path / "run").locked(),
+        ):
+            pass
+        folder.text("a.txt", "")
+    assert [file.name for file in (tmp_path / "run").iterdir()] == ["a.txt"]
+    with folder.locked():  # it is free again
+        pass
+
+
+def test_a_folder_that_only_the_lock_made_goes_with_it(tmp_path: Path) -> None:
+    with RunFolder(tmp_path / "run").locked():
+        assert (tmp_path / "run").is_dir()
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_lock_clears_away_half_written_checkpoints(tmp_path: Path) -> None:
+    checkpoints = tmp_path / "checkpoints"
+    checkpoints.mkdir()
+    partial = None
+
+    def dying(path: Path) -> None:
+        nonlocal partial
+        partial = path
+        path.write_bytes(b"half")
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        RunFolder(tmp_path).write("checkpoints/last.ckpt", dying)
+    assert partial is not None
+    for file in (partial, checkpoints / "last.ckpt", checkpoints / ".mine.ckpt"):
+        file.write_bytes(b"half")  # as a death leaves it
+    with RunFolder(tmp_path).locked():
+        found = sorted(file.name for file in checkpoints.iterdir())
+    assert found == [".mine.ckpt", "last.ckpt"]
+
+
+def test_clearing_removes_a_runs_files_and_no_others(tmp_path: Path) -> None:
+    names = (
+        *("config.yaml", "metrics.json", "manifest.csv", "rounds.csv", "removed.csv", "scores.csv"),
+        *("checkpoints/last.ckpt", "checkpoints/cleaning.ckpt", "figures/roc.png", "wandb/run/x"),
+        *("logs/metrics.csv", "logs-1/metrics.csv"),
+    )
+    for name in (*names, "notes.txt", "mine/figures/roc.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    RunFolder(tmp_path).clear()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["mine", "notes.txt"]
+    assert (tmp_path / "mine" / "figures" / "roc.png").exists()
+
+
+def test_without_a_configuration_nothing_is_cleared(tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text("{}")
+    RunFolder(tmp_path).clear()
+    assert (tmp_path / "metrics.json").exists()

@@ -1,0 +1,30 @@
+"""Knobs that do nothing for the chosen method, from the real configuration."""
+
+from collections.abc import Callable
+
+import pytest
+from omegaconf import DictConfig
+
+from irp_lightning.sweeps.idle import idle_overrides
+
+
+@pytest.mark.parametrize(
+    ("overrides", "idle"),
+    [
+        (["refine=irp", "lam=2", "max_rounds=4", "round_epochs=1"], []),
+        (["refine=osr", "lam=2", "max_rounds=4"], ["max_rounds=4"]),
+        (["refine=none", "lam=2", "round_epochs=1"], ["lam=2", "round_epochs=1"]),
+        (["refine=oracle", "lam=2"], ["lam=2"]),
+        (["refine=robust", "lam=2", "max_rounds=4"], ["lam=2", "max_rounds=4"]),
+        (["refine=robust", "refine.k=2.5", "refine.folds=5"], []),
+        (["refine=irp", "refine.folds=5"], ["refine.folds=5"]),
+        (["refine=irp", "refine.k=3", "lam=2"], ["lam=2"]),
+        (["refine=irp", "refine.rule=otsu", "lam=2"], ["lam=2"]),
+        (["refine=irp", "refine.max_rounds=0"], []),
+        (["refine=robust", "refine.scoring=cross_fit", "refine.grid=2"], ["refine.grid=2"]),
+        (["refine=robust", "refine.max_rounds=${max_rounds}", "max_rounds=4"], []),
+        (["refine=none", "noise=0.1", "seed=2", "+experiment=demo"], []),
+    ],
+)
+def test_idle(config: Callable[..., DictConfig], overrides: list[str], idle: list[str]) -> None:
+    assert idle_overrides(overrides, config(*overrides).refine) == idle
