@@ -34,7 +34,7 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
     from irp_lightning.data.contamination import draw_pool
     from irp_lightning.data.dataset import read_images
     from irp_lightning.data.groups import fold_groups
-    from irp_lightning.detectors.build import check_detector
+    from irp_lightning.detectors.build import check_detector, check_shareable
     from irp_lightning.detectors.devices import check_trainer, choose_device
     from irp_lightning.detectors.fit import Checkpoints
     from irp_lightning.evaluation.evaluation import evaluate
@@ -62,6 +62,8 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
                 crop=e.data.crop,
                 autocast=e.features.autocast,
             )
+            if e.trainer.is_distributed:
+                named("model")(check_shareable)(e.model, extractor.dim)
             bank = FeatureBank(Path(e.cache_dir), extractor.spec, e.features.dtype)
             images = named("data")(read_images)(e.data, decoded=bank.__contains__)
             pool = draw_pool(images, e.data.split, e.contamination.kind, e.noise, e.seed)

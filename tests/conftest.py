@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from hypothesis import settings
 from omegaconf import DictConfig
 
 from irp_lightning.config.compose import CONF, checked
@@ -16,6 +17,8 @@ from irp_lightning.config.experiment import Experiment
 from irp_lightning.data.generated import write_category
 
 torch.set_num_threads(2)
+settings.register_profile("busy", deadline=None)  # how long an example takes is the machine's affair
+settings.load_profile("busy")
 
 REPO = Path(__file__).parent.parent
 

@@ -2,9 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -176,30 +174,6 @@ def test_a_failure_in_training_is_written_down(config: Config, tmp_path: Path) -
         run(cfg, tmp_path)
     assert metrics(tmp_path)["status"] == "failed"
     assert "(latent is)" in metrics(tmp_path)["error"]
-
-
-def test_labels_never_reach_what_removes(config: Config, tmp_path: Path, images: Path) -> None:
-    """The same images in the same places under other names for good and bad: the same are removed."""
-    removed = []
-    for name, method in (("irp", "refine=irp_all"), ("robust", "refine=robust")):
-        cfg = config("+experiment=demo", method, "refine.k=1.02" if name == "irp" else "refine.k=0.5")
-        run(cfg, tmp_path / name)
-        first = [row["path"] for row in rows(tmp_path / name / "removed.csv")]
-        assert first
-        with pytest.MonkeyPatch.context() as patch:
-            # Every injected defect claims to be normal once the pool is drawn.
-            from irp_lightning.data import contamination
-
-            draw = contamination.draw_pool
-
-            def blind(*arguments: object, draw: Callable[..., Any] = draw) -> Any:
-                pool = draw(*arguments)
-                return replace(pool, injected=frozenset(pool.train[: len(pool.injected)]))
-
-            patch.setattr(contamination, "draw_pool", blind)
-            run(cfg, tmp_path / f"{name}-blind")
-        assert [row["path"] for row in rows(tmp_path / f"{name}-blind" / "removed.csv")] == first
-        removed.append(first)
 
 
 def test_references_train_nothing_twice(

@@ -3,12 +3,12 @@
 import math
 from dataclasses import dataclass
 
+from irp_lightning.config.sweep import SweepConfig
 from irp_lightning.data.config import ContaminationConfig, DataConfig
 from irp_lightning.detectors.config import ModelConfig, TrainerConfig
 from irp_lightning.features.config import BackboneConfig, FeaturesConfig, ViewsConfig
 from irp_lightning.foundation.fields import flag, group, nothing, number, path, text, whole
 from irp_lightning.refinement.config import RefineConfig
-from irp_lightning.sweeps.config import SweepConfig
 from irp_lightning.tracking.config import LoggerConfig
 
 __all__ = ["Experiment"]

@@ -7,10 +7,11 @@ from typing import Any
 import lightning as L
 
 from irp_lightning.detectors.config import ModelConfig
+from irp_lightning.detectors.contract import has_gradient
 from irp_lightning.foundation.errors import WrongValue
 from irp_lightning.foundation.plugins import named_object
 
-__all__ = ["build_detector", "check_detector", "is_plain"]
+__all__ = ["build_detector", "check_detector", "check_shareable", "is_plain"]
 
 
 def check_detector(model: ModelConfig) -> type[L.LightningModule]:
@@ -50,6 +51,18 @@ def build_detector(model: ModelConfig, dim: int, seed: int) -> L.LightningModule
     """
     L.seed_everything(seed, workers=True, verbose=False)
     return check_detector(model)(dim=dim, **model.rest)
+
+
+def check_shareable(model: ModelConfig, dim: int) -> None:
+    """Check that several processes can train a detector together.
+
+    Raises:
+        WrongValue: It has no gradient for them to share.
+    """
+    if not has_gradient(build_detector(model, dim, seed=0)):
+        raise WrongValue(
+            "name", model.title, "has no gradient for several processes to share; set trainer=default"
+        )
 
 
 def is_plain(value: Any) -> bool:

@@ -12,10 +12,8 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from irp_lightning.detectors.config import TrainerConfig
-from irp_lightning.detectors.contract import has_gradient
 from irp_lightning.detectors.progress import FitProgress
 from irp_lightning.features.batches import RefinableData
-from irp_lightning.foundation.errors import WrongValue
 from irp_lightning.foundation.fields import plain
 
 __all__ = ["Checkpoints", "fit"]
@@ -101,17 +99,7 @@ def fit(
 
     Returns:
         How many steps the optimiser took.
-
-    Raises:
-        WrongValue: Several processes shall train what has no gradient to share.
     """
-    if config.is_distributed and not has_gradient(detector):
-        raise WrongValue(
-            "strategy",
-            config.strategy,
-            f"cannot train {type(detector).__name__}: it has no gradient for several processes to "
-            "share; set trainer=default",
-        )
     trainer = L.Trainer(
         **plain(config),
         max_epochs=epochs,

@@ -6,6 +6,7 @@ network at three scales, each feature map is averaged over space, and the means 
 
 import hashlib
 import socket
+from bisect import bisect_left
 from collections import OrderedDict
 from contextlib import suppress
 from pathlib import Path
@@ -185,7 +186,7 @@ def smallest_image(name: str, n_scales: int) -> int:
                 return False
             return True
 
-        side = next(side for side in range(1, 1024) if fits(side))
+        side = 1 + bisect_left(range(1, 1024), True, key=fits)
     return side * 2 ** (n_scales - 1)
 
 

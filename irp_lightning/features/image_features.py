@@ -123,7 +123,7 @@ class LiveFeatures:
 
     def __init__(self, paths: Sequence[Path], extractor: FeatureExtractor, threads: int) -> None:
         self.paths, self.extractor = paths, extractor
-        self.n_views = len(extractor.spec.angles)
+        self.n_views = extractor.spec.n_vectors
         self.dim = extractor.dim
         self.threads = ThreadPoolExecutor(max(1, threads))
 
@@ -145,4 +145,5 @@ class LiveFeatures:
             self.extractor(square[None].to(device), angle[None])
             for square, angle in zip(squares, angles, strict=True)
         ]
-        return torch.cat([torch.empty(0, angles.shape[1], self.dim, device=device), *parts])
+        vectors = angles.shape[1] * spec.grid**2
+        return torch.cat([torch.empty(0, vectors, self.dim, device=device), *parts])

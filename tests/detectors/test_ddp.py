@@ -51,9 +51,9 @@ def test_two_processes_find_what_one_finds(
 @pytest.mark.parametrize(
     ("overrides", "named"),
     [
-        (["trainer.devices=1"], "trainer.devices=1 with trainer.strategy=ddp"),
+        (["trainer.devices=1"], "trainer.devices=1 with strategy=ddp"),
         (["refine=robust", "refine.scoring=cross_fit"], "refine.scoring=cross_fit"),
-        (["model=gaussian"], "model=gaussian is fitted in one pass"),
+        (["model=gaussian"], "model.name=gaussian has no gradient for several processes"),
         (["features.cache=memory"], "features.cache=memory"),
         (["batch_size=1"], "batch_size=1 is too few for trainer.devices=2"),
         (["trainer.strategy=ddp_spawn"], "trainer.strategy=ddp_spawn is unknown"),

@@ -1,6 +1,5 @@
 """Any detector under any refinement, with the real configuration, on small images."""
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,19 +10,20 @@ import torch
 from omegaconf import DictConfig
 from run_files import metrics, rows
 
-from irp_lightning import run as run_module
+from irp_lightning.data import contamination
+from irp_lightning.data.dataset import Dataset
 from irp_lightning.evaluation.gap_closure import LEAST_GAP
-from irp_lightning.features.batches import RefinableData
 from irp_lightning.predict import predict
+from irp_lightning.refinement import folds
+from irp_lightning.refinement.scorers import local
 from irp_lightning.run import run
 
-REPO = Path(__file__).parent.parent
 Config = Callable[..., DictConfig]
 
 
 @pytest.mark.parametrize("model", ["gaussian", "knn"])
 @pytest.mark.parametrize("refine", ["robust", "irp", "oracle"])
-def test_closed_form_detectors_run_and_predict(
+def test_detectors_without_gradients_run_and_predict(
     config: Config, images: Path, tmp_path: Path, model: str, refine: str
 ) -> None:
     folder = tmp_path / "run"
@@ -65,16 +65,14 @@ def test_labels_never_reach_refinement(
     rule = "refine.rule=lambda_median" if scoring == "in_sample" else "refine.rule=lower_mad"
     cfg = config("+experiment=demo", "refine=irp_all", f"refine.scoring={scoring}", rule, k)
     run(cfg, tmp_path / "true")
-    fit = run_module._fit_and_report
+    draw = contamination.draw_pool
 
-    def mislabelled(config: Any, folder: Any, watch: Any, inputs: Any, *rest: Any) -> Any:
-        samples = inputs.dataset.samples
-        turned = [replace(s, defect="good" if s.label else "turned") for s in samples]
-        dataset = replace(inputs.dataset, samples=turned)
-        pool = replace(inputs.pool, injected=frozenset(inputs.pool.train) - inputs.pool.injected)
-        return fit(config, folder, watch, replace(inputs, dataset=dataset, pool=pool), *rest)
+    def mislabelled(images: Dataset, *rest: Any) -> Any:
+        pool = draw(images, *rest)
+        images.samples[:] = [replace(s, defect="good" if s.label else "turned") for s in images.samples]
+        return replace(pool, injected=frozenset(pool.train) - pool.injected)
 
-    monkeypatch.setattr(run_module, "_fit_and_report", mislabelled)
+    monkeypatch.setattr(contamination, "draw_pool", mislabelled)
     run(cfg, tmp_path / "turned")
     true, other = (rows(tmp_path / name / "removed.csv") for name in ("true", "turned"))
     assert true
@@ -118,41 +116,23 @@ def test_folds_keep_known_groups_together(
     lines = [f"train/good/{name},pair-{k // 2}" for k, name in enumerate(names)]
     (tmp_path / "groups.csv").write_text("\n".join(["path,group", *lines]))
     seen = []
-    make = run_module.make_scorer
+    draw = folds.draw_folds
 
-    def watched(config: Any, source: Any, groups: Any) -> Any:
+    def watched(groups: torch.Tensor, count: int, seed: int) -> torch.Tensor:
         seen.append(groups)
-        return make(config, source, groups)
+        return draw(groups, count, seed)
 
-    monkeypatch.setattr(run_module, "make_scorer", watched)
+    monkeypatch.setattr(local, "draw_folds", watched)
     run(config("+experiment=demo", f"data.groups={tmp_path}/groups.csv", "epochs=1"), tmp_path / "run")
     assert sorted(torch.bincount(seen[0]).tolist())[-8:] == [2] * 8  # eight pairs of normal images
 
 
-def test_the_detector_in_the_readme_is_refined(
-    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("override", ["features.cache=live", "views.n_transforms_test=2"])
+def test_what_is_fitted_in_one_pass_sees_the_views_that_are_scored(
+    config: Config, tmp_path: Path, override: str
 ) -> None:
-    text = (REPO / "README.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"```python\n(# my_detector\.py\n.*?)```", text, re.DOTALL)
-    (tmp_path / "my_detector.py").write_text(block, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    active = []
-    keep = RefinableData.keep
-
-    def watched(self: RefinableData, mask: torch.Tensor) -> None:
-        keep(self, mask)
-        active.append(int(self.active.sum()))
-
-    monkeypatch.setattr(RefinableData, "keep", watched)
-    for refine in ("irp_all", "robust"):
-        cfg = config(
-            "+experiment=demo", "model=custom", "model._target_=my_detector.Centre",
-            f"refine={refine}", "refine.k=1.01" if refine == "irp_all" else "refine.k=0.5",
-        )  # fmt: skip
-        active.clear()
-        run(cfg, tmp_path / refine)
-        assert active
-        assert metrics(tmp_path / refine)["removed_good"] + metrics(tmp_path / refine)["removed_bad"] > 0
+    found = run(config("+experiment=demo", "model=gaussian", "refine=none", override), tmp_path)
+    assert found["image_auroc"] is not None
 
 
 @pytest.mark.parametrize("cache", ["memory", "live"])

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from irp_lightning.comparison.labels import label
+from irp_lightning.config.validate import validate
 from omegaconf import DictConfig, OmegaConf
 
-from irp_lightning.sweeps.command_line import CONF
-from irp_lightning.comparison.labels import label
 from irp_lightning.comparison.runs import read_runs
-from irp_lightning.config.validate import validate
+from irp_lightning.sweeps.command_line import CONF
 
 REPO = Path(__file__).parents[2]
 sys.path.insert(0, str(REPO / "experiments"))

@@ -15,7 +15,7 @@ BACKBONE = BackboneConfig(name="random", weights=None, n_scales=2, seed=0)
 VIEWS = ViewsConfig(
     count=3, seed=0, n_transforms=1, n_transforms_test=1, interpolation="bilinear", fill="zeros"
 )
-OTHERS: dict[str, Any] = {"image_size": 32, "crop": "none", "autocast": "none"}
+OTHERS: dict[str, Any] = {"image_size": 64, "crop": "none", "autocast": "none"}
 
 
 def build(
@@ -63,7 +63,7 @@ def test_half_precision_takes_half_the_size(tmp_path: Path, entry: Tensor) -> No
         {"backbone": {"seed": 1}},  # other weights
         {"backbone": {"name": "squeezenet1_1"}},
         {"backbone": {"n_scales": 3}},
-        {"image_size": 64},
+        {"image_size": 128},
         {"crop": "center"},
         {"views": {"count": 4}},
         {"views": {"seed": 1}},

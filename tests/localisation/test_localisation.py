@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import lightning as L
 import numpy as np
 import pytest
 import torch
@@ -11,7 +12,8 @@ from torch import Tensor
 from irp_lightning.data.samples import Sample
 from irp_lightning.features.config import BackboneConfig, ViewsConfig
 from irp_lightning.features.extractor import FeatureExtractor, build_extractor
-from irp_lightning.localisation.localisation import choose_images, localise
+from irp_lightning.foundation.errors import WrongValue
+from irp_lightning.localisation.localisation import choose_images, localise, localise_some
 from irp_lightning.localisation.measures import aupro, pixel_auroc
 
 
@@ -106,3 +108,27 @@ def test_thin_defects_survive_the_pooling(tmp_path: Path) -> None:
     Image.fromarray(mask).save(tmp_path / "m0.png")
     found = localise(mean_square, seen(320, 1), samples, 1, torch.device("cpu"))
     assert found.masks[0].nonzero().tolist() == [[50, 25]]
+
+
+class Detector(L.LightningModule):
+    def score(self, features: Tensor) -> Tensor:
+        assert not self.training
+        return mean_square(features)
+
+
+class Blind(Detector):
+    def score(self, features: Tensor) -> Tensor:
+        return mean_square(features.detach())
+
+
+def test_of_the_test_images_as_many_are_localised_as_were_asked_for(tmp_path: Path) -> None:
+    samples, cpu = bright_spots(tmp_path, 64), torch.device("cpu")
+    found = localise_some(Detector(), seen(64, 2), samples, count=2, seed=0, n_views=2, device=cpu)
+    assert len(found.names) == 2
+    assert "test/2.png" in found.names  # half of them are normal
+    everything = localise_some(
+        Detector(), seen(64, 2), samples, count=None, seed=0, n_views=2, device=cpu
+    )
+    assert everything.names == [sample.name for sample in samples]
+    with pytest.raises(WrongValue, match=r"^localise=2 cannot be had: .* no gradient"):
+        localise_some(Blind(), seen(64, 2), samples, count=2, seed=0, n_views=2, device=cpu)

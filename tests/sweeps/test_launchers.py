@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from hydra_plugins.irp_launchers.ray_launcher import RayLauncher
 
-REPO = Path(__file__).parent.parent
+REPO = Path(__file__).parent.parent.parent
 
 LEASED = """
 import os, signal, time

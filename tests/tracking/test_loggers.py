@@ -21,7 +21,7 @@ from irp_lightning.evaluation.tables import removed_rows, round_rows, score_rows
 from irp_lightning.refinement.rounds import Round
 from irp_lightning.tracking import loggers as module
 from irp_lightning.tracking.config import WandbConfig
-from irp_lightning.tracking.loggers import finish_loggers, log_evaluation, make_loggers
+from irp_lightning.tracking.loggers import finish_loggers, log_evaluation, logging_to, make_loggers
 from irp_lightning.tracking.wandb_key import has_wandb_key
 from irp_lightning.tracking.wandb_logger import RunLogger, run_id
 
@@ -208,3 +208,16 @@ def test_an_evaluation_outlives_wandb(tmp_path: Path) -> None:
     log_evaluation([logger], evaluation(tmp_path), {}, 0, tmp_path)
     assert said == ["W&B: given up (Connection lost); the run folder has everything"]
     finish_loggers([logger], "success")
+
+
+def test_a_block_ends_its_loggers_however_it_ends(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ended: list[str] = []
+    monkeypatch.setattr(module, "finish_loggers", lambda loggers, status: ended.append(status))
+    with logging_to(None, tmp_path, CONFIG, FACTS) as found:
+        assert len(found) == 1
+        assert not ended
+    with pytest.raises(KeyboardInterrupt), logging_to(None, tmp_path, CONFIG, FACTS):
+        raise KeyboardInterrupt
+    assert ended == ["success", "failed"]
