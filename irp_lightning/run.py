@@ -69,7 +69,7 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
             pool = draw_pool(images, e.data.split, e.contamination.kind, e.noise, e.seed)
             groups = None
             if e.refine.is_out_of_sample:
-                groups = named("data")(fold_groups)(images, pool, e.data.groups)
+                groups = fold_groups(pool.of(images.samples), pool.of(images.groups), e.data.groups)
             named("refine")(check_refinement)(e.refine, len(pool.train), groups)
         for line in images.remarks():
             print(line)

@@ -5,7 +5,9 @@ The paper states noise levels but not what they are a share of; :func:`contamina
 
 import math
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from irp_lightning.data.dataset import Dataset
 from irp_lightning.data.samples import Sample
@@ -13,6 +15,8 @@ from irp_lightning.data.split import Split, split_samples
 from irp_lightning.foundation.errors import WrongValue
 
 __all__ = ["TrainingPool", "contaminate", "contaminated_counts", "draw_pool"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,10 @@ class TrainingPool:
     injected: frozenset[int]
     test: list[int]
     dropped: list[int]
+
+    def of(self, values: Sequence[T]) -> list[T]:
+        """Of values by sample, those of the training images."""
+        return [values[i] for i in self.train]
 
     @property
     def noise(self) -> float:

@@ -8,7 +8,7 @@ import csv
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,10 +19,6 @@ from torch import Tensor
 from irp_lightning.data.images import fit_square, load_rgb
 from irp_lightning.data.samples import Sample
 from irp_lightning.foundation.errors import WrongValue
-
-if TYPE_CHECKING:  # they know groups already
-    from irp_lightning.data.contamination import TrainingPool
-    from irp_lightning.data.dataset import Dataset
 
 __all__ = [
     "connected_components",
@@ -71,16 +67,21 @@ def find_groups(samples: list[Sample], source: str, threads: int) -> list[str]:
     return read_groups(samples, Path(source).expanduser())
 
 
-def fold_groups(images: "Dataset", pool: "TrainingPool", source: str) -> list[int]:
-    """The groups that folds keep together: a number for each training image, in their order.
+def fold_groups(samples: list[Sample], known: list[str], source: str) -> list[int]:
+    """The groups that folds keep together.
 
     Where ``source`` is ``"none"`` they are found in the pictures: two photographs of one part in
     different folds would give each other away.
+
+    Args:
+        samples: The training images.
+        known: The group of each, as found when they were read.
+        source: How that was found, see :func:`find_groups`.
+
+    Returns:
+        A number for each image, from 0 in order of first appearance.
     """
-    names = [images.groups[i] for i in pool.train]
-    if source == "none":
-        names = find_groups([images.samples[i] for i in pool.train], "auto", os.cpu_count() or 1)
-    return _numbered(names)
+    return _numbered(find_groups(samples, "auto", os.cpu_count() or 1) if source == "none" else known)
 
 
 def read_groups(samples: list[Sample], file: Path) -> list[str]:

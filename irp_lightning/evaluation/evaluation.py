@@ -74,7 +74,7 @@ def evaluate(
         localisation: Maps of some test images.
     """
     rounds, test_scores = fitted.rounds, fitted.test_scores
-    train = [images.samples[i] for i in pool.train]
+    train = pool.of(images.samples)
     test = [images.samples[i] for i in pool.test]
     labels, test_labels = _labels(train), _labels(test)
     removed = torch.stack([r.removed for r in rounds]).any(dim=0)

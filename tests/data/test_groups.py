@@ -14,8 +14,6 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from irp_lightning.data.config import DataConfig
-from irp_lightning.data.contamination import TrainingPool
-from irp_lightning.data.dataset import Dataset
 from irp_lightning.data.groups import connected_components, find_groups, fold_groups, near_duplicates
 from irp_lightning.data.readers import mvtec
 from irp_lightning.data.samples import Sample
@@ -280,19 +278,16 @@ def test_near_duplicates_are_found_across_blocks_of_images() -> None:
 def test_folds_keep_the_known_groups_of_the_training_images_together(source: str) -> None:
     # The files are not there: nothing is looked for where groups are known.
     samples = _samples("a.png", "b.png", "c.png", "d.png", "e.png")
-    images = Dataset(samples, ["x", "y", "z", "y", "x"], list("01234"), {}, 0)
-    pool = TrainingPool(train=[3, 0, 2, 4], injected=frozenset(), test=[1], dropped=[])
-    assert fold_groups(images, pool, source) == [0, 1, 2, 1]
+    assert fold_groups(samples, ["y", "x", "z", "x", "w"], source) == [0, 1, 2, 1, 3]
 
 
 def test_folds_find_groups_of_the_training_images_where_none_are_known(
     shots: tuple[list[Sample], list[int]],
 ) -> None:
     samples, parts = shots
-    images = Dataset(samples, [s.name for s in samples], [s.name for s in samples], {}, 0)
     train = list(range(len(samples)))[::-1][:-1]
-    pool = TrainingPool(train=train, injected=frozenset(), test=[0], dropped=[])
-    groups = fold_groups(images, pool, "none")
+    chosen = [samples[i] for i in train]
+    groups = fold_groups(chosen, [s.name for s in chosen], "none")
     assert _pairs(groups) == _pairs([parts[i] for i in train])
     assert groups[0] == 0
 

@@ -1,6 +1,5 @@
 """The paper's figures are the paper's, and what is said of them can be computed."""
 
-import csv
 import re
 import sys
 from pathlib import Path
@@ -8,25 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-REPO = Path(__file__).parents[2]
-sys.path.insert(0, str(REPO / "experiments"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "experiments" / "paper"))
 
-import check_paper as paper  # noqa: E402
-from published import PUBLISHED, counts  # noqa: E402
+import check_paper as paper
+from common.tables import read_rows
+from published import PUBLISHED, counts
 
 
-def rows(folder: str) -> list[dict[str, str]]:
-    with (REPO / "experiments" / folder / "paper.csv").open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
+def rows(part: str) -> list[dict[str, str]]:
+    return read_rows(paper.HERE / f"{part}.csv")
 
 
 def test_tables_have_every_cell_and_name_their_source() -> None:
     assert len(rows("table1")) == 10 + 5
     assert len(rows("table2")) == 7 * 6
-    for folder in ("table1", "table2", "fig3", "fig4"):
-        assert {row["source"] for row in rows(folder)} == {
-            "Table 2" if folder == "table2" else "Table 1"
-        }
+    for part in ("table1", "table2", "fig3", "fig4"):
+        assert {row["source"] for row in rows(part)} == {"Table 2" if part == "table2" else "Table 1"}
     auroc = paper.table1()
     assert auroc["Cable"].tolist() == [0.9288, 0.8368, 0.8560, 0.6756, 0.5716, 0.4604]
     assert auroc["IRP on KSDD2"][-1] == 0.8967
@@ -34,10 +30,10 @@ def test_tables_have_every_cell_and_name_their_source() -> None:
     assert paper.table2()["pill", "0.1"] == (9, 8)
 
 
-@pytest.mark.parametrize("folder", ["fig3", "fig4"])
-def test_figures_have_no_numbers_but_the_tables(folder: str) -> None:
+@pytest.mark.parametrize("part", ["fig3", "fig4"])
+def test_figures_have_no_numbers_but_the_tables(part: str) -> None:
     known = [[row[n] for n in paper.NOISES] for row in rows("table1")]
-    for row in rows(folder):
+    for row in rows(part):
         assert [row[n] for n in paper.NOISES] in known
 
 

@@ -1,6 +1,5 @@
 """The reproduction kit: its commands, their cost, and a run of it on small generated images."""
 
-import copy
 import dataclasses
 import json
 import math
@@ -12,29 +11,29 @@ import sys
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
-from irp_lightning.comparison.labels import label
-from irp_lightning.config.validate import validate
-from omegaconf import DictConfig, OmegaConf
+import yaml
 
-from irp_lightning.comparison.runs import read_runs
-from irp_lightning.sweeps.command_line import CONF
-
-REPO = Path(__file__).parents[2]
-sys.path.insert(0, str(REPO / "experiments"))
+PAPER = Path(__file__).parents[2] / "experiments" / "paper"
+sys.path.insert(0, str(PAPER))
 
 import cost  # noqa: E402
 import grid  # noqa: E402
 import reproduce  # noqa: E402
 from published import counts  # noqa: E402
 
+from irp_lightning.comparison.names import with_titles  # noqa: E402
+from irp_lightning.comparison.runs import read_runs  # noqa: E402
+from irp_lightning.foundation.fields import plain  # noqa: E402
+from irp_lightning.sweeps.cells import cell_name  # noqa: E402
+
+REPO = PAPER.parents[1]
 CELLS = {"table1": 558, "table2": 126, "fig3": 594, "fig4": 180, "fig5": 42}
 NO_ROOTS = {"mvtec": None, "ksdd2": None}
 
 
 def kit(*arguments: str, cwd: Path = REPO) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, str(REPO / "experiments" / "reproduce.py"), *arguments],
+        [sys.executable, str(PAPER / "reproduce.py"), *arguments],
         cwd=cwd,
         env={**os.environ, "OMP_NUM_THREADS": "2", "COLUMNS": "200"},
         capture_output=True,
@@ -44,19 +43,16 @@ def kit(*arguments: str, cwd: Path = REPO) -> subprocess.CompletedProcess[str]:
     )
 
 
-def commands(folder: str, *extra: str) -> list[list[str]]:
-    return list(reproduce.plan(folder, NO_ROOTS, extra).values())
+def commands(part: str, *extra: str) -> list[list[str]]:
+    return list(reproduce.plan(part, NO_ROOTS, extra).values())
 
 
-def planned(folder: str, *extra: str) -> list[list[str]]:
-    return [cell for command in commands(folder, *extra) for cell in grid.cells(command)]
+def planned(part: str, *extra: str) -> list[list[str]]:
+    return [cell for command in commands(part, *extra) for cell in grid.cells(command)]
 
 
-def identities(folder: str) -> set[frozenset[str]]:
-    return {
-        frozenset(text for text in cell if not reproduce._below(text, reproduce.ELSEWHERE))
-        for cell in planned(folder)
-    }
+def names(part: str) -> set[str]:
+    return {cell_name(cell) for cell in planned(part)}
 
 
 def test_a_dry_run_needs_no_data_and_leaves_nothing(tmp_path: Path) -> None:
@@ -64,91 +60,89 @@ def test_a_dry_run_needs_no_data_and_leaves_nothing(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     for command in commands("fig4"):
         assert f"python -m irp_lightning.run -m {shlex.join(command)}\n" in result.stdout
-    assert "180 cells" in result.stdout
+    assert "| fig4 | 180 |" in result.stdout
     assert "calculated, a floor" in result.stdout
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("folder", grid.FOLDERS)
-def test_the_readme_has_the_commands_and_the_cost_of_the_dry_run(
-    folder: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def dry_run(part: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.chdir(REPO)
-    monkeypatch.setattr(sys, "argv", ["reproduce.py", folder, "--dry-run"])
+    monkeypatch.setattr(sys, "argv", ["reproduce.py", part, "--dry-run"])
     with pytest.raises(SystemExit) as end:
         reproduce.main()
     assert end.value.code == 0
-    readme = (REPO / "experiments" / folder / "README.md").read_text(encoding="utf-8")
-    printed = capsys.readouterr().out.splitlines()
-    assert len(printed) > 10
-    missing = [line for line in printed[1:] if line not in readme]
+    return capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize("part", grid.PARTS)
+def test_the_readme_has_what_the_dry_run_prints(
+    part: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    title, *lines = dry_run(part, capsys, monkeypatch)
+    assert title == grid.PARTS[part].title
+    commands = [line for line in lines if line.startswith("python")]
+    assert len(commands) == len(grid.PARTS[part].datasets) + 1
+    if part != "table1":  # the README shows the commands of one part
+        lines = [line for line in lines if line not in commands]
+    readme = (PAPER / "README.md").read_text(encoding="utf-8").splitlines()
+    assert any(f"| {CELLS[part]} |" in line for line in lines)
+    missing = [line for line in lines if line not in readme]
     assert not missing, "run the dry run again and copy what it prints"
 
 
-@pytest.mark.parametrize("folder", grid.FOLDERS)
-def test_cells_are_the_product_of_the_grid(folder: str) -> None:
-    read = grid.read_grid(folder)
+@pytest.mark.parametrize("part", grid.PARTS)
+def test_cells_are_the_product_of_the_grid(part: str) -> None:
+    of = grid.PARTS[part]
     product = sum(
-        math.prod(map(len, (read.noise, read.seed, *dataset.values())))
-        for dataset in read.datasets.values()
+        math.prod(map(len, (of.noise, of.seed, *dataset.values()))) for dataset in of.datasets.values()
     )
-    assert len(identities(folder)) == product == CELLS[folder]
-    assert len(planned(folder)) == product
+    assert len(names(part)) == product == CELLS[part]
+    assert len(planned(part)) == product
 
 
-def test_folders_share_their_cells() -> None:
-    everything = identities("fig3")
-    for folder in ("table1", "table2", "fig4", "fig5"):
-        assert identities(folder) <= everything
-    assert identities("fig5") < identities("table2") < identities("table1")
+def test_parts_share_their_cells() -> None:
+    everything = names("fig3")
+    for part in ("table1", "table2", "fig4", "fig5"):
+        assert names(part) <= everything
+    assert names("fig5") < names("table2") < names("table1")
     where = {text for command in commands("fig3") for text in command if text.startswith("hydra.sweep")}
     assert where == {"hydra.sweep.dir=outputs/paper"}
 
 
-def test_every_command_composes_to_a_valid_configuration() -> None:
+def test_every_cell_is_the_papers_run() -> None:
     for command in commands("fig3"):
         cells = grid.cells(command)
         for cell in (cells[0], cells[len(cells) // 2], cells[-1]):
-            with initialize_config_dir(str(CONF), version_base="1.3"):
-                cfg = compose("config", [text for text in cell if not text.startswith("hydra")])
-            validate(cfg)
-            assert (cfg.model.name, cfg.backbone.name, cfg.epochs) == ("differnet", "alexnet", 400)
-            assert cfg.sweep.name == "paper"
+            e = reproduce.experiment(*(text for text in cell if not text.startswith("hydra")))  # checked
+            assert (e.data.category, e.seed) == (
+                values(cell)["data.category"],
+                int(values(cell)["seed"]),
+            )
+            assert e.sweep.name == "paper"
+        for cell in cells:
+            e = reproduce.composed(reproduce.unvaried(cell))
+            assert (e.model.name, e.backbone.name, e.epochs) == ("differnet", "alexnet", 400)
+            assert e.batch_size == 96
 
 
 def values(cell: list[str]) -> dict[str, str]:
     return dict(text.lstrip("+").split("=", 1) for text in cell)
 
 
-def composed(cell: list[str]) -> DictConfig:
-    """The configuration of a cell but for its category, noise and seed: composed once for many."""
-    return reproduce.composed(tuple(t for t in cell if not reproduce._below(t, reproduce.VARIED)))
-
-
 def training_images(cell: list[str]) -> int:
-    of = values(cell)
-    kind = composed(cell).contamination.kind
-    return counts(of["data.category"], kind, float(of["noise"])).train
+    of, e = values(cell), reproduce.composed(reproduce.unvaried(cell))
+    return counts(of["data.category"], e.contamination.kind, float(of["noise"])).train
 
 
-@pytest.mark.parametrize("folder", grid.FOLDERS)
-def test_every_cell_has_as_many_training_images_as_a_batch(folder: str) -> None:
-    for cell in planned(folder):
-        assert training_images(cell) >= int(values(cell)["batch_size"]) == grid.BATCH_SIZE, cell
-
-
-def test_the_papers_batch_can_be_had_up_to_thirty_percent() -> None:
-    # Which cells it cannot be had for, the README says.
-    small = {
-        (values(cell)["data.category"], values(cell)["noise"])
-        for cell in planned("fig3", "batch_size=96")
-        if training_images(cell) < 96
-    }
+def test_where_images_are_fewer_than_a_batch_an_epoch_is_one_step() -> None:
+    # Which cells these are, the README says.
+    small = [cell for cell in planned("fig3") if training_images(cell) < 96]
     half = ("bottle", "cable", "carpet", "leather", "metal_nut", "tile")
-    assert small == {("bottle", "0.4"), *((name, "0.5") for name in half)}
-    some = planned("table1", "batch_size=96", "noise=0,0.1,0.2,0.3")
-    assert {values(cell)["batch_size"] for cell in some} == {"96"}
-    assert min(map(training_images, some)) >= 96
+    assert {(values(cell)["data.category"], values(cell)["noise"]) for cell in small} == {
+        ("bottle", "0.4"),
+        *((name, "0.5") for name in half),
+    }
+    assert {reproduce.work(cell, None)[0].steps for cell in small} == {400}
 
 
 def test_a_table_is_of_one_detector_and_averages_ten_classes(tmp_path: Path) -> None:
@@ -156,16 +150,15 @@ def test_a_table_is_of_one_detector_and_averages_ten_classes(tmp_path: Path) -> 
     for number, cell in enumerate(planned("table1", "seed=0")):
         folder = tmp_path / str(number)
         folder.mkdir()
-        of, cfg = values(cell), copy.deepcopy(composed(cell))
-        cfg.data.category, cfg.data.root = of["data.category"], of["data.root"]
-        cfg.noise, cfg.seed = float(of["noise"]), int(of["seed"])
-        cfg.cache_dir = "cache"
-        (folder / "config.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True))
+        of, config = values(cell), plain(reproduce.composed(reproduce.unvaried(cell)))
+        config["data"]["category"] = of["data.category"]
+        config["noise"], config["seed"] = float(of["noise"]), int(of["seed"])
+        (folder / "config.yaml").write_text(yaml.safe_dump(config))
         metrics = {
             "status": "complete",
             "image_auroc": rng.random(),
-            "noise_requested": cfg.noise,
-            "noise_achieved": cfg.noise,
+            "noise_requested": config["noise"],
+            "noise_achieved": config["noise"],
             "train_images": 100,
             "removed_good": 0,
             "removed_bad": 0,
@@ -174,19 +167,19 @@ def test_a_table_is_of_one_detector_and_averages_ten_classes(tmp_path: Path) -> 
         }
         (folder / "metrics.json").write_text(json.dumps(metrics))
         (folder / "removed.csv").write_text("path,label,defect,round,score,threshold\n")
-    labelled = label(read_runs(tmp_path).runs)
-    assert len(labelled) == CELLS["table1"] / 3
+    runs = with_titles(read_runs(tmp_path)[0])
+    assert len(runs) == CELLS["table1"] / 3
     # The two datasets are cropped differently; within each there is one detector.
-    assert {(run.dataset, run.detector) for run in labelled} == {
+    assert {(run.dataset.name, run.detector.title) for run in runs} == {
         ("mvtec", "differnet (crop=none)"),
         ("ksdd2", "differnet (crop=center)"),
     }
     for noise in (0.4, 0.5):
         for method in ("vanilla", "osr", "irp"):
             found = {
-                run.run.category
-                for run in labelled
-                if (run.dataset, run.method, run.run.noise) == ("mvtec", method, noise)
+                run.category
+                for run in runs
+                if (run.dataset.name, run.method.title, run.noise) == ("mvtec", method, noise)
             }
             assert len(found) == 10
 
@@ -207,6 +200,7 @@ def test_an_override_takes_the_place_of_the_grids() -> None:
         (["fig4", "--dry-run", "data.category=vase"], "data.category=vase is none of bottle"),
         (["fig4", "--dry-run", "refine=magic"], "magic"),
         (["fig4", "--dry-run", "noise"], "noise is no override"),
+        (["fig4", "--dry-run", "epochs=0"], "epochs=0 is not allowed"),
     ],
 )
 def test_bad_input_is_one_line(arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,17 +211,17 @@ def test_bad_input_is_one_line(arguments: list[str], said: str, monkeypatch: pyt
     assert "\n" not in str(end.value.code)
 
 
-def works(folder: str, *extra: str) -> list[cost.Work]:
-    return [reproduce.work(cell, None)[0] for cell in planned(folder, *extra)]
+def works(part: str, *extra: str) -> list[cost.Work]:
+    return [reproduce.work(cell, None)[0] for cell in planned(part, *extra)]
 
 
 def test_steps_of_a_cell_follow_from_the_data() -> None:
     (vanilla, irp, osr) = works(
         "table1", "data.category=tile", "noise=0.1", "seed=0", "refine=none,irp,osr"
     )[:3]
-    assert vanilla.steps == irp.steps == 400 * 6  # 256 images in batches of 48
+    assert vanilla.steps == irp.steps == 400 * 3  # 256 images in batches of 96
     assert (vanilla.max_rounds, osr.max_rounds, irp.max_rounds) == (0, 1, 20)
-    assert irp.round_steps == 2 * 6
+    assert irp.round_steps == 2 * 3
     assert irp.full_steps(20) > irp.full_steps(0) > irp.steps
     assert vanilla.parameters == 172_077_056
 
@@ -257,23 +251,23 @@ def test_a_measured_card_takes_the_place_of_the_data_sheet(tmp_path: Path) -> No
     file.write_text(f"{header}differnet,cuda,False,96,10,11,1.1,1.4,NVIDIA H200\n")
     assert cost.h200(1, tmp_path).source == "measured"
     (work, *_) = works("fig5", "noise=0")
-    assert work.vectors == 48 * 4
-    assert cost.h200(1, tmp_path).step(work) == pytest.approx(0.011)  # an upper bound
+    assert work.vectors == 96 * 4
+    assert cost.h200(1, tmp_path).step(work) == pytest.approx(0.011)
     file.write_text(f"{header}differnet,cuda,False,96,10,11,1.1,1.4,NVIDIA T4\n")
     assert cost.h200(1, tmp_path).source == "calculated, a floor"
 
 
-def test_a_smaller_batch_takes_the_share_of_a_step_that_was_measured() -> None:
+def test_a_smaller_batch_counts_as_a_full_step() -> None:
     (work, *_) = works("fig5", "noise=0")
-    device = cost.Device("some", "measured", {"differnet": 2.0}, 0, None, 1, {"differnet": 0.6})
+    device = cost.Device("some", "measured", {"differnet": 2.0}, 0, None)
     seconds = [device.step(dataclasses.replace(work, vectors=4 * batch)) for batch in (24, 48, 96, 192)]
-    assert seconds == pytest.approx([0.8, 1.2, 2.0, 4.0])
-    assert 0.5 < cost.cpu().half_batch["differnet"] < 1
+    assert seconds == pytest.approx([2.0, 2.0, 2.0, 4.0])
+    assert cost.cpu().step(work) == pytest.approx(2.694, abs=0.001)  # as measured at batch 96
 
 
 def test_a_detector_that_nobody_timed_has_no_estimate() -> None:
     (work, *_) = works("fig5", "noise=0")
-    lines = reproduce.estimate([dataclasses.replace(work, model="knn")], 10, [cost.cpu()])
+    lines = reproduce.estimate("fig5", [dataclasses.replace(work, model="knn")], 10, [cost.cpu()])
     assert "model=knn has no measured step time" in "\n".join(lines)
 
 
