@@ -16,7 +16,7 @@ from irp_lightning.config.compose import CONF, checked
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.data.generated import write_category
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)  # tests start processes of their own; two busy threads wait for each other
 settings.register_profile("busy", deadline=None)  # how long an example takes is the machine's affair
 settings.load_profile("busy")
 

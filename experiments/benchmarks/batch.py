@@ -7,38 +7,27 @@ python experiments/benchmarks/batch.py [--preset differnet]
 
 import argparse
 from functools import partial
-from pathlib import Path
 
 import torch
 from paired import medians, report
-from training import PRESETS
+from training import PRESETS, VIEWS, preset, step
 
-from irp_lightning.detectors.differnet import DifferNet
-from irp_lightning.detectors.flow import nll
+from irp_lightning.detectors.build import build_detector
 
-HERE = Path(__file__).parent
-VIEWS = 4
 FULL, HALF = 96, 48
 
 
-def step(module: DifferNet, optimiser: torch.optim.Optimizer, features: torch.Tensor) -> None:
-    """One training step on ``(batch, views, dim)`` features."""
-    optimiser.zero_grad()
-    nll(*module(features)).mean().backward()
-    optimiser.step()
-
-
-def measure(preset: str, repeats: int) -> dict[str, object]:
-    dim, _, hidden = PRESETS[preset]
+def measure(name: str, repeats: int) -> dict[str, object]:
+    dim, _ = PRESETS[name]
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    module = DifferNet(dim, hidden=hidden).to(device)
+    module = build_detector(preset(name).model, dim, seed=0).to(device)
     optimiser = module.configure_optimizers()
     features = torch.randn(FULL, VIEWS, dim, device=device)
     full, half = medians(
         {str(n): partial(step, module, optimiser, features[:n]) for n in (FULL, HALF)}, repeats
     ).values()
     return {
-        "preset": preset,
+        "preset": name,
         "device": device,
         "threads": torch.get_num_threads(),
         f"batch {FULL} ms/step": 1e3 * full,
@@ -48,12 +37,12 @@ def measure(preset: str, repeats: int) -> dict[str, object]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--preset", choices=PRESETS, nargs="+", default=list(PRESETS))
     parser.add_argument("--repeats", type=int, default=9)
     chosen = parser.parse_args()
-    rows = [measure(preset, chosen.repeats) for preset in chosen.preset]
-    report(f"a step of {HALF} images against one of {FULL}", rows, HERE / "results" / "batch.csv")
+    rows = [measure(name, chosen.repeats) for name in chosen.preset]
+    report(f"a step of {HALF} images against one of {FULL}", rows, "batch")
 
 
 if __name__ == "__main__":

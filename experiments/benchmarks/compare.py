@@ -15,22 +15,17 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
-from omegaconf import OmegaConf
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
 
-HERE = Path(__file__).parent
-CONF = HERE.parent.parent / "conf"
+from irp_lightning.config.compose import CONF
+from irp_lightning.sweeps.cells import cell_name
+
 CLASSES = (
-    "bottle",
-    "cable",
-    "capsule",
-    "carpet",
-    "leather",
-    "metal_nut",
-    "pill",
-    "screw",
-    "tile",
-    "zipper",
+    *("bottle", "cable", "capsule", "carpet", "leather"),
+    *("metal_nut", "pill", "screw", "tile", "zipper"),
 )
 MODELS = ("differnet_small", "gaussian")
 METHODS = ("none", "osr", "irp", "robust", "oracle")
@@ -41,60 +36,47 @@ IMAGES = 200
 
 def write_runs(folder: Path) -> int:
     """Write the synthetic run folders; returns how many."""
-    base = OmegaConf.load(CONF / "config.yaml")
-    base.sweep.command = "synthetic"  # Hydra would put the time here
-    for group in ("data/mvtec", "contamination/share", "backbone/squeezenet1_1", "trainer/default"):
-        base[group.partition("/")[0]] = OmegaConf.load(CONF / f"{group}.yaml")
-    models = {name: _model(name) for name in MODELS}
-    refine = {name: _refine(name) for name in METHODS}
-    for key in ("defaults", "hydra"):
-        base.pop(key)
-    base.cache_dir = "cache"
     rng = random.Random(0)
-    cells = list(itertools.product(CLASSES, MODELS, METHODS, NOISE, SEEDS))
-    for category, model, method, noise, seed in cells:
-        cell = (
-            folder / f"data.category={category},model={model},noise={noise},refine={method},seed={seed}"
-        )
-        cell.mkdir(parents=True)
-        base.merge_with({"noise": noise, "seed": seed, "data": {"category": category}})
-        base.model, base.refine = models[model], refine[method]
-        (cell / "config.yaml").write_text(OmegaConf.to_yaml(base, resolve=True))
-        bad = round(noise * IMAGES)
-        removed_bad = {"none": 0, "oracle": bad}.get(method, rng.randint(0, bad))
-        removed_good = 0 if method in ("none", "oracle") else rng.randint(0, 10)
-        metrics = {
-            "status": "complete",
-            "image_auroc": 0.9 - 0.4 * noise * (method != "oracle") + rng.gauss(0, 0.02),
-            "noise_requested": noise,
-            "noise_achieved": noise,
-            "train_images": IMAGES,
-            "removed_good": removed_good,
-            "removed_bad": removed_bad,
-            "rounds": 1,
-            "seconds": {"fit": 1.0},
-        }
-        (cell / "metrics.json").write_text(json.dumps(metrics))
-        names = [(f"test/crack/{i}.png", 1, "crack") for i in range(removed_bad)]
-        names += [(f"train/good/{i}.png", 0, "good") for i in range(removed_good)]
-        lines = [f"{name},{label},{defect},0,{rng.random()},0.5" for name, label, defect in names]
-        (cell / "removed.csv").write_text("\n".join(["path,label,defect,round,score,threshold", *lines]))
-    return len(cells)
+    count = 0
+    for model, method in itertools.product(MODELS, METHODS):
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            same = [f"model={model}", f"refine={method}", "logger=csv"]
+            cfg = compose(
+                "config", ["+experiment=mtd_noise", *same, "data.root=data", "data.groups=none"]
+            )
+        for category, noise, seed in itertools.product(CLASSES, NOISE, SEEDS):
+            varied = [f"data.category={category}", f"noise={noise}", f"seed={seed}"]
+            cfg.merge_with_dotlist(varied)
+            cell = folder / cell_name([*same, *varied])
+            write_run(cell, cfg, rng)
+            count += 1
+    return count
 
 
-def _model(name: str) -> object:
-    own = OmegaConf.load(CONF / "model" / f"{name}.yaml")
-    if name == "differnet_small":
-        own = OmegaConf.merge(OmegaConf.load(CONF / "model" / "differnet.yaml"), own)
-    own.pop("defaults", None)
-    return own
-
-
-def _refine(name: str) -> object:
-    own = OmegaConf.load(CONF / "refine" / f"{name}.yaml")
-    if own.pop("defaults", None):
-        own = OmegaConf.merge(OmegaConf.load(CONF / "refine" / "irp.yaml"), own)
-    return own
+def write_run(cell: Path, cfg: DictConfig, rng: random.Random) -> None:
+    """Write one of them."""
+    method, noise = cfg.refine.name, float(cfg.noise)
+    bad = round(noise * IMAGES)
+    removed_bad = {"none": 0, "oracle": bad}.get(method, rng.randint(0, bad))
+    removed_good = 0 if method in ("none", "oracle") else rng.randint(0, 10)
+    metrics: dict[str, Any] = {
+        "status": "complete",
+        "image_auroc": 0.9 - 0.4 * noise * (method != "oracle") + rng.gauss(0, 0.02),
+        "noise_requested": noise,
+        "noise_achieved": noise,
+        "train_images": IMAGES,
+        "removed_good": removed_good,
+        "removed_bad": removed_bad,
+        "rounds": 1,
+        "seconds": {"fit": 1.0},
+    }
+    cell.mkdir(parents=True)
+    (cell / "config.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True))
+    (cell / "metrics.json").write_text(json.dumps(metrics))
+    names = [(f"test/crack/{i}.png", 1, "crack") for i in range(removed_bad)]
+    names += [(f"train/good/{i}.png", 0, "good") for i in range(removed_good)]
+    lines = [f"{name},{label},{defect},0,{rng.random()},0.5" for name, label, defect in names]
+    (cell / "removed.csv").write_text("\n".join(["path,label,defect,round,score,threshold", *lines]))
 
 
 def main() -> None:
@@ -117,7 +99,7 @@ def main() -> None:
     # Not before: it imports torch, and a child's peak memory begins with its parent's.
     from paired import report
 
-    report("python -m irp_lightning.compare", [row], HERE / "results" / "compare.csv")
+    report("python -m irp_lightning.compare", [row], "compare")
 
 
 if __name__ == "__main__":

@@ -11,34 +11,30 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import numpy as np
 import torch
+from common.inputs import experiment, extractor_of
 from paired import medians, report
 from PIL import Image
 
+from irp_lightning.data.content import content_hash
 from irp_lightning.data.images import load_square
 from irp_lightning.data.samples import image_files
-from irp_lightning.features.bank import FeatureBank, content_hash
+from irp_lightning.features.bank import FeatureBank
 from irp_lightning.features.extraction import VIEWS_PER_PASS, default_workers, extract
-from irp_lightning.features.extractor import FeatureExtractor, build_extractor
+from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.features.preparation import fill_bank
-
-HERE = Path(__file__).parent
 
 
 def extractor(name: str, weights: str | None, size: int, views: int) -> FeatureExtractor:
-    return build_extractor(
-        name=name,
-        weights=weights,
-        backbone_seed=0,
-        n_scales=3,
-        image_size=size,
-        crop="none",
-        n_views=views,
-        view_seed=0,
-        interpolation="bilinear",
-        fill="zeros",
-        autocast="none",
+    """Of a backbone, for pictures of a size."""
+    return extractor_of(
+        experiment(
+            *(f"backbone={name}", *([f"backbone.weights={weights}"] if weights else [])),
+            *(f"data.image_size={size}", f"views.count={views}", f"views.n_transforms={min(4, views)}"),
+        )
     )
 
 
@@ -72,8 +68,8 @@ def throughput(paths: list[Path], network: FeatureExtractor, device: torch.devic
         }
         for name, rate in rates.items()
     ]
-    file = "extraction.csv" if device.type == "cpu" else "gpu_extraction.csv"
-    report(f"extraction, {network.spec.backbone} at {size} px", rows, HERE / "results" / file)
+    name = "extraction" if device.type == "cpu" else "gpu_extraction"
+    report(f"extraction, {network.spec.backbone} at {size} px", rows, name)
 
 
 def memory(counts: list[int]) -> None:
@@ -89,7 +85,7 @@ def memory(counts: list[int]) -> None:
             ).stdout.split()[-1]
         rows.append({"images": count, "peak MiB": float(peak), "ratio": float(peak)})
         rows[-1]["ratio"] = rows[-1]["peak MiB"] / rows[0]["peak MiB"]
-    report("memory of extraction, random backbone at 64 px", rows, HERE / "results" / "memory.csv")
+    report("memory of extraction, random backbone at 64 px", rows, "memory")
 
 
 def memory_of(count: int, folder: Path) -> None:

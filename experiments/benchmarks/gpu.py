@@ -22,8 +22,6 @@ from training import measure
 from irp_lightning.data.samples import image_files
 from irp_lightning.detectors.differnet import DifferNet
 
-HERE = Path(__file__).parent
-
 PASSES = 2 + 1 + 4 + 3
 """Times every parameter's four bytes cross the memory bus in one step, at least."""
 
@@ -62,11 +60,7 @@ def main() -> None:
         }
         for compile in (False, True)
     ]
-    report(
-        f"step at paper size, {parameters / 1e6:.0f} M parameters",
-        rows,
-        HERE / "results" / "gpu_step.csv",
-    )
+    report(f"step at paper size, {parameters / 1e6:.0f} M parameters", rows, "gpu_step")
 
     weights = [f"backbone.weights={chosen.weights}"] if chosen.weights else []
     began = time.perf_counter()
@@ -79,7 +73,7 @@ def main() -> None:
         check=True,
     )
     row = {"epochs": chosen.epochs, "seconds": time.perf_counter() - began}
-    report("one mvtec_noise run", [row], HERE / "results" / "gpu_run.csv")
+    report("one mvtec_noise run", [row], "gpu_run")
 
 
 if __name__ == "__main__":

@@ -5,39 +5,38 @@ python experiments/benchmarks/live.py --images FOLDER --weights squeezenet1_1.pt
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+import lightning as L
 import torch
 from extraction import extractor
 from paired import report
+from training import VIEWS, preset, step
 
-from irp_lightning.features.batches import TrainingBatches
 from irp_lightning.data.samples import image_files
+from irp_lightning.detectors.build import build_detector
+from irp_lightning.features.batches import TrainingBatches
 from irp_lightning.features.extraction import default_workers, extract
-from irp_lightning.features.image_features import FeatureSource, LiveFeatures, ResidentFeatures
-from irp_lightning.detectors.differnet import DifferNet
-from irp_lightning.detectors.flow import nll
-
-HERE = Path(__file__).parent
+from irp_lightning.features.image_features import ImageFeatures, LiveFeatures, ResidentFeatures
 
 
-def epoch(
-    source: FeatureSource,
-    images: torch.Tensor,
-    module: DifferNet,
-    optimiser: torch.optim.Optimizer,
-    number: int,
-) -> float:
-    began = time.perf_counter()
-    for x, _ in TrainingBatches(source, images, 96, 4, number):
-        optimiser.zero_grad()
-        nll(*module(x)).mean().backward()
-        optimiser.step()
-    return time.perf_counter() - began
+def epochs(
+    features: ImageFeatures, images: torch.Tensor, module: L.LightningModule, numbers: Sequence[int]
+) -> list[float]:
+    """Seconds of each epoch on some images."""
+    optimiser = module.configure_optimizers()
+    seconds = []
+    for number in numbers:
+        began = time.perf_counter()
+        for x, _ in TrainingBatches(features, images, 96, VIEWS, number):
+            step(module, optimiser, x)
+        seconds.append(time.perf_counter() - began)
+    return seconds
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--weights")
@@ -52,19 +51,17 @@ def main() -> None:
     network = extractor(chosen.backbone, chosen.weights, chosen.size, 8).to(device)
 
     began = time.perf_counter()
-    features = torch.empty(len(paths), 8, network.dim)
-    for i, value in extract(paths, network, workers=default_workers(), device=device):
-        features[i] = value
+    vectors = extract(paths, network, workers=default_workers(), device=device)
+    features = torch.stack([vector for _, vector in vectors])
     extraction = time.perf_counter() - began
     bank, live = ResidentFeatures(features.to(device)), LiveFeatures(paths, network, default_workers())
 
-    module = DifferNet(network.dim, hidden=256).to(device)
-    optimiser = module.configure_optimizers()
-    on_bank = [epoch(bank, images, module, optimiser, k) for k in range(chosen.epochs)]
-    on_live = [epoch(live, images, module, optimiser, k) for k in range(chosen.live_epochs)]
+    module = build_detector(preset("differnet_small").model, network.dim, seed=0).to(device)
+    on_bank = epochs(bank, images, module, range(chosen.epochs))
+    on_live = epochs(live, images, module, range(chosen.live_epochs))
     live_mean = sum(on_live) / len(on_live)
 
-    some = torch.arange(min(16, len(paths)))
+    some = images[:16]
     with torch.no_grad():
         scores = [module.score(source.scored(some)) for source in (bank, live)]
     error = ((scores[0] - scores[1]) / scores[1]).abs().max().item()
@@ -81,7 +78,7 @@ def main() -> None:
         "cheaper in total from epoch": even,
         "relative score error": error,
     }
-    report("bank against live, SqueezeNet, 8 views", [row], HERE / "results" / "live.csv")
+    report(f"bank against live, {chosen.backbone}, 8 views", [row], "live")
 
 
 if __name__ == "__main__":

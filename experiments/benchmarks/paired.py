@@ -1,15 +1,20 @@
 """Time functions against each other within one process: in turn, after a warm-up, by medians."""
 
-import csv
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import torch
+from common.tables import write_rows
 from rich.console import Console
 from rich.table import Table
+
+RESULTS = Path(__file__).parent / "results"
 
 
 def medians(
@@ -30,16 +35,10 @@ def medians(
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-def report(title: str, rows: Sequence[Mapping[str, Any]], file: Path) -> None:
-    """Print rows as a table and write them as CSV."""
-    columns = list(rows[0])
-    table = Table(*columns, title=title)
+def report(title: str, rows: Sequence[Mapping[str, Any]], name: str) -> None:
+    """Print rows as a table and write them to ``results/NAME.csv``."""
+    table = Table(*rows[0], title=title)
     for row in rows:
-        values = (row[column] for column in columns)
-        table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in values))
+        table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()))
     Console(soft_wrap=True).print(table)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(RESULTS / f"{name}.csv", rows)

@@ -11,21 +11,20 @@ import torch
 from paired import report
 
 from irp_lightning.data.samples import image_files
+from irp_lightning.detectors.checkpoint import load_detector
 from irp_lightning.features.extraction import default_workers, extract
 from irp_lightning.features.extractor import FeatureExtractor
-from irp_lightning.predict import load_detector
-
-HERE = Path(__file__).parent
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--count", type=int, default=48)
     chosen = parser.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    module, extractor, _ = load_detector(chosen.run)
+    loaded = load_detector(chosen.run)
+    module, extractor = loaded.detector, loaded.extractor
     paths = image_files(chosen.images)[: chosen.count]
 
     def features(autocast: str) -> torch.Tensor:
@@ -56,7 +55,7 @@ def main() -> None:
                     "rank correlation": torch.corrcoef(ranks)[0, 1].item(),
                 }
             )
-    report("scores against float32 features", rows, HERE / "results" / "precision.csv")
+    report("scores against float32 features", rows, "precision")
 
 
 if __name__ == "__main__":

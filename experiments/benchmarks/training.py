@@ -5,27 +5,46 @@ python experiments/benchmarks/training.py [--preset differnet_small] [--compile]
 
 import argparse
 import logging
+import sys
 import time
 import warnings
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import lightning as L
 import torch
+from common.inputs import experiment
 from paired import report
 
+from irp_lightning.config.experiment import Experiment
+from irp_lightning.detectors.build import build_detector
+from irp_lightning.detectors.fit import fit
+from irp_lightning.detectors.flow import nll
 from irp_lightning.features.batches import RefinableData, TrainingBatches
 from irp_lightning.features.image_features import ResidentFeatures
-from irp_lightning.detectors.differnet import DifferNet
-from irp_lightning.detectors.flow import nll
-from irp_lightning.refinement.callback import IterativeRefinement
 
-HERE = Path(__file__).parent
-# Length of a feature vector, images, hidden width: small on SqueezeNet, paper size on AlexNet.
-PRESETS = {"differnet_small": (1536, 960, 256), "differnet": (768, 288, 2048)}
+# Length of a feature vector, images: SqueezeNet's, and paper size on AlexNet.
+PRESETS = {"differnet_small": (1536, 960), "differnet": (768, 288)}
+
+VIEWS = 4
+
+
+def preset(name: str, batch: int = 96, compile: bool = False) -> Experiment:
+    """The configuration of a preset."""
+    return experiment(f"model={name}", f"model.compile={compile}", f"batch_size={batch}")
+
+
+def step(module: L.LightningModule, optimiser: torch.optim.Optimizer, features: torch.Tensor) -> None:
+    """One training step on ``(batch, views, dim)`` features."""
+    optimiser.zero_grad()
+    nll(*module(features)).mean().backward()
+    optimiser.step()
+    module.on_train_batch_end(None, None, 0)
 
 
 class StepTimes(L.Callback):
-    """When each training epoch began and ended, scoring left out."""
+    """How long each epoch's steps took."""
 
     def __init__(self) -> None:
         self.epochs: list[float] = []
@@ -43,62 +62,56 @@ class StepTimes(L.Callback):
         self.epochs.append(self.ended - self.began)
 
 
-def lightning_epochs(features: torch.Tensor, module: DifferNet, batch: int, epochs: int) -> list[float]:
-    count = len(features) - 8
-    times = StepTimes()
-    refinement = IterativeRefinement(epochs=epochs)
+def lightning_epochs(
+    features: torch.Tensor, module: L.LightningModule, e: Experiment, epochs: int
+) -> list[float]:
+    count, times = len(features), StepTimes()
     data = RefinableData(
         ResidentFeatures(features),
         list(range(count)),
-        list(range(count, count + 8)),
-        batch_size=batch,
-        n_transforms=4,
-        n_transforms_test=8,
+        [],
+        batch_size=e.batch_size,
+        n_transforms=VIEWS,
+        n_transforms_test=VIEWS,
         seed=0,
     )
-    L.Trainer(
-        max_epochs=epochs,
-        reload_dataloaders_every_n_epochs=1,
-        callbacks=[times, refinement],
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        enable_progress_bar=False,
-    ).fit(module, datamodule=data)
+    fit(module, data, e.trainer, epochs=epochs, callbacks=[times])
     return times.epochs
 
 
-def bare_epochs(features: torch.Tensor, module: DifferNet, batch: int, epochs: int) -> list[float]:
+def bare_epochs(
+    features: torch.Tensor, module: L.LightningModule, e: Experiment, epochs: int
+) -> list[float]:
     module.to(features.device)
     optimiser = module.configure_optimizers()
-    images = torch.arange(len(features) - 8)
+    source, images = ResidentFeatures(features), torch.arange(len(features))
     seconds = []
     for epoch in range(epochs):
         began = time.perf_counter()
-        for x, _ in TrainingBatches(ResidentFeatures(features), images, batch, 4, epoch):
-            optimiser.zero_grad()
-            nll(*module(x)).mean().backward()
-            optimiser.step()
+        for x, _ in TrainingBatches(source, images, e.batch_size, VIEWS, epoch):
+            step(module, optimiser, x)
         if features.is_cuda:
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - began)
     return seconds
 
 
-def measure(preset: str, batch: int, epochs: int, repeats: int, compile: bool) -> dict[str, object]:
-    dim, count, hidden = PRESETS[preset]
+def measure(name: str, batch: int, epochs: int, repeats: int, compile: bool) -> dict[str, object]:
+    """A row of the table: a preset's step in both loops."""
+    dim, count = PRESETS[name]
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    features = torch.randn(count + 8, 8, dim, device=device)
+    features = torch.randn(count, 8, dim, device=device)
+    e = preset(name, batch, compile)
     seconds: dict[str, list[float]] = {"bare": [], "lightning": []}
     for _ in range(repeats):
-        for name, loop in (("bare", bare_epochs), ("lightning", lightning_epochs)):
-            module = DifferNet(dim, hidden=hidden, compile=compile)
+        for loop, of in (("bare", bare_epochs), ("lightning", lightning_epochs)):
+            module = build_detector(e.model, dim, seed=0)
             # The first epoch of each is its warm-up.
-            seconds[name] += loop(features, module, batch, epochs + 1)[1:]
+            seconds[loop] += of(features, module, e, epochs + 1)[1:]
     steps = -(-count // batch)
-    bare, ours = (torch.tensor(seconds[name]).median().item() / steps for name in ("bare", "lightning"))
+    bare, ours = (torch.tensor(found).median().item() / steps for found in seconds.values())
     return {
-        "preset": preset,
+        "preset": name,
         "device": device,
         "compile": compile,
         "batch": batch,
@@ -109,7 +122,7 @@ def measure(preset: str, batch: int, epochs: int, repeats: int, compile: bool) -
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--preset", choices=PRESETS, nargs="+", default=list(PRESETS))
     parser.add_argument("--batch", type=int, default=96)
     parser.add_argument("--epochs", type=int, default=3)
@@ -119,11 +132,11 @@ def main() -> None:
     warnings.filterwarnings("ignore")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     rows = [
-        measure(preset, chosen.batch, chosen.epochs, chosen.repeats, compile)
-        for preset in chosen.preset
+        measure(name, chosen.batch, chosen.epochs, chosen.repeats, compile)
+        for name in chosen.preset
         for compile in ([False, True] if chosen.compile else [False])
     ]
-    report("training step, 4 views an image", rows, HERE / "results" / "training.csv")
+    report(f"training step, {VIEWS} views an image", rows, "training")
 
 
 if __name__ == "__main__":

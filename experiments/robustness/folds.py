@@ -4,76 +4,69 @@ python experiments/robustness/folds.py --root ROOT --weights squeezenet1_1.pth
 """
 
 import argparse
-import csv
+import itertools
 import statistics
+import sys
 from pathlib import Path
 
-import torch
-from hydra import compose, initialize_config_dir
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from irp_lightning.sweeps.command_line import CONF
-from irp_lightning.data.contamination import contaminate
-from irp_lightning.data.dataset import list_samples, load_dataset
-from irp_lightning.features.batches import RefinableData
-from irp_lightning.data.split import split_samples
-from irp_lightning.features.bank import FeatureBank, content_hash
-from irp_lightning.features.extractor import build_extractor
-from irp_lightning.features.preparation import load_features
-from irp_lightning.detectors.knn import KNN
-from irp_lightning.refinement.scorers.local import LocalScoring
+import torch
+from common.inputs import Inputs, experiment
+from common.tables import markdown, write_rows
+
+from irp_lightning.data.groups import fold_groups
 from irp_lightning.evaluation.metrics import auroc
+from irp_lightning.refinement.scorers.local import Local
+from irp_lightning.refinement.scoring import TrainingImages
 
 HERE = Path(__file__).parent
-SEEDS, NOISES, SPLITS = (0, 1, 2), (0.1, 0.2, 0.5), ("grouped", "published")
+SPLITS, NOISES, SEEDS = ("grouped", "published"), (0.1, 0.2, 0.5), (0, 1, 2)
+
+
+def no_detector(fitted_on: torch.Tensor, scored: torch.Tensor) -> torch.Tensor:
+    """Local scores need none."""
+    raise NotImplementedError
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--root", type=Path, required=True)
-    parser.add_argument("--weights", required=True)
-    parser.add_argument("--cache-dir", type=Path, default=Path("~/.cache/irp_lightning").expanduser())
-    chosen = parser.parse_args()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("config", ["+experiment=mtd_noise", f"data.root={chosen.root.resolve()}"])
-    dataset = load_dataset(cfg.data, list_samples(cfg.data), lambda paths: {})
-    extractor = build_extractor(
-        name="squeezenet1_1", weights=chosen.weights, backbone_seed=0, n_scales=3, image_size=224,
-        crop="none", n_views=8, view_seed=0, interpolation="bilinear", fill="zeros", autocast="none",
-    ).of_cells(cfg.refine.grid)  # fmt: skip
-    paths = [sample.path for sample in dataset.samples]
-    source = load_features(
-        "bank", paths, [content_hash(path) for path in paths], extractor,
-        FeatureBank(chosen.cache_dir, extractor.spec, "float32"), workers=1, device=torch.device("cpu"),
-    )  # fmt: skip
-    number = {name: i for i, name in enumerate(dict.fromkeys(dataset.groups))}
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("overrides", nargs="*")
+    chosen = parser.parse_intermixed_args()
+    e = experiment(
+        *("+experiment=mtd_noise", "data.image_size=224", "trainer.accelerator=cpu"),
+        *(f"data.root={chosen.root}", f"backbone.weights={chosen.weights}", *chosen.overrides),
+    )
+    inputs = Inputs(e)
+    patches = inputs.patches()
     rows = []
-    for split_kind in SPLITS:
-        for noise in NOISES:
-            for seed in SEEDS:
-                split = split_samples(dataset.samples, dataset.groups, split_kind, seed)
-                pool = contaminate(dataset.samples, split, "share", noise, seed)
-                data = RefinableData(
-                    source, pool.train, pool.test,
-                    batch_size=64, n_transforms=1, n_transforms_test=1, seed=seed,
-                )  # fmt: skip
-                known = torch.tensor([number[dataset.groups[i]] for i in pool.train])
-                labels = torch.tensor([i in pool.injected for i in pool.train]).int()
-                row: dict[str, object] = {"split": split_kind, "noise": noise, "seed": seed}
-                for folds, groups in (("grouped", known), ("random", torch.arange(len(known)))):
-                    scorer = LocalScoring(source, groups, cfg.refine.folds, seed)
-                    scores = scorer(KNN(source.dim), data, data.active)
-                    row[folds] = auroc(scores, labels)
-                rows.append(row)
-                print(row, flush=True)
-    with (HERE / "folds.csv").open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    for split_kind in SPLITS:
-        for noise in NOISES:
-            cells = [r for r in rows if r["split"] == split_kind and r["noise"] == noise]
-            means = [statistics.fmean(float(str(r[k])) for r in cells) for k in ("grouped", "random")]
-            print(f"| {split_kind} | {noise} | {means[0]:.3f} | {means[1]:.3f} |")
+    for split, noise, seed in itertools.product(SPLITS, NOISES, SEEDS):
+        pool = inputs.pool(split, noise, seed)
+        known = torch.tensor(
+            fold_groups(pool.of(inputs.images.samples), pool.of(inputs.images.groups), e.data.groups)
+        )
+        labels = torch.tensor([i in pool.injected for i in pool.train]).int()
+        row: dict[str, float | str] = {"split": split, "noise": noise, "seed": seed}
+        for folds, groups in (("grouped", known), ("random", torch.arange(len(known)))):
+            images = TrainingImages(patches, torch.tensor(pool.train), groups, seed, no_detector)
+            scores = Local(images, e.refine)(torch.ones(len(known), dtype=torch.bool))
+            row[folds] = auroc(scores, labels)
+        rows.append(row)
+        print(row, flush=True)
+    write_rows(HERE / "folds.csv", rows)
+    print(markdown(["split", "noise", "folds by group", "random folds"], means(rows)))
+
+
+def means(rows: list[dict[str, float | str]]) -> list[list[str]]:
+    """Over the seeds, by split and noise."""
+    found = []
+    for split, noise in itertools.product(SPLITS, NOISES):
+        cells = [row for row in rows if (row["split"], row["noise"]) == (split, noise)]
+        values = (statistics.fmean(row[folds] for row in cells) for folds in ("grouped", "random"))
+        found.append([split, str(noise), *(f"{value:.3f}" for value in values)])
+    return found
 
 
 if __name__ == "__main__":

@@ -3,13 +3,16 @@
 python experiments/robustness/report.py
 """
 
-import csv
 import itertools
 import statistics
+import sys
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from common.tables import markdown, mean_sd, read_rows, spread
 from matplotlib.figure import Figure
 from scipy import stats
 
@@ -21,222 +24,218 @@ COLOURS = dict(
 MODELS = ("gaussian", "knn", "differnet_small")
 
 Row = dict[str, str]
-Key = tuple[str, float, str]  # model, noise, method
+Values = dict[tuple[str, float, str], dict[int, float]]
+"""By model, noise and method: the value of a column, by seed."""
 
 
-def read() -> list[Row]:
-    with (HERE / "results.csv").open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
+class Main:
+    """The main grid.
 
+    Args:
+        rows: Of ``results.csv``.
 
-def by_seed(rows: list[Row], column: str = "image_auroc") -> dict[Key, dict[int, float]]:
-    """The value of a column per model, noise and method, by seed."""
-    found: dict[Key, dict[int, float]] = defaultdict(dict)
-    for row in rows:
-        if row[column]:
-            key = row["model"], float(row["noise"]), row["method"]
-            found[key][int(row["seed"])] = float(row[column])
-    return found
+    Attributes:
+        areas: Image AUROC.
+        noises: The levels.
+    """
 
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.rows = [row for row in rows if row["grid"] == "main"]
+        self.areas = self.column("image_auroc")
+        self.noises = sorted({noise for _, noise, _ in self.areas})
 
-def mean_sd(values: list[float], digits: int = 3) -> str:
-    if not values:
-        return "-"
-    sd = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.fmean(values):.{digits}f} ± {sd:.{digits}f}"
+    def column(self, name: str) -> Values:
+        """The values of a column, where there are any."""
+        found: Values = defaultdict(dict)
+        for row in self.rows:
+            if row[name]:
+                key = row["model"], float(row["noise"]), row["method"]
+                found[key][int(row["seed"])] = float(row[name])
+        return found
 
-
-def closure(areas: dict[Key, dict[int, float]], model: str, noise: float, method: str) -> list[float]:
-    """Gap closure, seed by seed."""
-    mine, low, high = (areas[model, noise, m] for m in (method, "none", "oracle"))
-    return [
-        (mine[s] - low[s]) / (high[s] - low[s]) for s in mine if s in low and high.get(s, 0) > low[s]
-    ]
-
-
-def paired(areas: dict[Key, dict[int, float]], model: str, noise: float, other: str) -> str:
-    """Mean of robust − other over the seeds, with its 95 % confidence interval (t, paired)."""
-    mine, theirs = areas[model, noise, "robust"], areas[model, noise, other]
-    differences = [mine[s] - theirs[s] for s in mine if s in theirs]
-    if len(differences) < 2:
-        return "-"
-    mean, error = statistics.fmean(differences), stats.sem(differences)
-    reach = float(stats.t.ppf(0.975, len(differences) - 1)) * error
-    return f"{mean:+.3f} [{mean - reach:+.3f}, {mean + reach:+.3f}]"
-
-
-def table(head: list[str], lines: list[list[str]]) -> str:
-    return "\n".join(
-        ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-        + ["| " + " | ".join(line) + " |" for line in lines]
-    )
-
-
-def text(rows: list[Row]) -> str:
-    main = [row for row in rows if row["grid"] == "main"]
-    areas = by_seed(main)
-    noises = sorted({noise for _, noise, _ in areas})
-    out = []
-    for model in MODELS:
-        lines = [
-            [method, *(mean_sd(list(areas[model, n, method].values())) for n in noises)]
-            for method in METHODS
+    def closure(self, model: str, noise: float, method: str) -> list[float]:
+        """Gap closure, seed by seed."""
+        mine, low, high = (self.areas[model, noise, m] for m in (method, "none", "oracle"))
+        return [
+            (mine[s] - low[s]) / (high[s] - low[s]) for s in mine if s in low and high.get(s, 0) > low[s]
         ]
-        out += [f"### {model}: image AUROC against noise", "", table(["", *map(str, noises)], lines), ""]
-    lines = [
-        [model, method, *(mean_sd(closure(areas, model, n, method), 2) for n in noises[1:])]
-        for model in MODELS
-        for method in METHODS[1:-1]
-    ]
-    out += ["### Gap closure", "", table(["", "", *map(str, noises[1:])], lines), ""]
-    lines = [
-        [model, other, *(paired(areas, model, n, other) for n in noises)]
-        for model in MODELS
-        for other in ("none", "osr", "irp", "irp_all")
-    ]
-    out += ["### robust minus the other, paired over seeds: mean [95 % interval]", ""]
-    out += [table(["", "other", *map(str, noises)], lines), ""]
-    good, bad = by_seed(main, "removed_good"), by_seed(main, "removed_bad")
 
-    def removals(model: str, noise: float, method: str) -> str:
-        g, b = (list(found[model, noise, method].values()) for found in (good, bad))
-        return f"{statistics.fmean(g):.1f} / {statistics.fmean(b):.1f}" if g else "-"
+    def paired(self, model: str, noise: float, other: str) -> str:
+        """Mean of robust - other over the seeds, with its 95 % confidence interval (t, paired)."""
+        mine, theirs = self.areas[model, noise, "robust"], self.areas[model, noise, other]
+        differences = [mine[s] - theirs[s] for s in mine if s in theirs]
+        if len(differences) < 2:
+            return "-"
+        mean, error = statistics.fmean(differences), stats.sem(differences)
+        reach = float(stats.t.ppf(0.975, len(differences) - 1)) * error
+        return f"{mean:+.3f} [{mean - reach:+.3f}, {mean + reach:+.3f}]"
 
-    lines = [
-        [model, method, *(removals(model, n, method) for n in noises)]
-        for model in MODELS
-        for method in METHODS[1:-1]
-    ]
-    out += ["### Removed good / bad, mean over seeds", "", table(["", "", *map(str, noises)], lines), ""]
-    for column, name in (("removal_precision", "precision"), ("removal_recall", "recall")):
-        values = by_seed(main, column)
-        lines = [
-            [method, *(mean_sd(list(values["gaussian", n, method].values()), 2) for n in noises[1:])]
-            for method in ("robust",)
-        ]
-        out += [f"### Removal {name} of robust (the same for every detector)", ""]
-        out += [table(["", *map(str, noises[1:])], lines), ""]
-    seconds = by_seed(main, "seconds_fit")
-    lines = []
-    for model, method in itertools.product(MODELS, ("osr", "irp", "irp_all", "robust")):
-        ratios = [
+    def removals(self, model: str, noise: float, method: str) -> str:
+        """Good and bad images removed, mean over the seeds."""
+        columns = (self.column(name) for name in ("removed_good", "removed_bad"))
+        good, bad = (list(found[model, noise, method].values()) for found in columns)
+        return f"{statistics.fmean(good):.1f} / {statistics.fmean(bad):.1f}" if good else "-"
+
+    def cost(self, model: str, method: str) -> list[float]:
+        """Seconds of the fit as ratios to vanilla training, over noises and seeds."""
+        seconds = self.column("seconds_fit")
+        return [
             seconds[model, n, method][s] / seconds[model, n, "none"][s]
-            for n in noises
+            for n in self.noises
             for s in seconds[model, n, method]
             if s in seconds[model, n, "none"]
         ]
-        if ratios:
-            lines.append([model, method, f"{statistics.median(ratios):.2f}", f"{max(ratios):.2f}"])
-    out += ["### Time of the fit, as a ratio to vanilla training", ""]
-    out += [table(["", "", "median", "most"], lines), ""]
-    out += others(rows)
-    return "\n".join(out)
 
 
-def others(rows: list[Row]) -> list[str]:
-    """The smaller grids."""
-    out: list[str] = []
+def section(title: str, head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    return f"### {title}\n\n{markdown(head, lines)}\n"
 
-    def group(grid: str, key: Callable[[Row], tuple[str, ...]]) -> dict[tuple[str, ...], list[Row]]:
+
+def text(rows: Sequence[Row]) -> str:
+    """All tables."""
+    return "\n".join([*main_tables(Main(rows)), *other_tables(rows)])
+
+
+def main_tables(main: Main) -> Iterator[str]:
+    noises, heads = main.noises, list(map(str, main.noises))
+    pairs = list(itertools.product(MODELS, METHODS[1:-1]))
+    for model in MODELS:
+        lines = [[m, *(mean_sd([*main.areas[model, n, m].values()]) for n in noises)] for m in METHODS]
+        yield section(f"{model}: image AUROC against noise", ["", *heads], lines)
+    lines = [
+        [model, m, *(mean_sd(main.closure(model, n, m), 2) for n in noises[1:])] for model, m in pairs
+    ]
+    yield section("Gap closure", ["", "", *heads[1:]], lines)
+    others = itertools.product(MODELS, ("none", "osr", "irp", "irp_all"))
+    lines = [[model, o, *(main.paired(model, n, o) for n in noises)] for model, o in others]
+    title = "robust minus the other, paired over seeds: mean [95 % interval]"
+    yield section(title, ["", "other", *heads], lines)
+    lines = [[model, m, *(main.removals(model, n, m) for n in noises)] for model, m in pairs]
+    yield section("Removed good / bad, mean over seeds", ["", "", *heads], lines)
+    for name in ("precision", "recall"):
+        values = main.column(f"removal_{name}")
+        line = [mean_sd([*values["gaussian", n, "robust"].values()], 2) for n in noises[1:]]
+        title = f"Removal {name} of robust (the same for every detector)"
+        yield section(title, ["", *heads[1:]], [["robust", *line]])
+    ratios = {pair: main.cost(*pair) for pair in pairs}
+    lines = [[*p, f"{statistics.median(r):.2f}", f"{max(r):.2f}"] for p, r in ratios.items() if r]
+    yield section("Time of the fit, as a ratio to vanilla training", ["", "", "median", "most"], lines)
+
+
+OTHERS: dict[str, tuple[str, list[str], Callable[[Row], tuple[str, ...]]]] = {
+    "lam": (
+        "The threshold's parameter, noise 0.2",
+        ["", "", "k"],
+        lambda r: (r["model"], r["method"], r["k"]),
+    ),
+    "groups": (
+        "Published split, groups not given, noise 0.2",
+        ["", ""],
+        lambda r: (r["model"], r["method"]),
+    ),
+    "scorings": (
+        "What else was tried: Gaussian, tuning",
+        ["noise", "", "scoring", "rule", "k"],
+        lambda r: (r["noise"], r["method"], r["scoring"], r["rule"], r["k"]),
+    ),
+}
+"""The smaller grids: title, the first columns' names, and what stands in them."""
+
+FIGURES = {"image_auroc": 3, "removal_precision": 2, "removal_recall": 2, "detection_auroc": 2}
+"""The smaller grids' other columns, and their digits."""
+
+
+def other_tables(rows: Sequence[Row]) -> Iterator[str]:
+    for grid, (title, names, key) in OTHERS.items():
         cells: dict[tuple[str, ...], list[Row]] = defaultdict(list)
         for row in rows:
             if row["grid"] == grid:
                 cells[key(row)].append(row)
-        return cells
-
-    def line(key: tuple[str, ...], cells: list[Row]) -> list[str]:
-        numbers = [
-            [float(row[c]) for row in cells if row[c]]
-            for c in ("image_auroc", "removal_precision", "removal_recall", "detection_auroc")
-        ]
-        return [*key, *(mean_sd(v, 3 if i == 0 else 2) for i, v in enumerate(numbers)), str(len(cells))]
-
-    head = ["image AUROC", "precision", "recall", "detection AUROC", "runs"]
-    for grid, title, names, key in (
-        ("lam", "The threshold's parameter, noise 0.2", ["", "", "k"],
-         lambda r: (r["model"], r["method"], r["k"])),
-        ("groups", "Published split, groups not given, noise 0.2", ["", ""],
-         lambda r: (r["model"], r["method"])),
-        ("scorings", "What else was tried: Gaussian, tuning", ["noise", "", "scoring", "rule", "k"],
-         lambda r: (r["noise"], r["method"], r["scoring"], r["rule"], r["k"])),
-    ):  # fmt: skip
-        found = group(grid, key)
-        if found:
-            out += [
-                f"### {title}",
-                "",
-                table([*names, *head], [line(k, v) for k, v in found.items()]),
-                "",
+        lines = [
+            [
+                *k,
+                *(mean_sd([float(r[c]) for r in v if r[c]], d) for c, d in FIGURES.items()),
+                f"{len(v)}",
             ]
-    return out
+            for k, v in cells.items()
+        ]
+        head = [*names, "image AUROC", "precision", "recall", "detection AUROC", "runs"]
+        if lines:
+            yield section(title, head, lines)
 
 
-def figures(rows: list[Row]) -> None:
-    main = [row for row in rows if row["grid"] == "main"]
-    areas = by_seed(main)
-    noises = sorted({noise for _, noise, _ in areas})
+def draw_areas(main: Main) -> Figure:
+    """AUROC against noise."""
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     for axis, model in zip(figure.subplots(1, 3, sharey=True), MODELS, strict=True):
         for method in METHODS:
-            values = [list(areas[model, n, method].values()) for n in noises]
-            shown = [(n, v) for n, v in zip(noises, values, strict=True) if v]
+            found = {n: list(main.areas[model, n, method].values()) for n in main.noises}
+            shown = {n: values for n, values in found.items() if values}
             axis.errorbar(
-                [n for n, _ in shown],
-                [statistics.fmean(v) for _, v in shown],
-                [statistics.stdev(v) if len(v) > 1 else 0 for _, v in shown],
+                list(shown),
+                [statistics.fmean(values) for values in shown.values()],
+                [spread(values) for values in shown.values()],
                 label={"none": "vanilla"}.get(method, method),
-                color=COLOURS[method], marker="o", markersize=3, capsize=2,
+                color=COLOURS[method],
+                marker="o",
+                markersize=3,
+                capsize=2,
                 linewidth=2 if method == "robust" else 1.2,
-            )  # fmt: skip
+            )
         axis.set(title=model, xlabel="noise (share of the training images)")
         axis.grid(alpha=0.3)
     figure.axes[0].set_ylabel("image AUROC, mean ± sd of 3 seeds")
     figure.axes[0].legend(fontsize=8)
-    figure.savefig(HERE / "auroc.png", dpi=120)
+    return figure
 
+
+def draw_removals(main: Main) -> Figure:
+    """What was removed: bad images up, good ones down."""
     figure = Figure(figsize=(11, 3.2), layout="constrained")
-    good, bad = by_seed(main, "removed_good"), by_seed(main, "removed_bad")
-    for axis, method in zip(
-        figure.subplots(1, 4, sharey=True), ("osr", "irp", "irp_all", "robust"), strict=True
-    ):
+    good, bad = main.column("removed_good"), main.column("removed_bad")
+    methods, noises = METHODS[1:-1], main.noises
+    for axis, method in zip(figure.subplots(1, 4, sharey=True), methods, strict=True):
         for k, model in enumerate(MODELS):
             at = [i + 0.27 * (k - 1) for i in range(len(noises))]
-            means = [
-                [statistics.fmean(found[model, n, method].values() or [0]) for n in noises]
-                for found in (good, bad)
-            ]
             shade = (0.45, 0.7, 1.0)[k]
-            axis.bar(at, means[1], 0.25, color="tab:red", alpha=shade, label=f"bad, {model}")
-            axis.bar(
-                at, [-v for v in means[0]], 0.25, color="tab:green", alpha=shade, label=f"good, {model}"
-            )
+            for name, found, sign, colour in (("bad", bad, 1, "red"), ("good", good, -1, "green")):
+                means = [statistics.fmean(found[model, n, method].values() or [0]) for n in noises]
+                label = f"{name}, {model}"
+                heights = [sign * mean for mean in means]
+                axis.bar(at, heights, 0.25, color=f"tab:{colour}", alpha=shade, label=label)
         axis.set_xticks(range(len(noises)), [f"{n:g}" for n in noises])
         axis.axhline(0, color="black", linewidth=0.8)
         axis.set(title=method, xlabel="noise")
     figure.axes[0].set_ylabel("removed: bad up, good down")
     figure.axes[1].legend(fontsize=7, loc="lower center")  # irp removes few: there is room
-    figure.savefig(HERE / "removed.png", dpi=120)
+    return figure
 
+
+def draw_gap(main: Main) -> Figure:
+    """How much of the gap each method closes."""
     figure = Figure(figsize=(11, 3.2), layout="constrained")
     for axis, model in zip(figure.subplots(1, 3, sharey=True), MODELS, strict=True):
         for method in METHODS[1:-1]:
-            values = {n: closure(areas, model, n, method) for n in noises[1:]}
-            shown = [(n, v) for n, v in values.items() if v]
-            axis.plot(
-                [n for n, _ in shown], [statistics.fmean(v) for _, v in shown],
-                marker="o", markersize=3, color=COLOURS[method], label=method,
-            )  # fmt: skip
+            found = {n: main.closure(model, n, method) for n in main.noises[1:]}
+            shown = {n: statistics.fmean(values) for n, values in found.items() if values}
+            at, means = list(shown), list(shown.values())
+            axis.plot(at, means, marker="o", markersize=3, color=COLOURS[method], label=method)
         axis.axhline(0, color="black", linewidth=0.8)
         axis.axhline(0.6, color="black", linewidth=0.8, linestyle=":")
         axis.set(title=model, xlabel="noise", ylim=(-0.6, 1))
         axis.grid(alpha=0.3)
     figure.axes[0].set_ylabel("gap closed (dotted: the target)")
     figure.axes[0].legend(fontsize=8)
-    figure.savefig(HERE / "gap.png", dpi=120)
+    return figure
+
+
+def main() -> None:
+    rows = read_rows(HERE / "results.csv")
+    (HERE / "tables.md").write_text(f"# Tables of the study\n\n{text(rows)}", encoding="utf-8")
+    for name, draw in (("auroc", draw_areas), ("removed", draw_removals), ("gap", draw_gap)):
+        draw(Main(rows)).savefig(HERE / f"{name}.png", dpi=120)
+    print(text(rows))
 
 
 if __name__ == "__main__":
-    found = read()
-    (HERE / "tables.md").write_text("# Tables of the study\n\n" + text(found), encoding="utf-8")
-    figures(found)
-    print(text(found))
+    main()

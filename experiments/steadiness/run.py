@@ -2,120 +2,107 @@
 
 python experiments/steadiness/run.py --root ROOT --weights squeezenet1_1.pth
 
-One split and one contamination (seed 100, which no other table reports), three initialisations; after
-every epoch the test images are scored with the weights themselves and with their running average. The
-test labels are looked at to measure the wander, not to choose an epoch.
+One split and one contamination (seed 100, which no other table reports), three initialisations, which
+is why this is no sweep of ordinary runs; scoring with the weights themselves and with their running
+average. Every epoch is a round of a method that never removes anything, so that the test images are
+scored after it. Their labels are looked at to measure the wander, not to choose an epoch.
 """
 
 import argparse
-import csv
 import itertools
 import statistics
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import torch
-from hydra import compose, initialize_config_dir
+from common.inputs import Inputs, experiment
+from common.tables import markdown, write_rows
 
-from irp_lightning.sweeps.command_line import CONF
-from irp_lightning.data.contamination import contaminate
-from irp_lightning.data.dataset import list_samples, load_dataset
-from irp_lightning.features.batches import TrainingBatches
-from irp_lightning.data.split import split_samples
-from irp_lightning.features.bank import FeatureBank, content_hash
-from irp_lightning.features.extractor import build_extractor
-from irp_lightning.features.preparation import load_features
-from irp_lightning.features.image_features import ResidentFeatures
-from irp_lightning.detectors.differnet import DifferNet
-from irp_lightning.detectors.flow import nll
+from irp_lightning.detectors.config import ModelConfig
 from irp_lightning.evaluation.metrics import auroc
+from irp_lightning.refinement.clean import Cleaning
+from irp_lightning.refinement.config import RefineConfig
+from irp_lightning.refinement.fitting import Fitting
 
 HERE = Path(__file__).parent
-SPLIT_SEED, NOISE, BATCH, VIEWS, LAST = 100, 0.2, 32, 2, 5
+SPLIT_SEED, NOISE, LAST = 100, 0.2, 5
 LRS, INITS = (2e-4, 1e-3), (0, 1, 2)
-AVERAGE = 0.98
+WEIGHTS = {"last": 0.0, "average": 0.98}
+"""The decay of the average that scores."""
+
+
+def watching(epochs: int) -> RefineConfig:
+    """A round for every epoch, and no removal in any."""
+    return RefineConfig("watching", k=1e9, max_rounds=epochs - 1, round_epochs=1, patience=epochs)
+
+
+def wander(fitting: Fitting, labels: torch.Tensor, epochs: int) -> list[float | None]:
+    """The test AUROC after each epoch; ``labels`` (T,) are of the test images."""
+    fitted = fitting.fit(watching(epochs), Cleaning(fitting.everything))
+    return [auroc(r.test_scores, labels) for r in fitted.rounds if r.test_scores is not None]
+
+
+def with_values(model: ModelConfig, **values: Any) -> ModelConfig:
+    """The same detector with other arguments."""
+    return replace(model, rest={**model.rest, **values})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--root", type=Path, required=True)
-    parser.add_argument("--weights", required=True)
+    parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--cache-dir", type=Path, default=Path("~/.cache/irp_lightning").expanduser())
-    chosen = parser.parse_args()
-    source, train, test, labels = data(chosen.root.resolve(), chosen.weights, chosen.cache_dir)
-    rows: list[dict[str, object]] = []
-    for lr, init in itertools.product(LRS, INITS):
-        torch.manual_seed(init)
-        module = DifferNet(source.dim, hidden=128, lr=lr)
-        average = torch.optim.swa_utils.AveragedModel(module, multi_avg_fn=_average)
-        optimiser = module.configure_optimizers()
-        for epoch in range(1, chosen.epochs + 1):
-            for features, _ in TrainingBatches(source, train, BATCH, VIEWS, init * 1_000_003 + epoch):
-                optimiser.zero_grad()
-                nll(*module(features)).mean().backward()
-                optimiser.step()
-                average.update_parameters(module)
-            for name, scorer in (("last", module), ("average", average.module)):
-                with torch.no_grad():
-                    scores = torch.cat([scorer.score(source.scored(part)) for part in test.split(64)])
-                area = auroc(scores, labels)
-                rows.append(
-                    {"lr": lr, "weights": name, "init": init, "epoch": epoch, "image_auroc": area}
-                )
-        print(rows[-2:], flush=True)
-    with (HERE / "results.csv").open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    report(rows, chosen.epochs)
+    parser.add_argument("overrides", nargs="*")
+    chosen = parser.parse_intermixed_args()
+    e = experiment(
+        *("+experiment=mtd_noise", "data.image_size=224", "batch_size=32", "views.n_transforms=2"),
+        *("model.hidden=128", "trainer.accelerator=cpu"),
+        *(f"data.root={chosen.root}", f"backbone.weights={chosen.weights}", *chosen.overrides),
+    )
+    inputs = Inputs(e)
+    pool = inputs.pool("grouped", NOISE, SPLIT_SEED)
+    labels = torch.tensor([inputs.images.samples[i].label for i in pool.test])
+    features = inputs.features()
+    rows: list[dict[str, Any]] = []
+    for lr, init, (name, decay) in itertools.product(LRS, INITS, WEIGHTS.items()):
+        model = with_values(e.model, lr=lr, average=decay)
+        fitting = Fitting(
+            inputs.extractor, features, pool, model, e.trainer, e.views, 1, e.batch_size, init
+        )
+        areas = wander(fitting, labels, chosen.epochs)
+        for epoch, area in enumerate(areas, start=1):
+            rows.append({"lr": lr, "weights": name, "init": init, "epoch": epoch, "image_auroc": area})
+        print(rows[-1], flush=True)
+    write_rows(HERE / "results.csv", rows)
+    head = [
+        "learning rate",
+        "weights",
+        "at the end",
+        "sd over the last epochs",
+        "sd over initialisations",
+    ]
+    print(markdown(head, summary(rows)))
 
 
-def _average(averages: list[torch.Tensor], weights: list[torch.Tensor], steps: torch.Tensor) -> None:
-    decay = min(AVERAGE, (1 + int(steps)) / (10 + int(steps)))
-    for mean, weight in zip(averages, weights, strict=True):
-        if weight.is_floating_point():  # permutations are integers
-            mean.lerp_(weight, 1 - decay)
-
-
-def data(
-    root: Path, weights: str, cache: Path
-) -> tuple[ResidentFeatures, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Features of all tiles, the training and test images' positions, the test labels."""
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("config", ["+experiment=mtd_noise", f"data.root={root}"])
-    dataset = load_dataset(cfg.data, list_samples(cfg.data), lambda paths: {})
-    split = split_samples(dataset.samples, dataset.groups, "grouped", SPLIT_SEED)
-    pool = contaminate(dataset.samples, split, "share", NOISE, SPLIT_SEED)
-    extractor = build_extractor(
-        name="squeezenet1_1", weights=weights, backbone_seed=0, n_scales=3, image_size=224, crop="none",
-        n_views=8, view_seed=0, interpolation="bilinear", fill="zeros", autocast="none",
-    )  # fmt: skip
-    paths = [sample.path for sample in dataset.samples]
-    source = load_features(
-        "bank", paths, [content_hash(path) for path in paths], extractor,
-        FeatureBank(cache, extractor.spec, "float32"), workers=1, device=torch.device("cpu"),
-    )  # fmt: skip
-    assert isinstance(source, ResidentFeatures)
-    labels = torch.tensor([dataset.samples[i].label for i in pool.test])
-    return source, torch.tensor(pool.train), torch.tensor(pool.test), labels
-
-
-def report(rows: list[dict[str, object]], epochs: int) -> None:
+def summary(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
     """Mean at the end, spread over the last epochs of a run, spread over initialisations at the end."""
-    print("| lr | weights | at the end, mean | sd over the last 5 epochs | sd over initialisations |")
-    print("| --- | --- | --- | --- | --- |")
-    for lr, name in itertools.product(LRS, ("last", "average")):
-        mine = [row for row in rows if row["lr"] == lr and row["weights"] == name]
+    lines = []
+    for lr, name in itertools.product(LRS, WEIGHTS):
+        mine = [row for row in rows if float(row["lr"]) == lr and row["weights"] == name]
         late = [
-            [float(str(r["image_auroc"])) for r in mine if r["init"] == i][epochs - LAST :]
-            for i in INITS
+            [float(row["image_auroc"]) for row in mine if int(row["init"]) == init][-LAST:]
+            for init in INITS
         ]
         within = statistics.fmean(statistics.stdev(values) for values in late)
         ends = [values[-1] for values in late]
-        print(
-            f"| {lr:g} | {name} | {statistics.fmean(ends):.3f} | {within:.4f} | "
-            f"{statistics.stdev(ends):.4f} |"
-        )
+        numbers = f"{statistics.fmean(ends):.3f}", f"{within:.4f}", f"{statistics.stdev(ends):.4f}"
+        lines.append([f"{lr:g}", name, *numbers])
+    return lines
 
 
 if __name__ == "__main__":

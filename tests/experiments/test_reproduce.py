@@ -8,6 +8,7 @@ import random
 import shlex
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -47,10 +48,12 @@ def commands(part: str, *extra: str) -> list[list[str]]:
     return list(reproduce.plan(part, NO_ROOTS, extra).values())
 
 
+@cache
 def planned(part: str, *extra: str) -> list[list[str]]:
     return [cell for command in commands(part, *extra) for cell in grid.cells(command)]
 
 
+@cache
 def names(part: str) -> set[str]:
     return {cell_name(cell) for cell in planned(part)}
 

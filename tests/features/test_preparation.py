@@ -174,6 +174,9 @@ def test_patches_lie_beside_the_views_and_are_never_live(
     pooled = LiveFeatures(paths, whole.of_patches(1), 1).scored(torch.arange(N))
     torch.testing.assert_close(found.mean(dim=1, keepdim=True), pooled, rtol=1e-5, atol=1e-6)
     assert (found.std(dim=1) > 0).any()
+    live = LiveFeatures(paths, whole.of_patches(2), 1)
+    assert live.n_views == patches.n_views == 4
+    check(live, found)
     assert bool(list(tmp_path.rglob("*.npy"))) == (cache == "bank")
 
 

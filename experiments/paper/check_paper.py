@@ -1,15 +1,18 @@
 """Is the paper consistent with itself and with its datasets? Computed, not judged.
 
-python experiments/check_paper.py
+python experiments/paper/check_paper.py
 """
 
-import csv
 import itertools
 import math
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import numpy as np
+from common.tables import read_rows
 from published import PUBLISHED, Category
 
 from irp_lightning.data.contamination import contaminated_counts
@@ -52,17 +55,16 @@ def half(category: Category) -> int:
 
 def table1() -> dict[str, np.ndarray]:
     """AUROC by row, one value for each noise level."""
-    with (HERE / "table1" / "paper.csv").open(newline="", encoding="utf-8") as stream:
-        return {r["entity"]: np.array([float(r[n]) for n in NOISES]) for r in csv.DictReader(stream)}
+    rows = read_rows(HERE / "table1.csv")
+    return {row["entity"]: np.array([float(row[n]) for n in NOISES]) for row in rows}
 
 
 def table2() -> dict[tuple[str, str], tuple[int, int]]:
     """``(category, noise)`` → good and bad images removed."""
-    with (HERE / "table2" / "paper.csv").open(newline="", encoding="utf-8") as stream:
-        return {
-            (NAMES.get(r["entity"], r["entity"].lower()), r["noise"]): (int(r["good"]), int(r["bad"]))
-            for r in csv.DictReader(stream)
-        }
+    return {
+        (NAMES.get(r["entity"], r["entity"].lower()), r["noise"]): (int(r["good"]), int(r["bad"]))
+        for r in read_rows(HERE / "table2.csv")
+    }
 
 
 def nearest_statistic(rows: Mapping[str, np.ndarray], wanted: np.ndarray) -> tuple[float, str, int]:

@@ -9,10 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from irp_lightning.data.contamination import contaminate
-from irp_lightning.data.mvtec import read_mvtec
+from irp_lightning.data.config import DataConfig
+from irp_lightning.data.contamination import draw_pool
+from irp_lightning.data.dataset import Dataset
+from irp_lightning.data.readers import mvtec
 from irp_lightning.data.samples import GOOD, Sample
-from irp_lightning.data.split import split_samples
 from irp_lightning.foundation.errors import InputError
 
 __all__ = ["PUBLISHED", "Category", "Counts", "counts"]
@@ -35,6 +36,19 @@ class Category(NamedTuple):
     def images(self) -> int:
         """All images."""
         return self.train_good + self.test_good + self.defective
+
+    def samples(self) -> Iterator[Sample]:
+        """Samples without files: all that counting needs."""
+        sides = (
+            ("train", GOOD, self.train_good),
+            ("test", GOOD, self.test_good),
+            *(("test", f"kind{k}", n) for k, n in enumerate(self.test_defects)),
+            *(("train", f"kind{k}", n) for k, n in enumerate(self.train_defects)),
+        )
+        for side, defect, number in sides:
+            for i in range(number):
+                name = f"{side}/{defect}/{i}"
+                yield Sample(Path(name), name, side, defect)
 
 
 PUBLISHED = {
@@ -63,7 +77,7 @@ class Counts(NamedTuple):
 
 
 @cache
-def counts(category: str, contamination: str, noise: float, root: Path | None = None) -> Counts:
+def counts(category: str, contamination: str, noise: float, data: DataConfig | None = None) -> Counts:
     """How many images a run trains and tests on, by the project's own split and contamination.
 
     Without groups these are the same for every seed.
@@ -72,33 +86,19 @@ def counts(category: str, contamination: str, noise: float, root: Path | None = 
         category: A key of ``PUBLISHED``, or another one in the MVTec layout.
         contamination: ``"share"``, ``"pool"`` or ``"overlap"``.
         noise: In [0, 0.5].
-        root: The folder that holds a category which is not published.
+        data: Where a category lies that is not published.
 
     Raises:
-        InputError: The category is not published, and no root holds it.
+        InputError: The category is neither published nor there, or there is noise and nothing to inject.
     """
-    samples = list(_samples(PUBLISHED[category])) if category in PUBLISHED else _read(root, category)
-    split = split_samples(samples, [sample.name for sample in samples], "published", seed=0)
-    pool = contaminate(samples, split, contamination, noise, seed=0)
-    return Counts(len(samples), len(pool.train), len(pool.injected), len(pool.test))
-
-
-def _read(root: Path | None, category: str) -> list[Sample]:
-    if root is None:
+    if category in PUBLISHED:
+        samples = list(PUBLISHED[category].samples())
+    elif data is not None:
+        samples = mvtec.read(data)
+    else:
         known = ", ".join(PUBLISHED)
         raise InputError(f"data.category={category} is none of {known}; give its folder with --mvtec")
-    return read_mvtec(root, category)
-
-
-def _samples(category: Category) -> Iterator[Sample]:
-    """Samples without files: all that counting needs."""
-    sides = (
-        ("train", GOOD, category.train_good),
-        ("test", GOOD, category.test_good),
-        *(("test", f"kind{k}", n) for k, n in enumerate(category.test_defects)),
-        *(("train", f"kind{k}", n) for k, n in enumerate(category.train_defects)),
-    )
-    for side, defect, number in sides:
-        for i in range(number):
-            name = f"{side}/{defect}/{i}"
-            yield Sample(Path(name), name, side, defect)
+    names = [sample.name for sample in samples]
+    images = Dataset(samples, groups=names, hashes=[], skipped={}, cropped_away=0)
+    pool = draw_pool(images, "published", contamination, noise, seed=0)
+    return Counts(len(samples), len(pool.train), len(pool.injected), len(pool.test))

@@ -4,18 +4,22 @@ Seconds are measured (``experiments/benchmarks/results``) or, where nobody has, 
 data sheet allows: that is calculated, and a real card needs more.
 """
 
-import csv
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from common.tables import read_rows
 
 from irp_lightning.foundation.errors import InputError
 
 __all__ = ["Device", "Work", "cpu", "gigabytes", "h200", "hours", "span", "step_floor"]
 
-RESULTS = Path(__file__).parent / "benchmarks" / "results"
+RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 
 MEASURED_VECTORS = 96 * 4
 """Feature vectors in a step of ``training.csv``: batch 96, four views an image."""
@@ -69,8 +73,6 @@ class Device:
         overhead: Seconds of a cell beside training and scoring.
         images_per_second: Of extraction; None: not measured, not counted.
         count: How many of it work side by side, each on cells of its own.
-        half_batch: What a step at batch 48 takes of one at 96, by model; a model that is not there has
-            a smaller batch counted as a full step.
     """
 
     name: str
@@ -79,10 +81,9 @@ class Device:
     overhead: float
     images_per_second: float | None
     count: int = 1
-    half_batch: Mapping[str, float] = field(default_factory=dict)
 
     def step(self, work: Work) -> float:
-        """Seconds of a full step.
+        """Seconds of a full step; no less than the measured one, however small the batch.
 
         Raises:
             InputError: The model was not measured on this device.
@@ -94,10 +95,7 @@ class Device:
                 f"model={work.model} has no measured step time on {self.name}; "
                 f"measured: {', '.join(sorted(self.seconds))}"
             )
-        share = work.vectors / MEASURED_VECTORS
-        if share < 1:  # a line through the two batches that were measured
-            share = 1 - 2 * (1 - share) * (1 - self.half_batch.get(work.model, 1.0))
-        return self.seconds[work.model] * share
+        return self.seconds[work.model] * max(1.0, work.vectors / MEASURED_VECTORS)
 
     def cell(self, work: Work, rounds: int) -> float:
         """Seconds of a cell with so many rounds after its first fit."""
@@ -148,23 +146,18 @@ def _text(hours: float) -> str:
 
 
 def cpu(results: Path = RESULTS) -> Device:
-    """Two CPU cores, as measured by ``training.py``, ``batch.py``, ``extraction.py``, ``sweep.py``."""
+    """Two CPU cores, as measured by ``training.py``, ``extraction.py``, ``sweep.py``."""
     steps = {
         row["preset"]: float(row["lightning ms/step"]) / 1e3
-        for row in _rows(results / "training.csv")
+        for row in read_rows(results / "training.csv")
         if row["device"] == "cpu" and row["compile"] == "False"
     }
     (extraction,) = (
         float(row["images/s"])
-        for row in _rows(results / "extraction.csv")
+        for row in read_rows(results / "extraction.csv")
         if row["what"] == "extraction" and row["device"] == "cpu"
     )
-    half = {
-        row["preset"]: float(row["ratio"])
-        for row in _rows(results / "batch.csv")
-        if row["device"] == "cpu"
-    }
-    return Device("2 CPU cores", "measured", steps, _overhead(results), extraction, half_batch=half)
+    return Device("2 CPU cores", "measured", steps, _overhead(results), extraction)
 
 
 def h200(count: int, results: Path = RESULTS) -> Device:
@@ -172,7 +165,7 @@ def h200(count: int, results: Path = RESULTS) -> Device:
     number = {1: "one", 8: "eight"}.get(count, str(count))
     file = results / "gpu_step.csv"
     if file.is_file():
-        rows = [row for row in _rows(file) if row["compile"] == "False"]
+        rows = [row for row in read_rows(file) if row["compile"] == "False"]
         if rows and all("H200" in row.get("card", "") for row in rows):
             steps = {row["preset"]: float(row["lightning ms/step"]) / 1e3 for row in rows}
             return Device(f"{number} H200", "measured", steps, _overhead(results), None, count)
@@ -181,11 +174,6 @@ def h200(count: int, results: Path = RESULTS) -> Device:
 
 def _overhead(results: Path) -> float:
     """Seconds of a cell beside its fit: median of the cells that found their features in the bank."""
-    cells = [row for row in _rows(results / "sweep.csv") if row["cell"] != "0"]
+    cells = [row for row in read_rows(results / "sweep.csv") if row["cell"] != "0"]
     phases = ("read s", "features s", "evaluate s")
     return statistics.median(math.fsum(float(row[phase]) for phase in phases) for row in cells)
-
-
-def _rows(file: Path) -> list[dict[str, str]]:
-    with file.open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
