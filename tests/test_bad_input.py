@@ -111,6 +111,7 @@ def copied(images: Path, tmp_path: Path) -> Path:
         ("trainer.accelerator=foo", "auto, cpu"),
         ("trainer.precision=foo", "32-true"),
         ("backbone.weights=5", "is not a file"),
+        ("backbone.name=nonsense", "is no network"),
         ("data.category=123", "fabric"),
     ],
 )

@@ -173,14 +173,18 @@ class FeatureExtractor(nn.Module):
 def check_image_size(backbone: BackboneConfig, image_size: int) -> None:
     """Check that a backbone can take pictures of a size, without building it or its weights.
 
-    A function of the user's is called once, when the extractor is built, and tried there.
+    A function of the user's is called once, when the extractor is built, and tried there; that there is
+    no such backbone is said there, too.
 
     Raises:
-        WrongValue: They are too small, or there is no such backbone.
+        WrongValue: They are too small.
     """
     if is_own(backbone.name):
         return
-    smallest = smallest_image(backbone.name, backbone.n_scales)
+    try:
+        smallest = smallest_image(backbone.name, backbone.n_scales)
+    except WrongValue:
+        return
     if image_size < smallest:
         raise WrongValue(
             "image_size",

@@ -203,7 +203,7 @@ def test_a_network_without_feature_maps_is_refused(name: str) -> None:
         architecture(name, 0)
     assert "\n" not in str(error.value)
     with pytest.raises(WrongValue, match=match):
-        check_image_size(BackboneConfig(name, None, 3, 0), 224)
+        build_backbone(BackboneConfig(name, None, 3, 0))
 
 
 OWN = """
