@@ -95,7 +95,7 @@ def command() -> Callable[..., subprocess.CompletedProcess[str]]:
         module: str, *arguments: str, cwd: Path, **variables: str
     ) -> subprocess.CompletedProcess[str]:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("WANDB")}
-        environment |= {"NETRC": "/no/netrc", "COLUMNS": "200", "OMP_NUM_THREADS": "2", **variables}
+        environment |= {"NETRC": "/no/netrc", "COLUMNS": "200", "OMP_NUM_THREADS": "1", **variables}
         return subprocess.run(
             [sys.executable, "-m", f"irp_lightning.{module}", *arguments],
             cwd=cwd,

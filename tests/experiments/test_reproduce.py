@@ -36,7 +36,7 @@ def kit(*arguments: str, cwd: Path = REPO) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, str(PAPER / "reproduce.py"), *arguments],
         cwd=cwd,
-        env={**os.environ, "OMP_NUM_THREADS": "2", "COLUMNS": "200"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"},
         capture_output=True,
         text=True,
         timeout=300,
