@@ -12,8 +12,8 @@ def draw_folds(groups: Tensor, folds: int, seed: int) -> Tensor:
     """Draw folds of nearly equal size that keep groups together; stratified by nothing else.
 
     Groups are taken from the largest to the smallest, equally large ones in a seeded random order,
-    each into the fold that holds the fewest images so far. (As scikit-learn's GroupKFold, which was tried:
-    its other draws would part with all that was measured so far, and took no fewer normal images.)
+    each into the fold that holds the fewest images so far. (So does scikit-learn's GroupKFold: its other
+    draws would part with all that was measured, and took no fewer normal images.)
 
     Args:
         groups: (N,), int64: the group of each image.
