@@ -1,7 +1,8 @@
 """What tests of refinement share: a small run's features, and all that is fitted in it."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+import lightning as L
 import torch
 from torch import Tensor
 
@@ -13,6 +14,29 @@ from irp_lightning.refinement.fitting import Fitting
 from irp_lightning.refinement.scoring import TrainingImages
 
 N, TEST, VIEWS, DIM = 30, 6, 2, 3
+
+
+class Mean(L.LightningModule):
+    """The distance to a centre that it learns; remembers whom it saw in each fit."""
+
+    fits: ClassVar[list[set[int]]] = []
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.centre = torch.nn.Parameter(torch.zeros(dim))
+
+    def score(self, batch: Tensor) -> Tensor:
+        return (batch - self.centre).square().mean(dim=(1, 2))
+
+    def on_fit_start(self) -> None:
+        self.fits.append(set())
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        self.fits[-1].update(batch[1].tolist())
+        return self.score(batch[0]).mean()
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
 class NoExtractor:

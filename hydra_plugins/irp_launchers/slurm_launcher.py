@@ -9,6 +9,8 @@ from hydra.core.utils import JobReturn
 from hydra.errors import CompactHydraException
 from omegaconf import OmegaConf
 
+from irp_lightning.foundation.errors import one_line
+
 from ._jobs import Job, JobLauncher, settled
 
 if TYPE_CHECKING:
@@ -48,8 +50,8 @@ class SlurmLauncher(JobLauncher):
             executor.update_parameters(**self.parameters)
             handles = executor.submit_array(jobs)
         except (RuntimeError, ValueError, submitit.core.utils.FailedJobError) as error:
-            reason = " ".join(str(error).split())
-            raise CompactHydraException(f"irp_lightning: Slurm takes no jobs: {reason}") from None
+            said = f"irp_lightning: Slurm takes no jobs: {one_line(error)}"
+            raise CompactHydraException(said) from None
         array = handles[0].job_id.split("_")[0]
         try:
             return [

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from torch import Tensor, from_numpy
 
-from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.errors import InputError, one_line
 
 __all__ = ["DECODE_ERRORS", "find_unreadable", "fit_square", "load_rgb", "load_square"]
 
@@ -50,8 +50,7 @@ def load_rgb(path: Path) -> Image.Image:
             image = image.convert("RGBA")
         return image.convert("RGB")
     except DECODE_ERRORS as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path} is not a readable image ({reason})") from error
+        raise InputError(f"{path} is not a readable image ({one_line(error)})") from error
 
 
 def fit_square(image: Image.Image, size: int, crop: str, resample: Image.Resampling) -> Image.Image:

@@ -10,7 +10,7 @@ from torch import bool as torch_bool
 
 from irp_lightning.data.images import DECODE_ERRORS, fit_square
 from irp_lightning.data.samples import Sample
-from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.errors import InputError, one_line
 
 __all__ = ["defects_cropped_away", "fit_mask", "load_mask", "read_mask"]
 
@@ -26,8 +26,7 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
             # A palette's zero need not be black, and an opaque alpha channel is no defect.
             pixels = np.asarray(file.convert("RGB") if file.mode in ("P", "PA", "LA", "RGBA") else file)
     except DECODE_ERRORS as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path} is missing or no readable mask ({reason})") from error
+        raise InputError(f"{path} is missing or no readable mask ({one_line(error)})") from error
     return np.asarray(pixels.any(axis=-1) if pixels.ndim == 3 else pixels != 0)
 
 

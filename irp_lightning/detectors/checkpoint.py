@@ -17,7 +17,7 @@ from irp_lightning.detectors.build import check_detector, is_plain
 from irp_lightning.detectors.config import ModelConfig
 from irp_lightning.features.backbone import is_own
 from irp_lightning.features.extractor import FeatureExtractor
-from irp_lightning.foundation.errors import InputError, WrongValue
+from irp_lightning.foundation.errors import InputError, WrongValue, one_line
 from irp_lightning.foundation.fields import load
 
 __all__ = ["CheckpointContents", "Loaded", "load_detector"]
@@ -120,8 +120,7 @@ def _make(kind: str, arguments: dict[str, Any]) -> L.LightningModule:
     try:
         return found(**arguments)
     except Exception as error:  # a user's class can fail in any way
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"its detector, {kind}, cannot be made ({reason})") from error
+        raise InputError(f"its detector, {kind}, cannot be made ({one_line(error)})") from error
 
 
 def _not_whole(file: Path, error: Exception) -> InputError:

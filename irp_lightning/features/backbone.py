@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torchvision import models
 
 from irp_lightning.features.config import BackboneConfig
-from irp_lightning.foundation.errors import WrongValue
+from irp_lightning.foundation.errors import WrongValue, one_line
 from irp_lightning.foundation.plugins import named_object
 
 __all__ = [
@@ -115,7 +115,7 @@ def _own_network(name: str) -> nn.Module:
     try:
         network = function()
     except Exception as error:  # a user's function can fail in any way
-        raise WrongValue("name", name, f"fails ({_reason(error)}); call it yourself first") from error
+        raise WrongValue("name", name, f"fails ({one_line(error)}); call it yourself first") from error
     if not isinstance(network, nn.Module):
         raise WrongValue("name", name, f"gives a {type(network).__name__}, not a torch.nn.Module")
     return network
@@ -265,12 +265,8 @@ def _default_state(name: str) -> dict[str, Tensor]:
             "weights",
             "null",
             f"means torchvision's for {name}, and they could not be had from {url} "
-            f"({_reason(error)[:160]}); place that file at {place}, give a file, or choose the random "
+            f"({one_line(error)[:160]}); place that file at {place}, give a file, or choose the random "
             "backbone",
         ) from error
     finally:
         socket.setdefaulttimeout(before)
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

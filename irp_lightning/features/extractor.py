@@ -17,7 +17,7 @@ from irp_lightning.features.backbone import (
 )
 from irp_lightning.features.config import BackboneConfig, ViewsConfig
 from irp_lightning.features.views import rotate, view_angles
-from irp_lightning.foundation.errors import InputError, WrongValue
+from irp_lightning.foundation.errors import InputError, WrongValue, one_line
 
 __all__ = ["ExtractorSpec", "FeatureExtractor", "build_extractor", "check_image_size"]
 
@@ -199,10 +199,11 @@ def build_extractor(
 ) -> FeatureExtractor:
     """Build the extractor of a run; see :class:`ExtractorSpec` for what its values mean.
 
+    Pictures that are too small for it are refused before, by :func:`check_image_size`.
+
     Raises:
-        WrongValue: There is no such backbone, its weights cannot be had, or pictures are too small.
+        WrongValue: There is no such backbone, or its weights cannot be had.
     """
-    check_image_size(backbone, image_size)
     network = build_backbone(backbone)
     spec = ExtractorSpec(
         backbone=backbone.name,
@@ -231,10 +232,9 @@ def _try(extractor: FeatureExtractor) -> None:
     try:
         extractor.dim  # noqa: B018
     except Exception as error:  # a user's network can fail in any way
-        reason = " ".join(str(error).split()) or type(error).__name__
         raise WrongValue(
             "name",
             spec.backbone,
-            f"takes no picture of {spec.image_size} px at {spec.n_scales} scales ({reason}); change it, "
-            "or the size or number of scales",
+            f"takes no picture of {spec.image_size} px at {spec.n_scales} scales ({one_line(error)}); "
+            "change it, or the size or number of scales",
         ) from error

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["InputError", "WrongValue", "named"]
+__all__ = ["InputError", "WrongValue", "named", "one_line"]
 
 
 class InputError(ValueError):
@@ -41,3 +41,12 @@ def named(group: str) -> Iterator[None]:
         yield
     except WrongValue as error:
         raise WrongValue(f"{group}.{error.field}", error.value, error.reason) from error
+
+
+def one_line(error: object, longest: int | None = None) -> str:
+    r"""What an error says, in one line; its type where it says nothing.
+
+    >>> one_line(ValueError("two\n  lines")), one_line(KeyboardInterrupt())
+    ('two lines', 'KeyboardInterrupt')
+    """
+    return " ".join(str(error).split())[:longest] or type(error).__name__

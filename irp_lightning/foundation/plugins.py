@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from irp_lightning.foundation.errors import WrongValue
+from irp_lightning.foundation.errors import WrongValue, one_line
 
 __all__ = ["named_object"]
 
@@ -22,10 +22,8 @@ def named_object(field: str, name: str) -> Any:
     try:
         imported = import_module(module)
     except Exception as error:  # a user's module can fail in any way
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise WrongValue(
-            field, name, f"cannot be imported ({reason}); start from the folder that holds {module}"
-        ) from error
+        reason = f"cannot be imported ({one_line(error)}); start from the folder that holds {module}"
+        raise WrongValue(field, name, reason) from error
     if not hasattr(imported, attribute):
         raise WrongValue(field, name, f"is not there: {module} has no {attribute}")
     return getattr(imported, attribute)

@@ -115,9 +115,9 @@ def localise_some(
     score: Any = detector.eval().score
     try:
         return localise(score, extractor, chosen, n_views, device)
+    except InputError:  # a ValueError, too
+        raise
     except ValueError as error:
-        if isinstance(error, InputError):
-            raise
         raise WrongValue("localise", count, f"cannot be had: {error}; set localise=0") from error
 
 

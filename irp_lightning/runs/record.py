@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import yaml
 from irp_lightning.data.config import ContaminationConfig, DataConfig
 from irp_lightning.detectors.config import ModelConfig
 from irp_lightning.features.config import BackboneConfig
-from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.errors import InputError, one_line
 from irp_lightning.foundation.fields import plain
 from irp_lightning.refinement.config import RefineConfig, effective
 from irp_lightning.runs.folder import (
@@ -54,6 +55,7 @@ __all__ = [
     "find_records",
     "manifest_text",
     "read_config",
+    "read_manifest",
     "read_metrics",
     "read_record",
     "write_evaluation",
@@ -66,6 +68,9 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 INSIDE = ("wandb", "logs", "checkpoints", FIGURES)
 """What lies in a run folder and holds no runs, but may hold files of the same names."""
+
+LONGEST = 500
+"""Letters of a reason."""
 
 NO_FIGURES = ("seconds", "resumed", "versions")
 """Of ``metrics.json``: how a run was computed, not what it found."""
@@ -175,7 +180,7 @@ class Record:
 
     def manifest(self) -> list[dict[str, str]]:
         """All images; the tables raise OSError or ValueError where they cannot be read."""
-        return _rows(self.folder / MANIFEST)
+        return read_manifest(self.folder)
 
     def rounds(self) -> list[dict[str, str]]:
         """What happened, round by round."""
@@ -195,13 +200,20 @@ class Record:
         None where the manifest does not say where it lies below ``data.root``: one of an older version
         never does.
         """
+        return self._photographs.get(name)
+
+    @cached_property
+    def _photographs(self) -> dict[str, Photograph]:
+        """Read once: a page asks for one after the other."""
         try:
-            row = next(row for row in self.manifest() if row["path"] == name)
             root = Path(str(self.config["data"]["root"])).expanduser()
-        except (OSError, ValueError, KeyError, TypeError, StopIteration):
-            return None
-        path = _inside(root, row.get("file"))
-        return None if path is None else Photograph(path, _inside(root, row.get("mask")))
+            files = {row["path"]: (row.get("file"), row.get("mask")) for row in self.manifest()}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+        found = {
+            name: (_inside(root, file), _inside(root, mask)) for name, (file, mask) in files.items()
+        }
+        return {name: Photograph(path, mask) for name, (path, mask) in found.items() if path is not None}
 
 
 @dataclass(frozen=True)
@@ -221,7 +233,9 @@ class Unusable:
     @classmethod
     def unreadable(cls, folder: Path, error: Exception) -> "Unusable":
         """One whose files are damaged, or lack what is looked for."""
-        reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else _line(error)
+        reason = (
+            f"{error.args[0]} is missing" if isinstance(error, KeyError) else one_line(error, LONGEST)
+        )
         return cls(folder, "unreadable", reason)
 
 
@@ -245,9 +259,19 @@ def read_config(folder: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        reason = one_line(error, LONGEST)
         raise InputError(
-            f"{file} cannot be read ({_line(error)}); set another run folder, or remove this one"
+            f"{file} cannot be read ({reason}); set another run folder, or remove this one"
         ) from error
+
+
+def read_manifest(folder: Path) -> list[dict[str, str]]:
+    """The rows of ``manifest.csv``: every image of a run, as text by column.
+
+    Raises:
+        OSError, ValueError: It is not there, or is no table.
+    """
+    return _rows(folder / MANIFEST)
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:
@@ -264,7 +288,9 @@ def read_record(folder: Path) -> Record | Unusable:
         if not isinstance(metrics, dict):
             raise ValueError(f"{METRICS} holds no figures")
         if metrics.get("status") == "failed":
-            return Unusable(folder, "failed", _line(metrics.get("error") or "no reason given"))
+            return Unusable(
+                folder, "failed", one_line(metrics.get("error") or "no reason given", LONGEST)
+            )
         if metrics.get("status") != "complete":
             raise ValueError(f"{METRICS} has the status {metrics.get('status')!r}, not 'complete'")
         return Record(folder, _yaml(folder / CONFIG), metrics)
@@ -346,7 +372,3 @@ def _inside(root: Path, name: str | None) -> Path | None:
     relative = PurePosixPath(name or "")
     led_out = relative.is_absolute() or ".." in relative.parts
     return root / relative if relative.name and not led_out else None
-
-
-def _line(reason: object) -> str:
-    return " ".join(str(reason).split())[:500] or type(reason).__name__

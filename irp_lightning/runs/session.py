@@ -1,6 +1,5 @@
 """One run's hold on its folder: locked, the same run or refused, gone on with, failed or whole."""
 
-import csv
 import platform
 import zipfile
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ import yaml
 
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.config.identity import differences
-from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.errors import InputError, one_line
 from irp_lightning.foundation.fields import plain
 from irp_lightning.foundation.processes import local_rank
 from irp_lightning.runs.folder import LEFT_BEHIND, RunFolder
@@ -24,6 +23,7 @@ from irp_lightning.runs.record import (
     MANIFEST,
     METRICS,
     read_config,
+    read_manifest,
     read_metrics,
 )
 from irp_lightning.runs.stopwatch import Stopwatch
@@ -139,9 +139,7 @@ def session(experiment: Experiment, path: Path) -> Iterator[Session]:
     """
     here = Session(experiment, path)
     with here.folder.locked() if here.is_first else nullcontext():
-        if here.is_forced:
-            check_ours(path)
-        elif finished_run(path, here.config) is not None:
+        if finished_run(path, here.config) is not None:
             raise InputError(f"{path} holds a finished run; set sweep.force=true to replace it")
         try:
             yield here
@@ -149,7 +147,7 @@ def session(experiment: Experiment, path: Path) -> Iterator[Session]:
             here.fail("interrupted")
             raise KeyboardInterrupt from None
         except Exception as error:
-            here.fail(" ".join(str(error).split()) or type(error).__name__)
+            here.fail(one_line(error))
             raise
 
 
@@ -163,10 +161,8 @@ def finished_run(path: Path, config: dict[str, Any]) -> dict[str, Any] | None:
     Raises:
         InputError: The folder holds something else, or another run.
     """
-    if _is_forced(path, config):
-        return None
     saved = check_ours(path)
-    if saved is None:
+    if saved is None or _is_forced(path, config):
         return None
     changed = differences(saved, config)
     if changed:
@@ -210,7 +206,7 @@ def is_failure(path: Path) -> bool:
 
 
 def _is_forced(path: Path, config: dict[str, Any]) -> bool:
-    """Whether a run is to begin anew: once for each command.
+    """Whether a run is to begin anew, whatever is there: once for each command.
 
     A process that takes over from one that died, as Slurm and Ray start them, is of the same command.
     """
@@ -226,15 +222,14 @@ def _check_moved(path: Path, saved: dict[str, Any], config: dict[str, Any]) -> N
     before, root = str(saved["data"]["root"]), Path(config["data"]["root"])
     if before == str(root) or not (path / MANIFEST).is_file():
         return
-    with (path / MANIFEST).open(newline="", encoding="utf-8") as stream:
-        for row in csv.DictReader(stream):
-            name = row.get("file") or row["path"]  # an older manifest has no files
-            places = (root / name, root / str(saved["data"]["category"]) / name)
-            if not any(place.is_file() for place in places):
-                raise InputError(
-                    f"{path} holds a run on the images of {before}, and data.root={root} has no {name}; "
-                    "set another folder (hydra.run.dir, or sweep.name in a sweep), or sweep.force=true"
-                )
+    for row in read_manifest(path):
+        name = row.get("file") or row["path"]  # an older manifest has no files
+        places = (root / name, root / str(saved["data"]["category"]) / name)
+        if not any(place.is_file() for place in places):
+            raise InputError(
+                f"{path} holds a run on the images of {before}, and data.root={root} has no {name}; "
+                "set another folder (hydra.run.dir, or sweep.name in a sweep), or sweep.force=true"
+            )
 
 
 def _can_go_on(path: Path, manifest: str) -> bool:

@@ -15,7 +15,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from irp_lightning.config.compose import checked
-from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.errors import InputError, one_line
 from irp_lightning.foundation.fields import plain
 from irp_lightning.foundation.processes import local_rank
 from irp_lightning.runs.session import finished_run
@@ -107,7 +107,7 @@ def run_job(cfg: DictConfig, run: Run) -> float:
         )
         raise SystemExit(130) from None
     except Exception as error:
-        outcome["error"] = " ".join(str(error).split()) or type(error).__name__
+        outcome["error"] = one_line(error)
         raise
     finally:
         if in_sweep and (local_rank() == 0 or cfg.trainer.get("strategy") != "ddp"):

@@ -5,7 +5,7 @@ from typing import Any
 
 import wandb
 
-from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.errors import InputError, one_line
 
 __all__ = ["build_report", "build_workspace", "save", "serialise"]
 
@@ -202,8 +202,7 @@ def save(entity: str | None, project: str, group: str | None) -> tuple[str, str]
     except InputError:
         raise
     except Exception as error:  # the package raises bare ones, too
-        reason = " ".join(str(error).split())
         raise InputError(
-            f"W&B did not take the page ({reason}); try again, or have it as JSON"
+            f"W&B did not take the page ({one_line(error)}); try again, or have it as JSON"
         ) from error
     return workspace.url, report.url

@@ -13,9 +13,10 @@ from lightning.pytorch.utilities import rank_zero_only
 from wandb.errors import CommError, Error, UsageError
 
 from irp_lightning.evaluation.evaluation import Evaluation
+from irp_lightning.foundation.errors import one_line
 from irp_lightning.tracking.config import WandbConfig
 from irp_lightning.tracking.wandb_key import has_wandb_key
-from irp_lightning.tracking.wandb_logger import RunLogger, one_line, start_run
+from irp_lightning.tracking.wandb_logger import LONGEST_REASON, RunLogger, start_run
 
 __all__ = ["finish_loggers", "log_evaluation", "logging_to", "make_loggers"]
 
@@ -80,11 +81,11 @@ def _wandb_logger(
             say(f"W&B: online, {logger.experiment.url}")
             return logger
         except (CommError, UsageError) as error:
-            reason = one_line(error)
+            reason = one_line(error, LONGEST_REASON)
     try:
         logger = start(online=False)
     except (Error, OSError) as error:
-        say(f"W&B: not used ({one_line(error)}); the run folder has everything")
+        say(f"W&B: not used ({one_line(error, LONGEST_REASON)}); the run folder has everything")
         return None
     say(f"W&B: offline ({reason}); `wandb sync {folder}/wandb/offline-run-*` uploads it")
     return logger

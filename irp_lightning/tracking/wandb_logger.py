@@ -11,15 +11,17 @@ import wandb
 from lightning.pytorch.loggers import WandbLogger
 
 from irp_lightning.evaluation.evaluation import Evaluation
+from irp_lightning.foundation.errors import one_line
+from irp_lightning.runs.record import CHECKPOINT, MANIFEST
 from irp_lightning.tracking.config import WandbConfig
 from irp_lightning.tracking.wandb_run import define_axes, show_evaluation, show_files, tags_of
 
-__all__ = ["RunLogger", "one_line", "run_id", "start_run"]
+__all__ = ["LONGEST_REASON", "RunLogger", "run_id", "start_run"]
 
 ONLINE_TIMEOUT = 30
 """Seconds to wait for Weights & Biases before the run goes offline."""
 
-LONGEST_NAME = 128
+LONGEST_NAME, LONGEST_REASON = 128, 120
 
 
 class RunLogger(WandbLogger):
@@ -63,7 +65,9 @@ class RunLogger(WandbLogger):
             action()
         except Exception as error:  # any library's, from any layer
             self._lost = True
-            self._say(f"W&B: given up ({one_line(error)}); the run folder has everything")
+            self._say(
+                f"W&B: given up ({one_line(error, LONGEST_REASON)}); the run folder has everything"
+            )
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         self.attempt(lambda: WandbLogger.log_metrics(self, metrics, step))
@@ -73,11 +77,11 @@ class RunLogger(WandbLogger):
 
     def log_evaluation(self, evaluation: Evaluation, metrics: Mapping[str, Any], folder: Path) -> None:
         """Show what a run found out; see :func:`irp_lightning.tracking.loggers.log_evaluation`."""
-        checkpoint = folder / "checkpoints" / "last.ckpt" if self._checkpoint else None
+        checkpoint = folder / CHECKPOINT if self._checkpoint else None
 
         def show() -> None:
             show_evaluation(self.experiment, evaluation, metrics)
-            show_files(self.experiment, folder / "manifest.csv", checkpoint, self._facts)
+            show_files(self.experiment, folder / MANIFEST, checkpoint, self._facts)
 
         self.attempt(show)
 
@@ -87,11 +91,6 @@ class RunLogger(WandbLogger):
             self.experiment.finish(exit_code=exit_code)
         _teardown()
         _set_environment(self._outside)
-
-
-def one_line(error: BaseException) -> str:
-    """An error's message, short and in one line."""
-    return " ".join(str(error).split())[:120] or type(error).__name__
 
 
 def run_id(folder: Path) -> str:

@@ -1,13 +1,11 @@
 """All fits of a run."""
 
-import lightning as L
 import pytest
 import torch
-from refine_small import TEST, N, fitting, outliers
-from torch import Tensor
+from refine_small import TEST, Mean, N, fitting, outliers
 
 from irp_lightning.foundation.errors import InputError
-from irp_lightning.refinement.clean import Cleaning, clean
+from irp_lightning.refinement.clean import Cleaning
 from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.fitting import Fitting
 
@@ -16,32 +14,10 @@ NONE = RefineConfig("none")
 ALL = torch.ones(N, dtype=torch.bool)
 
 
-class Learner(L.LightningModule):
-    """Learns a centre; counts how often one was fitted."""
-
-    fits = 0
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.centre = torch.nn.Parameter(torch.zeros(dim))
-
-    def score(self, batch: Tensor) -> Tensor:
-        return (batch - self.centre).square().mean(dim=(1, 2))
-
-    def on_fit_start(self) -> None:
-        type(self).fits += 1
-
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        return self.score(batch[0]).mean()
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.SGD(self.parameters(), lr=0.1)
-
-
 @pytest.fixture
 def fits() -> Fitting:
-    Learner.fits = 0
-    return fitting(outliers(), f"{__name__}.Learner", injected=frozenset({0, 1, 2}))
+    Mean.fits.clear()
+    return fitting(outliers(), "refine_small.Mean", injected=frozenset({0, 1, 2}))
 
 
 def test_vanilla_is_one_round_without_a_threshold(fits: Fitting) -> None:
@@ -69,9 +45,9 @@ def test_out_of_sample_removes_first_and_fits_once(fits: Fitting) -> None:
     refine = RefineConfig("x", scoring="cross_fit", rule="lower_mad", k=10, remove="all", max_rounds=4)
     told: list[Cleaning] = []
     cleaning = fits.clean(refine, None, list(range(N)), None, told.append)
-    before = Learner.fits
+    before = len(Mean.fits)
     found = fits.fit(refine, cleaning)
-    assert Learner.fits == before + 1
+    assert len(Mean.fits) == before + 1
     first, second, last = found.rounds
     assert first.removed.nonzero().flatten().tolist() == [0, 1, 2]
     assert not second.removed.any()
@@ -100,7 +76,7 @@ def test_every_fit_begins_alike(fits: Fitting) -> None:
 def test_references_use_what_is_fitted_already(fits: Fitting) -> None:
     found = fits.fit(NONE, Cleaning(ALL))
     references = fits.references(NONE, Cleaning(ALL), found)
-    assert Learner.fits == 2  # the run, and the oracle
+    assert len(Mean.fits) == 2  # the run, and the oracle
     assert torch.equal(references["vanilla"], found.test_scores)
     assert not torch.equal(references["oracle"], found.test_scores)
 
@@ -109,9 +85,9 @@ def test_references_use_what_is_fitted_already(fits: Fitting) -> None:
     assert torch.equal(fits.references(oracle, cleaning, found)["oracle"], found.test_scores)
 
     irp = RefineConfig("irp", max_rounds=1)
-    before = Learner.fits
+    before = len(Mean.fits)
     fits.references(irp, Cleaning(ALL), found)
-    assert Learner.fits == before + 2  # what changed on the way is neither
+    assert len(Mean.fits) == before + 2  # what changed on the way is neither
 
 
 def test_a_detector_fitted_in_one_pass_takes_one_epoch_a_round() -> None:
@@ -125,7 +101,7 @@ def test_scores_that_are_no_numbers_end_the_run() -> None:
     features = outliers()
     features[-1] = torch.inf
     with pytest.raises(InputError, match="diverged"):
-        fitting(features, f"{__name__}.Learner").fit(NONE, Cleaning(ALL))
+        fitting(features, "refine_small.Mean").fit(NONE, Cleaning(ALL))
 
 
 def test_nothing_of_a_stopped_cleaning_is_lost(fits: Fitting) -> None:
@@ -134,4 +110,3 @@ def test_nothing_of_a_stopped_cleaning_is_lost(fits: Fitting) -> None:
     whole = fits.clean(refine, None, list(range(N)), None, told.append)
     again = fits.clean(refine, None, list(range(N)), told[0], lambda cleaning: None)
     assert torch.equal(again.active, whole.active)
-    assert clean is not None

@@ -1,11 +1,7 @@
 """Fold detectors, in real trainers on small tensors."""
 
-from typing import ClassVar
-
-import lightning as L
 import torch
-from refine_small import DIM, N, fitting, outliers, training_images
-from torch import Tensor
+from refine_small import DIM, Mean, N, fitting, outliers, training_images
 
 from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.scorers.cross_fit import CrossFit
@@ -13,30 +9,7 @@ from irp_lightning.refinement.scorers.cross_fit import CrossFit
 ALL = torch.ones(N, dtype=torch.bool)
 
 
-class Mean(L.LightningModule):
-    """The distance to a centre that it learns; remembers whom it saw."""
-
-    fits: ClassVar[list[set[int]]] = []
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.centre = torch.nn.Parameter(torch.zeros(dim))
-
-    def score(self, batch: Tensor) -> Tensor:
-        return (batch - self.centre).square().mean(dim=(1, 2))
-
-    def on_fit_start(self) -> None:
-        self.fits.append(set())
-
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        self.fits[-1].update(batch[1].tolist())
-        return self.score(batch[0]).mean()
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.SGD(self.parameters(), lr=0.1)
-
-
-def scorer(model: str = f"{__name__}.Mean") -> CrossFit:
+def scorer(model: str = "refine_small.Mean") -> CrossFit:
     fits = fitting(outliers(), model, epochs=3)
     images = training_images(fits, groups=torch.arange(N) // 2)
     return CrossFit(images, RefineConfig("x", scoring="cross_fit", max_rounds=1))
