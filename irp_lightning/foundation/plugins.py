@@ -1,6 +1,8 @@
 """Things of a user's that a configuration names as ``module.name``."""
 
+import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from irp_lightning.foundation.errors import WrongValue, one_line
@@ -9,7 +11,7 @@ __all__ = ["named_object"]
 
 
 def named_object(field: str, name: str) -> Any:
-    """Import what ``module.name`` names: a function or a class.
+    """Import what ``module.name`` names: a function or a class, also of the current folder.
 
     Args:
         field: The configuration's field that names it, for the message.
@@ -19,6 +21,9 @@ def named_object(field: str, name: str) -> Any:
         WrongValue: The module cannot be imported, or has no such name.
     """
     module, _, attribute = name.rpartition(".")
+    here = str(Path.cwd())
+    if here not in sys.path:  # an installed command looks beside itself, and not where it is called
+        sys.path.append(here)
     try:
         imported = import_module(module)
     except Exception as error:  # a user's module can fail in any way

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from irp_lightning.foundation.errors import InputError
 from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.judgement import is_over, judge
 from irp_lightning.refinement.rounds import Round, as_state, from_state
@@ -67,13 +68,13 @@ def clean(
         after_round: Told after each round, to keep what was found.
 
     Raises:
-        InputError: The rule cannot judge the scores.
+        InputError: The rule cannot judge the scores, or they are not one for each image.
     """
     cleaning = begun
     while not cleaning.settled:
         start = time.perf_counter()
         active, rounds = cleaning.active, cleaning.rounds
-        scores = scorer(active).masked_fill(~active, torch.nan)
+        scores = _scores(scorer, active).masked_fill(~active, torch.nan)
         found = judge(scores, active, config)
         seconds = time.perf_counter() - start
         done = Round(len(rounds), active, scores, None, found.removed, found.threshold, seconds)
@@ -85,3 +86,14 @@ def clean(
         )
         after_round(cleaning)
     return cleaning
+
+
+def _scores(scorer: Scorer, active: Tensor) -> Tensor:
+    scores = scorer(active)
+    shape = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
+    if shape != tuple(active.shape):
+        raise InputError(
+            f"{type(scorer).__name__} gave {shape} for {len(active)} training images; it must give one "
+            f"score per image, {tuple(active.shape)}"
+        )
+    return scores

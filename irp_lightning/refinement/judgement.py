@@ -1,11 +1,13 @@
 """Which images to remove, given the scores of all: pure, the same for every way of scoring."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from irp_lightning.foundation.errors import InputError
 from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.rounds import Round
 from irp_lightning.refinement.rules import find_rule
@@ -43,10 +45,10 @@ def judge(scores: Tensor, active: Tensor, config: RefineConfig) -> Judgement:
         config: The rule, its ``k``, ``remove`` and ``max_removed``.
 
     Raises:
-        InputError: The rule cannot judge such scores.
+        InputError: The rule cannot judge such scores, or gives no number.
     """
     looked_at = scores[active].double()
-    threshold = float(find_rule(config.rule)(looked_at, config.k))
+    threshold = _threshold(looked_at, config)
     excess = looked_at > threshold
     left = int(active.sum())
     budget = min(int(config.max_removed * len(active)) - (len(active) - left), left - MIN_IMAGES)
@@ -55,6 +57,17 @@ def judge(scores: Tensor, active: Tensor, config: RefineConfig) -> Judgement:
     removed = torch.zeros_like(active)
     removed[active] = keep_worst(excess, looked_at, budget)
     return Judgement(threshold, removed, converged=not bool(excess.any()))
+
+
+def _threshold(scores: Tensor, config: RefineConfig) -> float:
+    found = find_rule(config.rule)(scores, config.k)
+    try:
+        threshold = float(found)
+    except (TypeError, ValueError, RuntimeError):  # a user's rule can give anything
+        threshold = math.nan
+    if math.isnan(threshold):
+        raise InputError(f"the rule {config.rule} gave {found}; it must give one number, the threshold")
+    return threshold
 
 
 def keep_worst(remove: Tensor, scores: Tensor, most: int) -> Tensor:

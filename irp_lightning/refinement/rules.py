@@ -90,7 +90,8 @@ def lower_mad(scores: Tensor, k: float) -> float:
     the median. Defects also lift the median: whatever lies above the threshold is set aside, and
     median and spread are taken anew, until nothing more is (sigma clipping, one-sided). The spread is
     1.4826 × the median distance to the median of the scores below it. The threshold is the highest score
-    that is left. Scale-equivariant.
+    that is left. Scale-equivariant. A higher ``k`` may remove more, in rare cases: what it leaves in
+    moves the median and the spread of the next step.
 
     Args:
         scores: (N,), positive.

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 from torch import Tensor
 
+from irp_lightning.foundation.errors import InputError
 from irp_lightning.refinement.clean import Cleaning, clean
 from irp_lightning.refinement.config import RefineConfig
 
@@ -79,3 +81,13 @@ def test_what_is_settled_is_not_scored_again() -> None:
     done = Cleaning(ALL, settled=True)
     assert clean(scorer, config(), done) is done
     assert not scorer.seen
+
+
+def test_a_scorer_gives_one_score_per_image() -> None:
+    class Short(Distance):
+        def __call__(self, active: Tensor) -> Tensor:
+            return super().__call__(active)[active]
+
+    begun = Cleaning(ALL & (torch.arange(20) > 0))
+    with pytest.raises(InputError, match=r"^Short gave \(19,\) for 20 training images; .* \(20,\)$"):
+        clean(Short(), config(), begun)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from irp_lightning.foundation.errors import InputError
 from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.judgement import MIN_IMAGES, Judgement, is_over, judge
 from irp_lightning.refinement.rounds import Round
@@ -93,3 +94,20 @@ def test_a_used_up_budget_is_the_end_and_a_removal_is_not() -> None:
     some = torch.tensor([True, False, False, False])
     assert is_over(Judgement(1.0, ~some & some, False), [], 5)
     assert not is_over(Judgement(1.0, some, False), [], 1)
+
+
+def halves(scores: Tensor, k: float) -> Tensor:
+    """No rule: two numbers."""
+    return torch.quantile(scores, torch.tensor([0.5, k], dtype=scores.dtype))
+
+
+def nowhere(scores: Tensor, k: float) -> float:
+    """A threshold that nothing can be held against."""
+    return float("nan")
+
+
+@pytest.mark.parametrize("rule", [halves, nowhere])
+def test_a_rule_gives_one_number(rule: Any) -> None:
+    own = config(rule=f"{__name__}.{rule.__name__}", k=0.9)
+    with pytest.raises(InputError, match=rf"rule {__name__}\.{rule.__name__} gave .*; it must give one"):
+        judge(SCORES, torch.ones(8, dtype=torch.bool), own)
