@@ -4,7 +4,6 @@ import argparse
 import csv
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,7 +83,6 @@ def _print_scores(
     """Print the scores, write the heat maps; what went wrong with which image, in one line each."""
     from irp_lightning.detectors.checkpoint import load_detector
     from irp_lightning.detectors.prediction import score_files
-    from irp_lightning.detectors.scoring import score_batch
     from irp_lightning.localisation.heat_map_folder import check_heat_map_folder, write_heat_maps
 
     if heat_maps is not None:
@@ -105,9 +103,8 @@ def _print_scores(
         sys.stdout.flush()
     # The scores first: they are there already, and each heat map takes its time.
     if heat_maps is not None and scored:
-        score_with = partial(score_batch, loaded.detector)
         try:
-            write_heat_maps(score_with, loaded.extractor, scored, loaded.n_views, heat_maps)
+            write_heat_maps(loaded.detector, loaded.extractor, scored, loaded.n_views, heat_maps)
         except InputError as error:
             wrong.append(str(error))
     return wrong

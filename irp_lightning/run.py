@@ -31,18 +31,20 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
     """
     e = checked(cfg)
     # Here and not above: --help, refusals and complete cells need not wait for torch.
+    from irp_lightning.config.compose import looks_through
     from irp_lightning.data.contamination import draw_pool
     from irp_lightning.data.dataset import read_images
     from irp_lightning.data.groups import fold_groups
     from irp_lightning.detectors.build import check_detector, check_shareable
+    from irp_lightning.detectors.contract import wants_patches
     from irp_lightning.detectors.devices import check_trainer, choose_device
     from irp_lightning.detectors.fit import Checkpoints
     from irp_lightning.evaluation.evaluation import evaluate
     from irp_lightning.features.bank import FeatureBank
     from irp_lightning.features.extractor import build_extractor, check_image_size
-    from irp_lightning.features.preparation import prepare_features, prepare_patches
+    from irp_lightning.features.preparation import prepare_features
     from irp_lightning.localisation.localisation import localise_some
-    from irp_lightning.refinement.checks import check_refinement, wants_patches
+    from irp_lightning.refinement.checks import check_refinement, looks_at_patches
     from irp_lightning.refinement.clean import Cleaning
     from irp_lightning.refinement.fitting import Fitting
     from irp_lightning.runs import record
@@ -52,19 +54,26 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
 
     with session(e, path) as here:
         with here.watch("read"):
-            named("model")(check_detector)(e.model)
+            kind = named("model")(check_detector)(e.model)
             named("trainer")(check_trainer)(e.trainer)
             named("data")(check_image_size)(e.backbone, e.data.image_size)
-            extractor = named("backbone")(build_extractor)(
-                e.backbone,
-                e.views,
-                image_size=e.data.image_size,
-                crop=e.data.crop,
-                autocast=e.features.autocast,
+            build = partial(
+                build_extractor, views=e.views, crop=e.data.crop, autocast=e.features.autocast
             )
+            extractor = named("backbone")(build)(e.backbone, image_size=e.data.image_size)
+            dtype, views = e.features.dtype, e.views
+            if wants_patches(kind):
+                extractor, dtype = named("patches")(extractor.of_patches)(e.patches), e.patches.dtype
+                views = views.whole(extractor.spec.n_vectors)
+            looking = None
+            if looks_at_patches(e.refine):
+                through = named("refine.backbone")(build)(
+                    looks_through(e), image_size=e.patches.image_size
+                )
+                looking = named("patches")(through.of_patches)(e.patches, e.refine.views)
             if e.trainer.is_distributed:
                 named("model")(check_shareable)(e.model, extractor.dim)
-            bank = FeatureBank(Path(e.cache_dir), extractor.spec, e.features.dtype)
+            bank = FeatureBank(Path(e.cache_dir), extractor.spec, dtype)
             images = named("data")(read_images)(e.data, decoded=bank.__contains__)
             pool = draw_pool(images, e.data.split, e.contamination.kind, e.noise, e.seed)
             groups = None
@@ -81,8 +90,9 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
             device = choose_device(e.trainer)
             features = prepare_features(extractor, bank, *files, e.features, device)
             patches = None
-            if wants_patches(e.refine):
-                patches = prepare_patches(extractor, bank, e.refine.grid, *files, e.features, device)
+            if looking is not None:
+                beside = FeatureBank(Path(e.cache_dir), looking.spec, e.patches.dtype)
+                patches = prepare_features(looking, beside, *files, e.features, device, once=True)
 
         here.begin(record.manifest_text(images, pool, Path(e.data.root)))
         about = record.facts(
@@ -103,7 +113,7 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
                     pool,
                     e.model,
                     e.trainer,
-                    e.views,
+                    views,
                     e.epochs,
                     e.batch_size,
                     e.seed,
@@ -134,7 +144,7 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
                         [images.samples[i] for i in pool.test],
                         count=e.localise,
                         seed=e.seed,
-                        n_views=e.views.n_transforms_test,
+                        n_views=views.n_transforms_test,
                         device=device,
                     )
             with here.watch("evaluate"):

@@ -53,6 +53,8 @@ def small(images: Path, cache: Path) -> list[str]:
         f"data.root={images}",
         "data.category=fabric",
         "data.image_size=64",
+        "patches.image_size=64",
+        "patches.grid=4",
         "backbone=random",
         "model=differnet_small",
         "model.hidden=16",

@@ -79,12 +79,18 @@ def copied(images: Path, tmp_path: Path) -> Path:
         ("refine.retrain=again", "continue, scratch"),
         ("refine.remove=some", "worst, all"),
         ("refine.rule=median", "lambda_median, mad"),
-        ("refine.scoring=once", "in_sample, cross_fit, local"),
+        ("refine.scoring=once", "in_sample, cross_fit, mutual"),
         ("refine.folds=1", "at least 2"),
         ("refine.grid=0", "at least 1"),
-        ("refine.k=0", "above 0"),
-        ("refine.k=-1", "above 0"),
-        ("refine.k=wide", "above 0"),
+        ("refine.bank_share=2", "a share above 0"),
+        ("refine.references=1", "at least 2"),
+        ("patches.neighbourhood=2", "give an odd number"),
+        ("patches.grid=1", "at least 2"),
+        ("backbone.layers=[1.5]", "a list of layers"),
+        ("backbone.library=keras", "torchvision, timm"),
+        ("refine.k=0", "a share between 0 and 1"),
+        ("refine.k=-1", "a share between 0 and 1"),
+        ("refine.k=wide", "a share between 0 and 1"),
         ("model.average=1", "a decay below 1"),
         ("localise=-1", "at least 0"),
         ("localise=some", "at least 0"),
@@ -141,7 +147,7 @@ def test_a_share_must_be_one(refused: Callable[..., str]) -> None:
 
 
 def test_more_folds_than_groups(refused: Callable[..., str]) -> None:
-    message = refused("refine.folds=500")
+    message = refused("refine.scoring=cross_fit", "refine.folds=500")
     assert "refine.folds=500" in message
     assert "scoring=in_sample" in message
 

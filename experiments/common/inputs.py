@@ -4,7 +4,7 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 
-from irp_lightning.config.compose import CONF, checked
+from irp_lightning.config.compose import CONF, checked, looks_through
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.data.contamination import TrainingPool, draw_pool
 from irp_lightning.data.dataset import read_images
@@ -12,7 +12,7 @@ from irp_lightning.detectors.devices import choose_device
 from irp_lightning.features.bank import FeatureBank
 from irp_lightning.features.extractor import FeatureExtractor, build_extractor
 from irp_lightning.features.image_features import ImageFeatures
-from irp_lightning.features.preparation import prepare_features, prepare_patches
+from irp_lightning.features.preparation import prepare_features
 
 __all__ = ["Inputs", "experiment", "extractor_of"]
 
@@ -67,8 +67,15 @@ class Inputs:
         return prepare_features(self.extractor, self._bank, *self._files, self.e.features, self._device)
 
     def patches(self) -> ImageFeatures:
-        """Of the patches that local scoring looks at: of all images."""
+        """Of the patches that mutual scoring looks at: of all images."""
         e = self.e
-        return prepare_patches(
-            self.extractor, self._bank, e.refine.grid, *self._files, e.features, self._device
+        through = build_extractor(
+            looks_through(e),
+            e.views,
+            image_size=e.patches.image_size,
+            crop=e.data.crop,
+            autocast=e.features.autocast,
         )
+        looking = through.of_patches(e.patches, e.refine.views)
+        bank = FeatureBank(Path(e.cache_dir), looking.spec, e.patches.dtype)
+        return prepare_features(looking, bank, *self._files, e.features, self._device)

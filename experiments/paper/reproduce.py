@@ -31,7 +31,7 @@ from published import counts
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.detectors.build import check_detector
 from irp_lightning.detectors.contract import epochs_of
-from irp_lightning.features.backbone import architecture, smallest_image
+from irp_lightning.features.networks import architecture, smallest_image
 from irp_lightning.foundation.errors import InputError
 
 MEASURED = Path(__file__).parent / "measured"

@@ -7,9 +7,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from irp_lightning.config.checks import load_experiment
 from irp_lightning.config.experiment import Experiment
+from irp_lightning.features.config import BackboneConfig
 from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.fields import load
 
-__all__ = ["CONF", "checked"]
+__all__ = ["CONF", "checked", "looks_through"]
 
 _PACKAGE = Path(__file__).parent.parent
 # In a wheel the configuration lies inside the package; in a checkout beside it.
@@ -27,3 +29,18 @@ def checked(cfg: DictConfig) -> Experiment:
         raise InputError(f"{missing[0]} is not set; give it on the command line, as {missing[0]}=VALUE")
     values: Any = OmegaConf.to_container(cfg, resolve=True)
     return load_experiment(values)
+
+
+def looks_through(e: Experiment) -> BackboneConfig:
+    """The backbone whose patches a removal is decided by: ``refine.backbone``, where it is set.
+
+    Else the run's own, if it says whose maps are worth looking at (``layers``). Patches of the last maps
+    of a small classifier, such as AlexNet's, rank defects far worse than EfficientNet-Lite0's do
+    (experiments/robustness), which is what is taken then.
+    """
+    if e.refine.backbone is not None:
+        return e.refine.backbone
+    if e.backbone.layers:
+        return e.backbone
+    values: Any = OmegaConf.to_container(OmegaConf.load(CONF / "backbone" / "efficientnet_lite0.yaml"))
+    return load(BackboneConfig, values)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from irp_lightning.config.sweep import SweepConfig
 from irp_lightning.data.config import ContaminationConfig, DataConfig
 from irp_lightning.detectors.config import ModelConfig, TrainerConfig
-from irp_lightning.features.config import BackboneConfig, FeaturesConfig, ViewsConfig
+from irp_lightning.features.config import BackboneConfig, FeaturesConfig, PatchesConfig, ViewsConfig
 from irp_lightning.foundation.fields import flag, group, nothing, number, path, text, whole
 from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.tracking.config import LoggerConfig
@@ -38,6 +38,7 @@ class Experiment:
     contamination: ContaminationConfig = group(ContaminationConfig)
     backbone: BackboneConfig = group(BackboneConfig)
     views: ViewsConfig = group(ViewsConfig)
+    patches: PatchesConfig = group(PatchesConfig)
     features: FeaturesConfig = group(FeaturesConfig)
     model: ModelConfig = group(ModelConfig)
     refine: RefineConfig = group(RefineConfig)

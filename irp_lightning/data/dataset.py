@@ -11,7 +11,7 @@ from irp_lightning.data.content import content_hash, content_hashes
 from irp_lightning.data.groups import find_groups
 from irp_lightning.data.images import find_unreadable
 from irp_lightning.data.masks import defects_cropped_away
-from irp_lightning.data.samples import Sample
+from irp_lightning.data.samples import Sample, checked_samples
 from irp_lightning.foundation.errors import InputError, WrongValue
 from irp_lightning.foundation.plugins import named_object
 
@@ -76,7 +76,7 @@ def read_images(data: DataConfig, *, decoded: Callable[[str], bool] = lambda ima
         WrongValue: Something the reader needs is not there, no image is, or the groups' file is wrong.
         InputError: An image cannot be decoded and ``on_bad_image`` is ``error``.
     """
-    samples = _reader(data.reader)(data)
+    samples = checked_samples(_reader(data.reader)(data), data.reader, data.split)
     if not samples:
         raise WrongValue("reader", data.reader, f"finds no images in {data.root}")
     hashes = content_hashes([sample.path for sample in samples])

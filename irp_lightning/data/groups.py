@@ -6,6 +6,7 @@ on parts it was trained on. Groups come from a file, or are found from the image
 
 import csv
 import os
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,13 @@ __all__ = [
 THUMBNAIL = 96
 """Side of the thumbnails that are compared, in pixels."""
 
-CORRELATION = 0.65
-"""Two thumbnails that correlate more than this show the same object."""
+CORRELATIONS = (0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+"""Two thumbnails that correlate more than this show the same object: the first of these that makes no
+group of more than ``LARGEST`` of all images, or than ``FEW``."""
+
+LARGEST, FEW = 0.02, 6
+"""Parts of one shape in one fixture look alike: chained by that, most of MVTec-AD's capsules were one
+group."""
 
 BLUR = 3
 """Radius of the blur that is subtracted, in pixels: exposure and shading go, structure stays."""
@@ -112,8 +118,11 @@ def thumbnail(path: Path) -> Tensor:
     return detail[MARGIN:-MARGIN, MARGIN:-MARGIN].flatten()
 
 
-def near_duplicates(thumbnails: Tensor, threshold: float = CORRELATION) -> list[int]:
+def near_duplicates(thumbnails: Tensor) -> list[int]:
     """Group thumbnails whose normalised correlation exceeds a threshold, directly or by a chain.
+
+    The threshold rises where it makes too large groups (``CORRELATIONS``); where even the highest does,
+    they are large indeed, and the lowest counts.
 
     The mean thumbnail is taken away first: parts photographed in one fixture all share its
     structure, and that alone does not make two of them the same part. (So a set in which *all*
@@ -121,7 +130,6 @@ def near_duplicates(thumbnails: Tensor, threshold: float = CORRELATION) -> list[
 
     Args:
         thumbnails: (N, P), any scale.
-        threshold: In [-1, 1].
 
     Returns:
         A group number per row, counted from 0 in order of first appearance.
@@ -131,11 +139,23 @@ def near_duplicates(thumbnails: Tensor, threshold: float = CORRELATION) -> list[
         # After scaling each row: a brighter shot would keep more of the shared structure otherwise.
         unit = _unit_rows(unit - unit.mean(0))
     pairs: list[tuple[int, int]] = []
+    alike: list[float] = []
     # In blocks: all pairs at once would take memory with the square of the number of images.
     for start in range(0, len(unit), 1024):
-        near = unit[start : start + 1024] @ unit.T > threshold
-        pairs += [(start + i, j) for i, j in near.triu(start + 1).nonzero().tolist()]
-    return connected_components(len(unit), pairs)
+        correlations = unit[start : start + 1024] @ unit.T
+        near = (correlations > CORRELATIONS[0]).triu(start + 1)
+        pairs += [(start + i, j) for i, j in near.nonzero().tolist()]
+        alike += correlations[near].tolist()
+    found = []
+    for threshold in CORRELATIONS:
+        found.append(
+            connected_components(
+                len(unit), [p for p, c in zip(pairs, alike, strict=True) if c > threshold]
+            )
+        )
+        if max(Counter(found[-1]).values(), default=0) <= max(FEW, LARGEST * len(unit)):
+            return found[-1]
+    return found[0]
 
 
 def _unit_rows(rows: Tensor) -> Tensor:

@@ -1,12 +1,18 @@
 """One image of a dataset, as a reader found it on disk."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-__all__ = ["GOOD", "IMAGE_SUFFIXES", "Sample", "image_files"]
+from irp_lightning.foundation.errors import WrongValue
+
+__all__ = ["GOOD", "IMAGE_SUFFIXES", "SIDES", "Sample", "checked_samples", "image_files"]
 
 GOOD = "good"
 """The defect name of a normal image, as in the MVTec-AD folders."""
+
+SIDES = ("train", "test")
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 
@@ -44,3 +50,41 @@ def image_files(folder: Path) -> list[Path]:
         for file in folder.iterdir()
         if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
     )
+
+
+def checked_samples(found: Any, reader: str, split: str) -> list[Sample]:
+    """What a reader gave, as a list: its names tell images apart, and there is something to train on.
+
+    Args:
+        found: Samples, in a list or one after another.
+        reader: Its name, for the message.
+        split: ``published`` or ``grouped``.
+
+    Raises:
+        WrongValue: It is something else.
+    """
+
+    def refuse(reason: str) -> WrongValue:
+        return WrongValue("reader", reader, f"{reason}; see docs/extending.md")
+
+    try:
+        samples = list(found)
+    except TypeError as error:
+        raise refuse(f"gives a {type(found).__name__}, not a list of samples") from error
+    for sample in samples:
+        if not isinstance(sample, Sample):
+            raise refuse(f"gives a {type(sample).__name__} ({str(sample)[:80]}), not a Sample")
+        if not isinstance(sample.path, Path) or not isinstance(sample.mask, Path | None):
+            raise refuse(f"gives {sample.name} a path or mask that is no pathlib.Path")
+        if not isinstance(sample.defect, str) or not isinstance(sample.name, str):
+            raise refuse(f"gives {sample.name} a name or defect that is no text ({sample.defect!r})")
+        if sample.side not in SIDES:
+            raise refuse(f"puts {sample.name} on the side {sample.side!r}; there are train and test")
+    names = Counter(sample.name for sample in samples)
+    if samples and (most := names.most_common(1)[0])[1] > 1:
+        raise refuse(f"calls {most[1]} images {most[0]}; names must tell them apart")
+    if samples and not any(s.label == 0 and (s.side == "train" or split == "grouped") for s in samples):
+        kinds = Counter(f"{sample.side}/{sample.defect}" for sample in samples)
+        told = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(6))
+        raise refuse(f"finds no train/good image to train on, but {told}")
+    return samples

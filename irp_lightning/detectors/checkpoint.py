@@ -15,7 +15,7 @@ import torch
 
 from irp_lightning.detectors.build import check_detector, is_plain
 from irp_lightning.detectors.config import ModelConfig
-from irp_lightning.features.backbone import is_own
+from irp_lightning.features.config import is_own
 from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.foundation.errors import InputError, WrongValue, one_line
 from irp_lightning.foundation.fields import load
@@ -102,8 +102,8 @@ def load_detector(path: Path, *, own_backbone: bool = False) -> Loaded:
 
 
 def _extractor(exported: dict[str, Any], own_backbone: bool) -> FeatureExtractor:
-    name = exported["spec"]["backbone"]
-    if is_own(name) and not own_backbone:
+    name, library = exported["spec"]["backbone"], exported["spec"].get("library", "torchvision")
+    if is_own(name, library) and not own_backbone:
         raise InputError(
             f"its backbone is a function, {name}, that is not called unasked; allow it if it is yours, "
             "with --own-backbone"

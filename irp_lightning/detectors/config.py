@@ -53,6 +53,22 @@ class NearestConfig:
 
 
 @dataclass(frozen=True)
+class PatchNearestConfig:
+    """Arguments of :class:`irp_lightning.detectors.patch_nearest.PatchNearest`."""
+
+    patches: int = whole(1, 10_000)
+    neighbours: int = whole(1, 1)
+    seed: int = whole(0, 0)
+
+
+@dataclass(frozen=True)
+class PatchGaussianConfig:
+    """Arguments of :class:`irp_lightning.detectors.patch_gaussian.PatchGaussian`."""
+
+    places: str = choice("shared", "own", default="shared")
+
+
+@dataclass(frozen=True)
 class NoArguments:
     """Of a detector that takes no argument but the length of a feature vector."""
 
@@ -61,6 +77,8 @@ DECLARED: dict[str, type] = {
     "irp_lightning.detectors.differnet.DifferNet": DifferNetConfig,
     "irp_lightning.detectors.gaussian.Gaussian": NoArguments,
     "irp_lightning.detectors.nearest.Nearest": NearestConfig,
+    "irp_lightning.detectors.patch_nearest.PatchNearest": PatchNearestConfig,
+    "irp_lightning.detectors.patch_gaussian.PatchGaussian": PatchGaussianConfig,
 }
 """The declared arguments of the project's own detectors; a user's class is asked for its signature."""
 

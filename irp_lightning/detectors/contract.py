@@ -5,14 +5,16 @@ and that scores images by :class:`Detector`'s one method. It is made as ``Class(
 with plain values as arguments, and keeps what it has learnt in its parameters and buffers: a checkpoint
 rebuilds it from its arguments and its state. It never sees a label.
 
-A detector may have a class attribute ``max_epochs``: the epochs after which training changes no more.
+A detector may have a class attribute ``max_epochs``: the epochs after which training changes no more;
+and ``wants = "patches"``: K is then the places of one picture, row by row, and not rotated views of it.
+Such a one may also have ``score_map``: the score of each place.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
-__all__ = ["Detector", "epochs_of", "has_gradient"]
+__all__ = ["Detector", "ScoresPatches", "epochs_of", "has_gradient", "wants_patches"]
 
 
 class Detector(Protocol):
@@ -21,6 +23,20 @@ class Detector(Protocol):
     def score(self, batch: Tensor) -> Tensor:
         """Anomaly scores of images, higher is more anomalous: (B, K, D) → (B,)."""
         ...
+
+
+@runtime_checkable
+class ScoresPatches(Protocol):
+    """A detector that says which places of a picture its score comes from."""
+
+    def score_map(self, batch: Tensor) -> Tensor:
+        """Anomaly scores of patches: (B, K, D) → (B, K), at least 0."""
+        ...
+
+
+def wants_patches(detector: nn.Module | type[nn.Module]) -> bool:
+    """Whether its vectors are patches of one picture, and not its rotated views."""
+    return getattr(detector, "wants", "views") == "patches"
 
 
 def epochs_of(detector: nn.Module | type[nn.Module], asked: int) -> int:

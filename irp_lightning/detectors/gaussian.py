@@ -1,5 +1,7 @@
 """A Gaussian of feature vectors as a detector."""
 
+from collections.abc import Iterable
+
 import torch
 from sklearn.covariance import LedoitWolf
 from torch import Tensor
@@ -30,7 +32,8 @@ class Gaussian(OnePass):
         self.register_buffer("mean", torch.zeros(dim))
         self.register_buffer("whitening", torch.eye(dim))
 
-    def fit(self, features: Tensor) -> None:
+    def fit(self, batches: Iterable[Tensor]) -> None:
+        features = torch.cat([batch.mean(dim=1) for batch in batches])
         estimate = LedoitWolf(store_precision=False).fit(features.double().cpu().numpy())
         identity = torch.eye(self.dim, dtype=torch.double)
         # Shrinkage makes it invertible, unless all features are equal: then every direction is alike.
@@ -39,6 +42,6 @@ class Gaussian(OnePass):
         self.mean.copy_(torch.from_numpy(estimate.location_))
         self.whitening.copy_(whitening.T)
 
-    def distance(self, features: Tensor) -> Tensor:
-        """Squared Mahalanobis distance per dimension: (B, D) → (B,)."""
-        return ((features - self.mean) @ self.whitening).square().mean(dim=1)
+    def score(self, batch: Tensor) -> Tensor:
+        """Squared Mahalanobis distance of the mean over the views, per dimension: (B, K, D) → (B,)."""
+        return ((batch.mean(dim=1) - self.mean) @ self.whitening).square().mean(dim=1)

@@ -1,5 +1,6 @@
 """Nearest neighbours among feature vectors as a detector."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -32,11 +33,12 @@ class Nearest(OnePass):
         self.neighbours = neighbours
         self.register_buffer("references", torch.zeros(0, dim))
 
-    def fit(self, features: Tensor) -> None:
-        self.references = features.clone()
+    def fit(self, batches: Iterable[Tensor]) -> None:
+        self.references = torch.cat([batch.mean(dim=1) for batch in batches])
 
-    def distance(self, features: Tensor) -> Tensor:
-        """Mean Euclidean distance to the nearest: (B, D) → (B,)."""
+    def score(self, batch: Tensor) -> Tensor:
+        """Mean Euclidean distance of the mean over the views to the nearest: (B, K, D) → (B,)."""
+        features = batch.mean(dim=1)
         # In float64, so that rounding leaves an image no further than this from itself.
         apart = torch.cdist(features.double(), self.references.double()).float()
         itself = apart < SAME * features.norm(dim=1, keepdim=True)

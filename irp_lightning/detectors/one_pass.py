@@ -1,6 +1,7 @@
 """Detectors that one look at the training images fits: no gradient, no epochs."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import ClassVar
 
 import lightning as L
@@ -13,7 +14,7 @@ __all__ = ["OnePass"]
 
 
 class OnePass(L.LightningModule, ABC):
-    """Is fitted at once, as an epoch begins, to the mean over its fixed views of each active image.
+    """Is fitted at once, as an epoch begins, to the fixed views or the patches of each active image.
 
     Each epoch fits anew, so that images removed in between are forgotten. The epoch's own batches are
     passed over. A subclass keeps what it has learnt in buffers.
@@ -29,16 +30,12 @@ class OnePass(L.LightningModule, ABC):
         self.dim = dim
 
     @abstractmethod
-    def fit(self, features: Tensor) -> None:
-        """Learn from the mean features of images, (N, D)."""
+    def fit(self, batches: Iterable[Tensor]) -> None:
+        """Learn from images, batch by batch: (B, K, D) each, on the module's device."""
 
     @abstractmethod
-    def distance(self, features: Tensor) -> Tensor:
-        """How far mean features lie from what was learnt: (B, D) → (B,), at least 0."""
-
     def score(self, batch: Tensor) -> Tensor:
         """Anomaly scores of images, higher is more anomalous: (B, K, D) → (B,)."""
-        return self.distance(batch.mean(dim=1))
 
     @torch.no_grad()
     def on_train_epoch_start(self) -> None:
@@ -51,7 +48,7 @@ class OnePass(L.LightningModule, ABC):
         if not isinstance(data, RefinableData):
             raise TypeError(f"{type(self).__name__} needs a RefinableData, not {type(data).__name__}")
         batches = data.scored_batches(data.train_images[data.active])
-        self.fit(torch.cat([features.mean(dim=1).to(self.device) for features, _ in batches]))
+        self.fit(features.to(self.device) for features, _ in batches)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """There is nothing left to learn from a batch."""

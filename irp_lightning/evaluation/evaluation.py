@@ -34,6 +34,8 @@ class Evaluation:
         removed_rows: Of ``removed.csv``.
         score_rows: Of ``scores.csv``.
         localisation: Maps of some test images, where they were asked for.
+        removed_maps: (R, h, w), one for each of the removed rows: where the scores that removed them
+            come from; None where their scorer does not say.
     """
 
     train: list[Sample]
@@ -45,6 +47,7 @@ class Evaluation:
     removed_rows: list[Row]
     score_rows: list[Row]
     localisation: Localisation | None = None
+    removed_maps: Tensor | None = None
 
     @property
     def labels(self) -> Tensor:
@@ -110,6 +113,7 @@ def evaluate(
         removed_rows(rounds, train),
         score_rows(test, test_scores),
         localisation,
+        fitted.maps,
     )
 
 

@@ -16,7 +16,6 @@ import io
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +47,7 @@ class FeatureBank:
     """
 
     def __init__(self, root: Path, spec: ExtractorSpec, dtype: str) -> None:
-        self.description = {"format": FORMAT, "dtype": dtype, **asdict(spec)}
+        self.description = {"format": FORMAT, "dtype": dtype, **spec.described()}
         self.folder = root / folder_name(self.description)
         self.dtype = dtype
         self.damaged = 0

@@ -1,11 +1,31 @@
-"""Frozen features: groups ``backbone``, ``views`` and ``features`` of the configuration."""
+"""Frozen features: groups ``backbone``, ``views``, ``patches`` and ``features`` of the configuration."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-from irp_lightning.foundation.fields import choice, file_name, nothing, number, path, text, whole
+from irp_lightning.foundation.errors import WrongValue
+from irp_lightning.foundation.fields import choice, file_name, free, nothing, number, path, text, whole
 
-__all__ = ["BackboneConfig", "FeaturesConfig", "ViewsConfig"]
+__all__ = ["BackboneConfig", "FeaturesConfig", "PatchesConfig", "ViewsConfig", "is_own"]
+
+
+def is_own(name: str, library: str) -> bool:
+    """Whether a backbone's name is that of a function of the user's.
+
+    >>> is_own("my_module.my_network", "torchvision"), is_own("resnet18", "torchvision")
+    (True, False)
+    >>> is_own("vit_small_patch14_dinov2.lvd142m", "timm")
+    False
+    """
+    return library == "torchvision" and "." in name
+
+
+def _layers(value: Any) -> tuple[int | str, ...]:
+    listed = value if isinstance(value, list | tuple) else [] if value is None else [value]
+    if any(isinstance(layer, bool) or not isinstance(layer, int | str) for layer in listed):
+        raise ValueError("is not allowed; give a list of layers, such as [2, 3], or null for the last")
+    return tuple(listed)
 
 
 @dataclass(frozen=True)
@@ -13,16 +33,22 @@ class BackboneConfig:
     """The frozen network.
 
     Attributes:
-        name: ``random``, a network of torchvision's, or ``module.function`` of the user's.
-        weights: A file with a state dict, or None for torchvision's own.
-        n_scales: Scales that an image is shown at.
+        name: A network of the library's; of torchvision's also ``random``, or ``module.function`` of the
+            user's.
+        weights: A file with a state dict, or None for the library's own.
+        n_scales: Scales that an image's views are shown at.
         seed: Of the ``random`` network.
+        library: ``torchvision`` or ``timm``.
+        layers: Whose feature maps are taken: numbers of timm's stages, names of torchvision's modules;
+            none: the last.
     """
 
     name: str = text()
     weights: str | None = path(optional=True, says=file_name, named=False)
     n_scales: int = whole(1)
     seed: int = whole(0)
+    library: str = choice("torchvision", "timm", default="torchvision")
+    layers: tuple[int | str, ...] = free(_layers, (), says=lambda layers: list(_layers(layers)))
 
 
 @dataclass(frozen=True)
@@ -45,6 +71,33 @@ class ViewsConfig:
     interpolation: str = choice("bilinear", "nearest")
     fill: str = choice("zeros", "border", "reflection")
 
+    def whole(self, count: int) -> "ViewsConfig":
+        """For sets that are taken as they are, all ``count`` vectors: patches."""
+        return replace(self, n_transforms=count, n_transforms_test=count)
+
+
+@dataclass(frozen=True)
+class PatchesConfig:
+    """Places of a picture, each a vector of its feature maps.
+
+    Attributes:
+        image_size: Side of the square picture, in pixels.
+        grid: Patches per side.
+        neighbourhood: Side of the square of neighbours that a place of a map is averaged over.
+        width: Longer vectors are projected at random to so many dimensions; None: none are.
+        dtype: In the bank.
+    """
+
+    image_size: int = whole(1, 320)
+    grid: int = whole(2, 20)
+    neighbourhood: int = whole(1, 3)
+    width: int | None = whole(1, None, optional=True)
+    dtype: str = choice("float16", "float32", default="float16")
+
+    def __post_init__(self) -> None:
+        if self.neighbourhood % 2 == 0:
+            raise WrongValue("neighbourhood", self.neighbourhood, "is even; give an odd number")
+
 
 @dataclass(frozen=True)
 class FeaturesConfig:
@@ -52,7 +105,7 @@ class FeaturesConfig:
 
     Attributes:
         cache: ``bank``, ``memory`` or ``live``. The first two hold the same features.
-        dtype: In the bank.
+        dtype: Of views, in the bank.
         autocast: Precision of the backbone.
         workers: Processes that decode images; None: by the number of processors.
         memory_limit_gb: GiB of features beyond which they are read from disk; None: half of what is

@@ -1,22 +1,18 @@
 """From pictures to feature vectors: normalise, rotate, run the backbone."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
+import timm
 import torch
 from torch import Tensor, nn
 
-from irp_lightning.features.backbone import (
-    Backbone,
-    architecture,
-    build_backbone,
-    is_own,
-    smallest_image,
-    state_hash,
-)
-from irp_lightning.features.config import BackboneConfig, ViewsConfig
+from irp_lightning.features.backbone import Backbone, build_backbone
+from irp_lightning.features.config import BackboneConfig, PatchesConfig, ViewsConfig, is_own
+from irp_lightning.features.networks import architecture, smallest_image
 from irp_lightning.features.views import rotate, view_angles
+from irp_lightning.features.weights import state_hash
 from irp_lightning.foundation.errors import InputError, WrongValue, one_line
 
 __all__ = ["ExtractorSpec", "FeatureExtractor", "build_extractor", "check_image_size"]
@@ -46,6 +42,10 @@ class ExtractorSpec:
         angles: One per view, in degrees.
         autocast: Precision of the backbone: ``"none"`` is float32.
         grid: Patches per side that feature maps are averaged within; 1: over the whole picture.
+        library: That the network is of.
+        layers: Whose maps are taken.
+        neighbourhood: That a map's places are averaged over before.
+        width: Longer vectors are projected to so many dimensions.
     """
 
     backbone: str
@@ -62,6 +62,20 @@ class ExtractorSpec:
     angles: tuple[float, ...]
     autocast: str
     grid: int = 1
+    library: str = "torchvision"
+    layers: tuple[int | str, ...] = ()
+    neighbourhood: int = 1
+    width: int | None = None
+
+    def described(self) -> dict[str, Any]:
+        """What names a bank. Fields that came later are left out at their defaults: older banks stay."""
+        later = {"library", "layers", "neighbourhood", "width"}
+        defaults = {field.name: field.default for field in fields(self)}
+        return {k: v for k, v in asdict(self).items() if k not in later or v != defaults[k]}
+
+    def pools(self, network: nn.Module) -> Backbone:
+        """The backbone that pools a network's maps so."""
+        return Backbone(network, self.n_scales, self.grid, self.neighbourhood, self.width)
 
     @property
     def n_vectors(self) -> int:
@@ -138,11 +152,25 @@ class FeatureExtractor(nn.Module):
         """Features of views, differentiable with respect to them: (N, 3, S, S) → (N, D)."""
         return self.backbone(views)
 
-    def of_patches(self, grid: int) -> "FeatureExtractor":
-        """The same backbone on unrotated pictures, averaged within ``grid``² patches: (B, grid², D)."""
-        backbone = Backbone(self.backbone.features, self.backbone.n_scales, grid)
-        spec = replace(self.spec, angles=(0.0,), grid=grid)
-        return FeatureExtractor(backbone, spec).to(self.mean.device)
+    def of_patches(self, patches: PatchesConfig, views: int = 1) -> "FeatureExtractor":
+        """The same network for the patches of pictures: (B, views · grid², D).
+
+        Args:
+            patches: How pictures and their maps are cut.
+            views: Rotated views, evenly spread over the circle; the first is not rotated.
+        """
+        spec = replace(
+            self.spec,
+            angles=tuple(360 * k / views for k in range(views)),
+            n_scales=1,
+            image_size=patches.image_size,
+            grid=patches.grid,
+            neighbourhood=patches.neighbourhood,
+            width=patches.width,
+        )
+        found = FeatureExtractor(spec.pools(self.backbone.features), spec).to(self.mean.device)
+        _try(found)
+        return found
 
     def export(self) -> dict[str, Any]:
         """All of it as plain values and tensors: what a checkpoint carries."""
@@ -153,19 +181,21 @@ class FeatureExtractor(nn.Module):
         """The extractor that :meth:`export` described; needs no weights from elsewhere.
 
         Args:
-            exported: It may come from anywhere: nothing that it names is called but torchvision's own.
+            exported: It may come from anywhere: nothing that it names is called but torchvision's
+                and timm's own.
             allow_own: Call a function of the user's that it names, too.
 
         Raises:
             InputError: The backbone is such a function and that is not allowed, or is not known.
         """
         spec = ExtractorSpec(**exported["spec"])
-        if is_own(spec.backbone) and not allow_own:
+        if is_own(spec.backbone, spec.library) and not allow_own:
             raise InputError(
                 f"this checkpoint's backbone is your function {spec.backbone}; what a checkpoint names "
                 "is not called unasked: use FeatureExtractor.restore(…, allow_own=True), in Python"
             )
-        backbone = Backbone(architecture(spec.backbone, spec.backbone_seed), spec.n_scales, spec.grid)
+        layers = tuple(spec.layers)
+        backbone = spec.pools(architecture(spec.backbone, spec.backbone_seed, spec.library, layers))
         backbone.load_state_dict(exported["backbone"])
         return cls(backbone, spec)
 
@@ -173,13 +203,13 @@ class FeatureExtractor(nn.Module):
 def check_image_size(backbone: BackboneConfig, image_size: int) -> None:
     """Check that a backbone can take pictures of a size, without building it or its weights.
 
-    A function of the user's is called once, when the extractor is built, and tried there; that there is
+    A function of the user's or a network of timm's is tried when the extractor is built; that there is
     no such backbone is said there, too.
 
     Raises:
         WrongValue: They are too small.
     """
-    if is_own(backbone.name):
+    if is_own(backbone.name, backbone.library) or backbone.library == "timm" or backbone.layers:
         return
     try:
         smallest = smallest_image(backbone.name, backbone.n_scales)
@@ -205,6 +235,11 @@ def build_extractor(
         WrongValue: There is no such backbone, or its weights cannot be had.
     """
     network = build_backbone(backbone)
+    mean: tuple[float, ...] = MEAN
+    std: tuple[float, ...] = STD
+    if backbone.library == "timm":
+        trained = timm.get_pretrained_cfg(backbone.name) or timm.models.PretrainedCfg()
+        mean, std = tuple(trained.mean), tuple(trained.std)
     spec = ExtractorSpec(
         backbone=backbone.name,
         weights=state_hash(network),
@@ -212,22 +247,24 @@ def build_extractor(
         n_scales=backbone.n_scales,
         image_size=image_size,
         crop=crop,
-        mean=MEAN,
-        std=STD,
+        mean=mean,
+        std=std,
         interpolation=views.interpolation,
         fill=views.fill,
         view_seed=views.seed,
         angles=tuple(view_angles(views.count, views.seed).tolist()),
         autocast=autocast,
+        library=backbone.library,
+        layers=backbone.layers,
     )
     extractor = FeatureExtractor(network, spec)
-    if is_own(backbone.name):
+    if is_own(backbone.name, backbone.library) or backbone.library == "timm" or backbone.layers:
         _try(extractor)
     return extractor
 
 
 def _try(extractor: FeatureExtractor) -> None:
-    """Show a function's network one picture, before it is shown thousands."""
+    """Show a network one picture, before it is shown thousands."""
     spec = extractor.spec
     try:
         extractor.dim  # noqa: B018

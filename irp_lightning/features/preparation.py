@@ -23,7 +23,7 @@ from irp_lightning.features.image_features import (
 )
 from irp_lightning.foundation.errors import InputError
 
-__all__ = ["fill_bank", "free_memory", "prepare_features", "prepare_patches"]
+__all__ = ["fill_bank", "free_memory", "prepare_features"]
 
 ATTEMPTS = 3
 """How often entries that turn out damaged are made again before the disk is given up."""
@@ -44,7 +44,7 @@ def prepare_features(
     features: FeaturesConfig,
     device: torch.device,
     *,
-    cache: str | None = None,
+    once: bool = False,
     say: Callable[[str], None] = print,
 ) -> ImageFeatures:
     """Features of some images, extracted where the bank does not hold them yet.
@@ -57,13 +57,13 @@ def prepare_features(
         features: How they are computed and kept. They lie on the device if they fit into the memory
             limit there, else in main memory, else in the bank's files.
         device: Where the backbone runs.
-        cache: In place of the configuration's.
+        once: They are read once: not live, and not held in memory where the bank can hold them.
         say: Told, in one line each, what the user should know.
 
     Raises:
         InputError: An image cannot be decoded, or the bank's disk damages what is written there.
     """
-    cache = cache or features.cache
+    cache = "memory" if once and features.cache == "live" else features.cache
     if cache == "live":
         return LiveFeatures(paths, extractor.to(device), os.cpu_count() or 1)
     workers = default_workers() if features.workers is None else features.workers
@@ -74,27 +74,11 @@ def prepare_features(
         for i, of_one in run_extractor(list(paths)):
             vectors[i] = of_one
         return ResidentFeatures(vectors.to(device))
-    place = _place(4 * math.prod(shape), device, features.memory_limit_gb)
+    size = 4 * math.prod(shape)
+    place = None if once else _place(size, device, features.memory_limit_gb)
+    if place is None and not once:
+        say(f"the features' {size / 2**30:.1f} GiB do not fit into memory: read from {bank.folder}")
     return _from_bank(bank, paths, hashes, shape, run_extractor, place, say)
-
-
-def prepare_patches(
-    extractor: FeatureExtractor,
-    bank: FeatureBank,
-    grid: int,
-    paths: Sequence[Path],
-    hashes: Sequence[str],
-    features: FeaturesConfig,
-    device: torch.device,
-) -> ImageFeatures:
-    """Features of the ``grid``² patches of some images, kept beside those of their views; never live.
-
-    See :func:`prepare_features`.
-    """
-    of_patches = extractor.of_patches(grid)
-    beside = FeatureBank(bank.folder.parent, of_patches.spec, bank.dtype)
-    cache = "bank" if features.cache == "bank" else "memory"
-    return prepare_features(of_patches, beside, paths, hashes, features, device, cache=cache)
 
 
 def _from_bank(
@@ -133,8 +117,6 @@ def _from_bank(
             "check that disk, or set cache_dir to another"
         )
     if resident is None or place is None:
-        size = 4 * math.prod(shape) / 2**30
-        say(f"the features' {size:.1f} GiB do not fit into memory: read from {bank.folder}")
         return BankFeatures(bank, hashes, shape[2], shape[1])
     return ResidentFeatures(resident.to(place))
 

@@ -195,9 +195,11 @@ def rest() -> Any:
     return dataclasses.field(default_factory=dict, metadata={"check": dict, "named": True})
 
 
-def group(kind: type) -> Any:
-    """A group of values within a group: a dataclass of its own."""
-    return dataclasses.field(metadata={"group": kind})
+def group(kind: type, *, optional: bool = False) -> Any:
+    """A group of values within a group: a dataclass of its own; with ``optional`` also None."""
+    return dataclasses.field(
+        default=None if optional else MISSING, metadata={"group": kind, "optional": optional}
+    )
 
 
 def load(kind: type[T], values: Mapping[str, Any]) -> T:
@@ -225,6 +227,9 @@ def load(kind: type[T], values: Mapping[str, Any]) -> T:
             continue
         value = values[name]
         if "group" in field.metadata:
+            if value is None and field.metadata["optional"]:
+                found[name] = None
+                continue
             if not isinstance(value, Mapping):
                 raise WrongValue(name, value, f"is not allowed; choose a file of conf/{name}")
             with named(name):

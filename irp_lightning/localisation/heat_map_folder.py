@@ -1,19 +1,19 @@
 """A folder with one picture per image: its heat map over it."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from torch import Tensor
+import lightning as L
 from tqdm import tqdm
 
 from irp_lightning.data.images import load_square
 from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.foundation.atomic import write_whole
 from irp_lightning.foundation.errors import InputError
-from irp_lightning.localisation.gradient_maps import gradient_map
+from irp_lightning.localisation.anomaly_map import anomaly_map
 from irp_lightning.localisation.heat_maps import heat_map_picture
 
 __all__ = ["check_heat_map_folder", "heat_map_names", "write_heat_maps"]
@@ -61,24 +61,24 @@ def check_heat_map_folder(folder: Path, images: Sequence[Path]) -> None:
 
 
 def write_heat_maps(
-    score: Callable[[Tensor], Tensor],
+    detector: L.LightningModule,
     extractor: FeatureExtractor,
     images: Sequence[Path],
     n_views: int,
     folder: Path,
 ) -> None:
-    """Write every image with its gradient map over it, whole once it exists.
+    """Write every image with its map over it, whole once it exists.
 
     Args:
-        score: A detector's, features (B, V, D) → (B,), on the extractor's device.
+        detector: In evaluation mode, on the extractor's device.
         extractor: What turns images into the detector's features.
         images: Image files.
         n_views: How many fixed views the score is of.
         folder: Where to write, by the names of :func:`heat_map_names`; made with the first file.
 
     Raises:
-        InputError: An image cannot be decoded, the score has no gradient, or the folder is refused as
-            by :func:`check_heat_map_folder`.
+        InputError: An image cannot be decoded, the score has neither map nor gradient, or the folder is
+            refused as by :func:`check_heat_map_folder`.
     """
     check_heat_map_folder(folder, images)  # of fewer images than before, the names may be others
     spec = extractor.spec
@@ -86,7 +86,7 @@ def write_heat_maps(
     for path, name in tqdm(named.items(), desc="heat maps", unit="image", disable=None, leave=False):
         square = load_square(path, spec.image_size, spec.crop).to(extractor.mean.device)
         try:
-            heat = gradient_map(score, extractor, square, n_views)
+            heat = anomaly_map(detector, extractor, square, n_views)
         except ValueError as error:
             raise InputError(f"no heat maps: {error}") from error
         picture = heat_map_picture(path, heat, spec.crop)

@@ -6,42 +6,24 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from irp_lightning.data.images import load_rgb
 from irp_lightning.data.samples import GOOD
 from irp_lightning.localisation.localisation import Localisation
+from irp_lightning.localisation.overlay import overlay, stretched, unit_range
 
 matplotlib.use("Agg")
 
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-__all__ = ["heat_map_picture", "heat_maps", "overlay"]
+__all__ = ["heat_map_picture", "heat_maps"]
 
-COLOURS = matplotlib.colormaps["inferno"]
 OUTLINE = "#3ddcff"  # a hue that neither the colour map nor most materials have
 MOST_IMAGES, MOST_NORMAL, COLUMNS = 12, 3, 6
 LONGEST_SIDE = 1024
-
-
-def overlay(pictures: NDArray[np.uint8], heat: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """A heat map over its picture: transparent where it is cold, opaque where it is hot.
-
-    Args:
-        pictures: (H, W, 3), uint8.
-        heat: (H, W), in [0, 1].
-
-    Returns:
-        (H, W, 3), uint8.
-    """
-    heat = heat.clip(0, 1)[..., None]
-    colours = COLOURS(0.25 + 0.75 * heat[..., 0])[..., :3] * 255
-    opacity = 0.85 * heat**0.75
-    return (pictures * (1 - opacity) + colours * opacity).round().astype(np.uint8)
 
 
 def heat_map_picture(path: Path, heat: Tensor, crop: str) -> Image.Image:
@@ -66,10 +48,8 @@ def heat_map_picture(path: Path, heat: Tensor, crop: str) -> Image.Image:
     width, height = picture.size
     side = (min(picture.size),) * 2 if crop == "center" else picture.size
     left, top = (width - side[0]) // 2, (height - side[1]) // 2
-    values = Image.fromarray(_unit_range(heat).numpy())
     canvas = np.zeros((height, width), np.float32)
-    inside = np.asarray(values.resize(side, Image.Resampling.BILINEAR))
-    canvas[top : top + side[1], left : left + side[0]] = inside
+    canvas[top : top + side[1], left : left + side[0]] = stretched(heat, side)
     return Image.fromarray(overlay(np.asarray(picture), canvas))
 
 
@@ -96,7 +76,7 @@ def heat_maps(found: Localisation, scores: Tensor) -> Figure:
         picture, mask = found.images[i].permute(1, 2, 0).numpy(), found.masks[i].numpy()
         above, below = axes[row, column], axes[row + 1, column]
         above.imshow(picture)
-        below.imshow(overlay(picture, _unit_range(found.maps[i]).numpy()))
+        below.imshow(overlay(picture, unit_range(found.maps[i]).numpy()))
         if mask.any():
             # With a rim of normal pixels, so that the outline closes at the picture's edges.
             steps = np.arange(-1, len(mask) + 1)
@@ -125,14 +105,3 @@ def _choice(defects: list[str]) -> list[int]:
     turns = [i for turn in zip_longest(*kinds) for i in turn if i is not None]
     bad = turns[: MOST_IMAGES - min(MOST_NORMAL, len(normal))]
     return sorted(bad, key=lambda i: (defects[i], i)) + normal[: MOST_IMAGES - len(bad)]
-
-
-def _unit_range(heat: Tensor) -> Tensor:
-    """A map scaled into [0, 1] from its own least value to nearly its greatest; a flat one is 0.
-
-    The hottest 0.5 % become 1: a few pixels in a corner that one view saw would else dim the rest.
-    """
-    heat = torch.nan_to_num(heat.float().cpu())
-    low, high = heat.min().item(), float(np.quantile(heat.numpy(), 0.995))
-    high = high if high > low else heat.max().item()
-    return ((heat - low) / (high - low)).clamp(0, 1) if high > low else torch.zeros_like(heat)

@@ -1,10 +1,9 @@
-"""The gradient maps of some images, beside the masks of what they should have found."""
+"""The maps of some images, beside the masks of what they should have found."""
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import lightning as L
 import torch
@@ -17,7 +16,7 @@ from irp_lightning.data.masks import load_mask
 from irp_lightning.data.samples import Sample
 from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.foundation.errors import InputError, WrongValue
-from irp_lightning.localisation.gradient_maps import gradient_map
+from irp_lightning.localisation.anomaly_map import anomaly_map
 from irp_lightning.localisation.measures import aupro, pixel_auroc
 
 __all__ = ["MOST_PIXELS", "Localisation", "choose_images", "localise", "localise_some"]
@@ -54,23 +53,23 @@ class Localisation:
 
 
 def localise(
-    score: Callable[[Tensor], Tensor],
+    detector: L.LightningModule,
     extractor: FeatureExtractor,
     samples: Sequence[Sample],
     n_views: int,
     device: torch.device,
 ) -> Localisation:
-    """The gradient maps of some images, and how well they match the masks.
+    """The maps of some images, and how well they match the masks.
 
     Args:
-        score: A detector's, features (B, V, D) → (B,); differentiable, and on ``device``.
+        detector: In evaluation mode, on ``device``.
         extractor: What turns images into the detector's features; it is moved to ``device``.
         samples: The images, such as those of :func:`choose_images`; defective ones need a mask.
         n_views: How many fixed views the score is of.
-        device: Where gradients are computed.
+        device: Where maps are computed.
 
     Raises:
-        ValueError: The score has no gradient, or a defective image no mask.
+        ValueError: The score has no gradient, and the detector no map; or a defective image no mask.
         InputError: An image or a mask cannot be decoded.
     """
     size, crop = extractor.spec.image_size, extractor.spec.crop
@@ -80,7 +79,7 @@ def localise(
     maps, masks = torch.empty(len(samples), side, side), torch.zeros(len(samples), side, side).bool()
     for i, sample in enumerate(tqdm(samples, desc="heat maps", unit="image", disable=None, leave=False)):
         mask, square = load_mask(sample, size, crop), load_square(sample.path, size, crop)
-        heat = gradient_map(score, extractor, square.to(device), n_views)
+        heat = anomaly_map(detector, extractor, square.to(device), n_views)
         maps[i] = F.adaptive_avg_pool2d(heat[None], side)[0].cpu()
         masks[i] = F.adaptive_max_pool2d(mask[None].float(), side)[0] > 0
         images[i] = F.adaptive_avg_pool2d(square.float(), side).round().byte()
@@ -105,16 +104,15 @@ def localise_some(
     n_views: int,
     device: torch.device,
 ) -> Localisation:
-    """Gradient maps of ``count`` test images, see :func:`choose_images`.
+    """Maps of ``count`` test images, see :func:`choose_images`.
 
     Raises:
         WrongValue: The detector's score has no gradient.
         InputError: An image or a mask cannot be decoded.
     """
     chosen = [samples[i] for i in choose_images(samples, count, seed)]
-    score: Any = detector.eval().score
     try:
-        return localise(score, extractor, chosen, n_views, device)
+        return localise(detector.eval(), extractor, chosen, n_views, device)
     except InputError:  # a ValueError, too
         raise
     except ValueError as error:

@@ -8,7 +8,7 @@ from irp_lightning.refinement.judgement import MIN_IMAGES
 from irp_lightning.refinement.rules import find_rule
 from irp_lightning.refinement.scoring import find_scorer
 
-__all__ = ["check_refinement", "wants_patches"]
+__all__ = ["check_refinement", "looks_at_patches"]
 
 
 def check_refinement(refine: RefineConfig, images: int, groups: Sequence[int] | None) -> None:
@@ -34,7 +34,13 @@ def check_refinement(refine: RefineConfig, images: int, groups: Sequence[int] | 
     if groups is not None:
         find_scorer(refine.scoring)
         found = len(set(groups))
-        if found < refine.folds:
+        if found < 2:
+            raise WrongValue(
+                "scoring",
+                refine.scoring,
+                "needs images of at least 2 objects, and these are one group; see data.groups",
+            )
+        if refine.scoring == "cross_fit" and found < refine.folds:
             raise WrongValue(
                 "folds",
                 refine.folds,
@@ -43,6 +49,6 @@ def check_refinement(refine: RefineConfig, images: int, groups: Sequence[int] | 
             )
 
 
-def wants_patches(refine: RefineConfig) -> bool:
+def looks_at_patches(refine: RefineConfig) -> bool:
     """Whether a method looks at patches, and not at the detector's own features."""
     return refine.is_out_of_sample and find_scorer(refine.scoring).wants == "patches"

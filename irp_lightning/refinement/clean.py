@@ -13,7 +13,7 @@ from irp_lightning.foundation.errors import InputError
 from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.judgement import is_over, judge
 from irp_lightning.refinement.rounds import Round, as_state, from_state
-from irp_lightning.refinement.scoring import Scorer
+from irp_lightning.refinement.scoring import Explains, Scorer
 
 __all__ = ["Cleaning", "clean"]
 
@@ -27,12 +27,15 @@ class Cleaning:
         rounds: What happened, round by round.
         converged: Whether the last scoring found nothing to remove; None where there was none.
         settled: Whether nothing more will be removed.
+        maps: (R, h, w), of the removed images in the order of their removal, the highest scores of a
+            round first: where the scores that removed them come from; None where the scorer has none.
     """
 
     active: Tensor
     rounds: list[Round] = field(default_factory=list)
     converged: bool | None = None
     settled: bool = False
+    maps: Tensor | None = None
 
     def save(self, file: Path) -> None:
         """Write it as plain values and tensors, to go on from."""
@@ -83,6 +86,7 @@ def clean(
             [*rounds, done],
             found.converged,
             is_over(found, rounds, config.patience) or len(rounds) + 1 == config.max_rounds,
+            _maps(scorer, cleaning.maps, scores, found.removed),
         )
         after_round(cleaning)
     return cleaning
@@ -97,3 +101,12 @@ def _scores(scorer: Scorer, active: Tensor) -> Tensor:
             f"score per image, {tuple(active.shape)}"
         )
     return scores
+
+
+def _maps(scorer: Scorer, before: Tensor | None, scores: Tensor, removed: Tensor) -> Tensor | None:
+    if not isinstance(scorer, Explains) or not removed.any():
+        return before
+    images = removed.nonzero().flatten()
+    ranked = images[scores[images].argsort(descending=True, stable=True)]
+    maps = scorer.explain(ranked).float()
+    return maps if before is None else torch.cat([before, maps])

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from irp_lightning.features.config import BackboneConfig
 from irp_lightning.foundation.errors import WrongValue
-from irp_lightning.foundation.fields import choice, free, number, plugin, text, whole
+from irp_lightning.foundation.fields import choice, free, group, identity, number, plugin, text, whole
 
 __all__ = ["IN_SAMPLE", "LABELS", "RULES", "SCORERS", "RefineConfig", "effective"]
 
@@ -21,13 +22,16 @@ LABELS = "labels"
 SCORERS = tuple(m.name for m in pkgutil.iter_modules([str(Path(__file__).parent / "scorers")]))
 """The project's own out-of-sample scorers: the files in ``scorers/``."""
 
+SHARE = "a share between 0 and 1, such as 0.1"
+
 RULES = {
     "lambda_median": "a number above 0",
     "mad": "a number above 0",
     "iqr": "a number above 0",
     "lower_mad": "a number above 0",
+    "false_discovery": SHARE,
     "otsu": None,
-    "top_share": "a share between 0 and 1, such as 0.1",
+    "top_share": SHARE,
 }
 """The project's own rules and what their ``k`` may be; None: it has none."""
 
@@ -38,9 +42,15 @@ class RefineConfig:
 
     Attributes:
         name: What the method is called in tables.
-        scoring: ``in_sample``, ``cross_fit``, ``local``, ``labels``, or ``module.Class`` of the user's.
-        folds: Of out-of-sample scoring.
-        grid: Of local scoring: patches per side of a feature map.
+        scoring: ``in_sample``, ``cross_fit``, ``mutual``, ``labels``, or ``module.Class`` of the user's.
+        folds: Of cross-fit scoring.
+        backbone: What a scorer of patches looks through; None: see
+            :func:`irp_lightning.config.compose.looks_through`.
+        grid: Of mutual scoring: patches per side.
+        views: Of mutual scoring: rotated views that each reference is seen in.
+        references: Of mutual scoring: images that others are held against; where there are more, a
+            seeded draw.
+        bank_share: Of mutual scoring: how large a bank of references is imagined, as a share of all.
         rule: What finds the threshold: one of ``RULES``, or ``module.function`` of the user's.
         k: The rule's parameter.
         remove: ``worst`` (Algorithm 1) or ``all`` (Eq. 6).
@@ -54,7 +64,11 @@ class RefineConfig:
     name: str = text()
     scoring: str = plugin(IN_SAMPLE, *SCORERS, LABELS, default=IN_SAMPLE)
     folds: int = whole(2, 3)
-    grid: int = whole(1, 4)
+    backbone: BackboneConfig | None = group(BackboneConfig, optional=True)
+    grid: int = whole(1, 10)
+    views: int = whole(1, 1)
+    references: int = whole(2, 2000)
+    bank_share: float = number(0, 1, "a share above 0 and at most 1, such as 0.2", 0.2)
     rule: str = plugin(*RULES, default="lambda_median")
     k: Any = free(default=1.5)
     remove: str = choice("worst", "all", default="worst")
@@ -89,6 +103,8 @@ class RefineConfig:
 
 DEFAULTS = {field.name: field.default for field in dataclasses.fields(RefineConfig)}
 
+OF_MUTUAL = {"backbone", "grid", "views", "references", "bank_share"}
+
 
 def effective(values: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that change what a method removes; the others do nothing.
@@ -104,11 +120,17 @@ def effective(values: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     unused = {"name"}
     if block["scoring"] == IN_SAMPLE:
-        unused |= {"folds", "grid"}
+        unused |= {"folds", *OF_MUTUAL}
     else:  # these remove first, and the detector is fitted once
         unused |= {"round_epochs", "retrain"}
     if block["scoring"] == "cross_fit":
-        unused.add("grid")
+        unused |= OF_MUTUAL
+    elif block["scoring"] == "mutual":
+        unused.add("folds")
     if block["rule"] in RULES and RULES[block["rule"]] is None:
         unused.add("k")
-    return {name: value for name, value in block.items() if name not in unused}
+    found = {name: value for name, value in block.items() if name not in unused}
+    if isinstance(found.get("backbone"), Mapping):
+        found |= {f"backbone.{k}": v for k, v in identity(BackboneConfig, found["backbone"]).items()}
+        found["backbone"] = found["backbone.name"]
+    return found

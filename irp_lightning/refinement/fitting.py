@@ -44,6 +44,8 @@ class Fitted:
         train_scores: (N,), of all training images by this detector, removed ones too.
         test_scores: (T,), of the test images.
         steps: How many the optimiser took.
+        maps: (R, h, w), of the images that were removed before the fit, see
+            :class:`irp_lightning.refinement.clean.Cleaning`.
     """
 
     detector: L.LightningModule
@@ -52,6 +54,7 @@ class Fitted:
     train_scores: Tensor
     test_scores: Tensor
     steps: int
+    maps: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -177,7 +180,7 @@ class Fitting:
         assert last.test_scores is not None  # a detector was fitted
         scores, gone = last.scores.clone(), ~data.active
         scores[gone] = score_images(detector, data.scored_batches(data.train_images[gone]))
-        return Fitted(detector, rounds, converged, scores, last.test_scores, steps)
+        return Fitted(detector, rounds, converged, scores, last.test_scores, steps, cleaning.maps)
 
     def references(
         self, refine: RefineConfig, cleaning: Cleaning, fitted: Fitted

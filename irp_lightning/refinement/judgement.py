@@ -66,7 +66,8 @@ def _threshold(scores: Tensor, config: RefineConfig) -> float:
     except (TypeError, ValueError, RuntimeError):  # a user's rule can give anything
         threshold = math.nan
     if math.isnan(threshold):
-        raise InputError(f"the rule {config.rule} gave {found}; it must give one number, the threshold")
+        shown = f"a tensor {tuple(found.shape)}" if isinstance(found, Tensor) and found.ndim else found
+        raise InputError(f"the rule {config.rule} gave {shown}; it must give one number, the threshold")
     return threshold
 
 

@@ -13,7 +13,17 @@ from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.plugins import named_object
 from irp_lightning.refinement.config import RULES
 
-__all__ = ["Rule", "find_rule", "iqr", "lambda_median", "lower_mad", "mad", "otsu", "top_share"]
+__all__ = [
+    "Rule",
+    "false_discovery",
+    "find_rule",
+    "iqr",
+    "lambda_median",
+    "lower_mad",
+    "mad",
+    "otsu",
+    "top_share",
+]
 
 Rule = Callable[[Tensor, float], float]
 
@@ -101,19 +111,52 @@ def lower_mad(scores: Tensor, k: float) -> float:
         InputError: A score is not positive: it has no logarithm.
     """
     logs = _logs(scores, "lower_mad").sort().values
+    count, _, _ = _clip(logs, k)
+    return scores.double().sort().values[count - 1].item()
+
+
+def _clip(logs: Tensor, k: float) -> tuple[int, float, float]:
+    """One-sided sigma clipping of sorted values: how many stay, their median and lower spread."""
     count = len(logs)
     while True:
         kept = logs[:count]
         median = _median(kept)
         below = kept[kept < median]
-        if not len(below):  # equal scores have no spread
-            break
-        spread = NORMAL_MAD * _median(median - below)
+        spread = NORMAL_MAD * _median(median - below) if len(below) else 0.0
         inside = max(int((kept <= median + k * spread).sum()), LEAST)
-        if inside >= count:
-            break
+        if inside >= count or not spread:  # equal scores have no spread
+            return count, median, spread
         count = inside
-    return scores.double().sort().values[count - 1].item()
+
+
+def false_discovery(scores: Tensor, k: float) -> float:
+    """The lowest threshold that at most a share ``k`` of what exceeds it is expected to be normal at.
+
+    Log scores of normal images are taken to be normally distributed, with the median and the spread
+    that :func:`lower_mad` reads off their lower half (clipped at three). So each score has a probability
+    of being exceeded by a normal image's, and Benjamini and Hochberg's step-up procedure (*Controlling
+    the false discovery rate*, J. R. Stat. Soc. B 1995; with an empirical null as in Efron, JASA 2004)
+    finds the threshold: where nothing stands out it lies above all scores but the strangest, where the
+    upper tail is another population it reaches far down into it. Scale-equivariant.
+
+    Args:
+        scores: (N,), positive.
+        k: The share of false removals among all removals, in (0, 1).
+
+    Raises:
+        InputError: A score is not positive: it has no logarithm.
+    """
+    ordered = scores.double().sort().values
+    logs = _logs(ordered, "false_discovery")
+    _, median, spread = _clip(logs, 3.0)
+    if not spread:
+        return ordered[-1].item()
+    chances = torch.special.erfc((logs - median) / (spread * 2**0.5)) / 2
+    above = torch.arange(len(logs), 0, -1, dtype=torch.double)  # as many score at least as high
+    found = (chances * len(logs) <= k * above).nonzero().flatten()
+    if not len(found):
+        return ordered[-1].item()
+    return ordered[found[0] - 1].item() if found[0] > 0 else ordered[0].item()
 
 
 def otsu(scores: Tensor, k: float) -> float:

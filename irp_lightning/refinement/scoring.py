@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from torch import Tensor
 
 from irp_lightning.features.image_features import ImageFeatures
+from irp_lightning.foundation.errors import WrongValue
 from irp_lightning.foundation.plugins import named_object
 from irp_lightning.refinement.config import SCORERS, RefineConfig
 
-__all__ = ["FitAndScore", "Scorer", "TrainingImages", "find_scorer"]
+__all__ = ["Explains", "FitAndScore", "Scorer", "TrainingImages", "find_scorer"]
 
 FitAndScore = Callable[[Tensor, Tensor], Tensor]
 """``(fitted on (N,) bool, scored (N,) bool) → scores (M,)``: the run's detector, fitted to some training
@@ -57,6 +58,15 @@ class Scorer(Protocol):
         ...
 
 
+@runtime_checkable
+class Explains(Protocol):
+    """A scorer that can also show where in an image its score comes from."""
+
+    def explain(self, images: Tensor) -> Tensor:
+        """Maps of some images in the last scoring: (M,) → (M, h, w), higher is more anomalous."""
+        ...
+
+
 def find_scorer(name: str) -> type[Scorer]:
     """The class of a scorer: of a file in ``scorers/``, or ``module.Class`` of the user's.
 
@@ -64,9 +74,13 @@ def find_scorer(name: str) -> type[Scorer]:
     'CrossFit'
 
     Raises:
-        WrongValue: There is none of that name.
+        WrongValue: There is none of that name, or it does not say what it wants.
     """
     if name in SCORERS:
         name = f"{__package__}.scorers.{name}.{name.title().replace('_', '')}"
     scorer: type[Scorer] = named_object("scoring", name)
+    if not isinstance(scorer, type) or getattr(scorer, "wants", None) not in ("views", "patches"):
+        raise WrongValue(
+            "scoring", name, 'is no class with wants = "views" or "patches"; see docs/extending.md'
+        )
     return scorer

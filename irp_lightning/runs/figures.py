@@ -11,6 +11,7 @@ from torch import Tensor
 from irp_lightning.data.samples import Sample
 from irp_lightning.evaluation.metrics import auroc
 from irp_lightning.evaluation.tables import Row
+from irp_lightning.localisation.overlay import overlay, stretched
 from irp_lightning.refinement.rounds import Round
 from irp_lightning.runs.thumbnail import thumbnail
 
@@ -71,7 +72,7 @@ def roc_curve(scores: Tensor, labels: Tensor) -> Figure:
     return figure
 
 
-def removed_gallery(rows: Sequence[Row], train: Sequence[Sample]) -> Figure:
+def removed_gallery(rows: Sequence[Row], train: Sequence[Sample], maps: Tensor | None = None) -> Figure:
     """The removed images in the order of their removal, outlined green (normal) or red (defective).
 
     As the paper's Fig. 5; of many removals the first ones.
@@ -79,19 +80,26 @@ def removed_gallery(rows: Sequence[Row], train: Sequence[Sample]) -> Figure:
     Args:
         rows: Of ``removed.csv``.
         train: The training images.
+        maps: (R, h, w), of the rows: where their scores come from, shown below each.
     """
     shown = rows[:MOST_IMAGES]
-    lines = max(1, math.ceil(len(shown) / COLUMNS))
+    each = 1 if maps is None else 2
+    lines = each * max(1, math.ceil(len(shown) / COLUMNS))
     figure = Figure(figsize=(1.4 * COLUMNS, 1.65 * lines + 0.5), layout="constrained")
     bad = sum(row["label"] for row in rows)
     of = f", the first {len(shown)} shown" if len(rows) > len(shown) else ""
     figure.suptitle(f"removed: {bad} defective (red), {len(rows) - bad} normal (green){of}")
-    axes = figure.subplots(lines, COLUMNS, squeeze=False).flatten()
-    for axis in axes:
+    axes = figure.subplots(lines, COLUMNS, squeeze=False)
+    for axis in axes.flatten():
         axis.set_axis_off()
     paths = {sample.name: sample.path for sample in train}
-    for axis, row in zip(axes, shown, strict=False):
-        axis.imshow(thumbnail(paths[row["path"]]))
+    for i, row in enumerate(shown):
+        axis = axes[each * (i // COLUMNS), i % COLUMNS]
+        picture = thumbnail(paths[row["path"]])
+        axis.imshow(picture)
+        if maps is not None:
+            below = axes[each * (i // COLUMNS) + 1, i % COLUMNS]
+            below.imshow(overlay(np.asarray(picture), stretched(maps[i], picture.size)))
         axis.set_axis_on()
         axis.set(xticks=[], yticks=[])
         for spine in axis.spines.values():

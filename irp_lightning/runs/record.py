@@ -116,7 +116,7 @@ def write_evaluation(folder: RunFolder, evaluation: "Evaluation") -> None:
     figures = {
         "scores": score_histograms(e.rounds, e.labels),
         "roc": roc_curve(e.test_scores, e.test_labels),
-        "removed": removed_gallery(e.removed_rows, e.train),
+        "removed": removed_gallery(e.removed_rows, e.train, e.removed_maps),
     }
     if e.localisation is not None and e.localisation.names:
         position = {sample.name: i for i, sample in enumerate(e.test)}

@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -11,7 +12,7 @@ from irp_lightning.data.config import READERS, DataConfig
 from irp_lightning.data.content import content_hash
 from irp_lightning.data.dataset import Dataset, read_images
 from irp_lightning.data.generated import CATEGORIES, write_category
-from irp_lightning.data.samples import Sample
+from irp_lightning.data.samples import Sample, checked_samples
 from irp_lightning.foundation import fields
 from irp_lightning.foundation.errors import InputError, WrongValue, named
 
@@ -117,7 +118,8 @@ def test_root_where_nothing_can_be_generated_is_named(data: DataConfig, tmp_path
 
 READER = '''
 from pathlib import Path
-from irp_lightning.data.samples import Sample
+from typing import Any
+from irp_lightning.data.samples import Sample, checked_samples
 
 def flat(data):
     """good_*.png to train on, anything else is tested on."""
@@ -251,3 +253,36 @@ def test_remarks_come_in_one_order() -> None:
     samples = [Sample(Path(name), name, "train") for name in "ab"]
     images = Dataset(samples, ["g", "g"], ["0", "1"], {"c": "why"}, 1)
     assert [line.split()[0] for line in images.remarks()] == ["skipped", "crop=center", "2"]
+
+
+def one(name: str = "a", side: str = "train", defect: str = "good", path: object = Path("a.png")) -> Any:
+    return Sample(path, name, side, defect)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (None, "gives a NoneType, not a list of samples"),
+        ([("a.png", "a")], "gives a tuple"),
+        ([one(path="a.png")], "gives a a path or mask that is no pathlib.Path"),
+        ([one(defect=True)], "is no text (True)"),  # type: ignore[arg-type]
+        ([one(side="val")], "puts a on the side 'val'; there are train and test"),
+        ([one(), one()], "calls 2 images a; names must tell them apart"),
+        (
+            [one(defect="ok"), one("b", "test")],
+            "no train/good image to train on, but 1 train/ok, 1 test/",
+        ),
+    ],
+)
+def test_a_reader_that_gives_something_else(found: Any, reason: str) -> None:
+    with pytest.raises(WrongValue, match=r"^reader=my\.read ") as error:
+        checked_samples(found, "my.read", "published")
+    assert reason in str(error.value)
+
+
+def test_a_reader_may_be_a_generator() -> None:
+    assert checked_samples((one(name) for name in "ab"), "my.read", "published") == [one("a"), one("b")]
+
+
+def test_another_split_may_take_normal_images_from_the_test_side() -> None:
+    assert checked_samples([one(side="test")], "my.read", "grouped")

@@ -88,7 +88,7 @@ def test_scores_do_not_depend_on_batches(kind: type[OnePass]) -> None:
 def test_it_is_fitted_on_the_views_that_are_scored(kind: type[OnePass], n_views: int) -> None:
     module, _ = fitted(kind, n_views=n_views)
     other = kind(DIM)
-    other.fit(features()[:N, :n_views].mean(dim=1))
+    other.fit([features()[:N, :n_views]])
     x = features()[N:, :n_views]
     assert torch.equal(module.score(x), other.score(x))
 
@@ -113,7 +113,7 @@ def test_each_epoch_forgets_what_was_removed(kind: type[OnePass]) -> None:
     active = torch.ones(N, dtype=torch.bool)
     for scores in prune.scores:
         clean = kind(DIM)
-        clean.fit(features()[:N].mean(dim=1)[active])
+        clean.fit([features()[:N][active]])
         torch.testing.assert_close(scores, clean.score(features()[:N]))
         active[scores.masked_fill(~active, -1).topk(2).indices] = False
     assert not active[:4].any()  # the outliers went, in an order of their own
@@ -191,36 +191,36 @@ def test_the_gaussian_is_mahalanobis_where_images_abound() -> None:
         torch.tensor([1.0, 2.0, 3.0])
     )
     module = Gaussian(3)
-    module.fit(x)
+    module.fit([x[:, None]])
     centred = x - x.mean(dim=0)
     expected = (centred @ torch.cov(x.T).inverse() * centred).sum(dim=1) / 3
-    torch.testing.assert_close(module.distance(x), expected, rtol=0.05, atol=0.05)
+    torch.testing.assert_close(module.score(x[:, None]), expected, rtol=0.05, atol=0.05)
 
 
 def test_equal_features_do_not_break_the_gaussian() -> None:
     module = Gaussian(3)
-    module.fit(torch.ones(6, 3))
-    assert module.distance(torch.zeros(1, 3)).isfinite().all()
+    module.fit([torch.ones(6, 1, 3)])
+    assert module.score(torch.zeros(1, 3)[:, None]).isfinite().all()
 
 
 def test_an_image_is_no_neighbour_of_itself() -> None:
     module = Nearest(2)
-    module.fit(torch.tensor([[0.0, 100.0], [0.0, 103.0], [50.0, 100.0]]))
-    assert module.distance(torch.tensor([[0.0, 100.0]])).tolist() == pytest.approx([3.0])
-    assert module.distance(torch.tensor([[0.0, 100.5]])).tolist() == pytest.approx([0.5])
+    module.fit([torch.tensor([[0.0, 100.0], [0.0, 103.0], [50.0, 100.0]])[:, None]])
+    assert module.score(torch.tensor([[0.0, 100.0]])[:, None]).tolist() == pytest.approx([3.0])
+    assert module.score(torch.tensor([[0.0, 100.5]])[:, None]).tolist() == pytest.approx([0.5])
     alone = Nearest(2)
-    alone.fit(torch.tensor([[1.0, 2.0]]))
-    assert alone.distance(torch.tensor([[1.0, 2.0]])).tolist() == [0.0]
+    alone.fit([torch.tensor([[1.0, 2.0]])[:, None]])
+    assert alone.score(torch.tensor([[1.0, 2.0]])[:, None]).tolist() == [0.0]
 
 
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
 def test_features_that_are_no_numbers_are_no_normal_image(bad: float) -> None:
     module = Nearest(2, neighbours=2)
-    module.fit(torch.tensor([[0.0, 100.0], [0.0, 103.0], [50.0, 100.0]]))
-    assert not module.distance(torch.tensor([[0.0, bad]])).isfinite().any()
+    module.fit([torch.tensor([[0.0, 100.0], [0.0, 103.0], [50.0, 100.0]])[:, None]])
+    assert not module.score(torch.tensor([[0.0, bad]])[:, None]).isfinite().any()
 
 
 def test_more_neighbours_than_images() -> None:
     module = Nearest(1, neighbours=5)
-    module.fit(torch.tensor([[1.0], [3.0]]))
-    assert module.distance(torch.tensor([[0.0]])).tolist() == pytest.approx([2.0])
+    module.fit([torch.tensor([[1.0], [3.0]])[:, None]])
+    assert module.score(torch.tensor([[0.0]])[:, None]).tolist() == pytest.approx([2.0])

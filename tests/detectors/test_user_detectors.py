@@ -15,7 +15,7 @@ from irp_lightning.data.dataset import Dataset
 from irp_lightning.evaluation.gap_closure import LEAST_GAP
 from irp_lightning.predict import predict
 from irp_lightning.refinement import folds
-from irp_lightning.refinement.scorers import local
+from irp_lightning.refinement.scorers import cross_fit
 from irp_lightning.run import run
 
 Config = Callable[..., DictConfig]
@@ -39,7 +39,7 @@ def test_detectors_without_gradients_run_and_predict(
     torch.testing.assert_close(predicted, expected, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("scoring", ["local", "cross_fit"])
+@pytest.mark.parametrize("scoring", ["mutual", "cross_fit"])
 def test_out_of_sample_rounds_come_before_the_fit(config: Config, tmp_path: Path, scoring: str) -> None:
     run(config("+experiment=demo", f"refine.scoring={scoring}", "refine.k=0.5"), tmp_path)
     m, rounds = metrics(tmp_path), rows(tmp_path / "rounds.csv")
@@ -56,7 +56,7 @@ def test_out_of_sample_rounds_come_before_the_fit(config: Config, tmp_path: Path
     assert (tmp_path / "figures" / "scores.png").stat().st_size > 0
 
 
-@pytest.mark.parametrize("scoring", ["in_sample", "local", "cross_fit"])
+@pytest.mark.parametrize("scoring", ["in_sample", "mutual", "cross_fit"])
 def test_labels_never_reach_refinement(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scoring: str
 ) -> None:
@@ -122,8 +122,9 @@ def test_folds_keep_known_groups_together(
         seen.append(groups)
         return draw(groups, count, seed)
 
-    monkeypatch.setattr(local, "draw_folds", watched)
-    run(config("+experiment=demo", f"data.groups={tmp_path}/groups.csv", "epochs=1"), tmp_path / "run")
+    monkeypatch.setattr(cross_fit, "draw_folds", watched)
+    settings = f"data.groups={tmp_path}/groups.csv", "epochs=1", "refine.scoring=cross_fit"
+    run(config("+experiment=demo", *settings), tmp_path / "run")
     assert sorted(torch.bincount(seen[0]).tolist())[-8:] == [2] * 8  # eight pairs of normal images
 
 

@@ -53,21 +53,18 @@ def swept(tmp_path_factory: pytest.TempPathFactory, images: Path, cache: Path) -
     return folder
 
 
-def test_the_study_of_robustness_has_the_cells_that_were_measured() -> None:
+def test_the_study_of_robustness_is_of_real_configurations() -> None:
     study = script("robustness/run")
-    measured = read_rows(EXPERIMENTS / "robustness" / "results.csv")
-    for grid in study.GRIDS:
-        commands = study.commands(grid, Path("root"), Path("weights"), Path("out"))
-        rows = [row for row in measured if row["grid"] == grid]
-        # robust itself is local scoring by lower_mad with 3: it was computed twice there.
-        again = 4 if grid == "scorings" else 0
-        assert sum(map(count, commands)) == len(rows) - again, grid
-        for overrides in commands:
-            assert overrides[-1].endswith(f"out/{grid}")
+    for model in study.MODELS:
+        for category in study.CATEGORIES:
+            overrides = study.overrides_of(category, model, Path("root"), Path("alexnet"), Path("out"))
+            assert count(overrides) == 5 * 6 * 3
+            assert overrides[-1].endswith(f"out/{model}-{category}")
             one = {o.split("=")[0]: o.split("=")[1].split(",")[0] for o in overrides}
             one = {k: v for k, v in one.items() if not k.startswith(("hydra", "backbone.weights"))}
-            checked = experiment(*(f"{key}={value}" for key, value in one.items()))
-            assert checked.data.image_size == 224
+            e = experiment(*(f"{key}={value}" for key, value in one.items()))
+            assert e.model.title == model
+            assert (e.data.split == "grouped") == (category == "magnetic_tile")
 
 
 def test_a_dry_run_prints_commands_and_starts_nothing(
@@ -77,7 +74,7 @@ def test_a_dry_run_prints_commands_and_starts_nothing(
         raise AssertionError("something was started")
 
     monkeypatch.setattr("subprocess.run", start)
-    for name in ("robustness/run", "views/run", "sweeps/run"):
+    for name in ("views/run", "sweeps/run"):
         given = ["--root", str(tmp_path), "--weights", "w.pth", "--out", str(tmp_path / "out")]
         monkeypatch.setattr(sys, "argv", ["run.py", *given, "--dry-run", "hydra/launcher=ray_cpu"])
         with pytest.raises(SystemExit) as end:
@@ -93,25 +90,20 @@ def test_a_dry_run_prints_commands_and_starts_nothing(
 
 def test_rows_of_the_study_of_robustness_are_of_records(swept: Path) -> None:
     study = script("robustness/run")
-    header = list(read_rows(EXPERIMENTS / "robustness" / "results.csv")[0])
-    rows = {row["method"]: row for row in (study.row("main", r) for r in sweeps.records(swept))}
+    rows = {row["method"]: row for row in (study.row(r) for r in sweeps.records(swept))}
     assert set(rows) == {"none", "robust"}
-    assert all(list(row) == header for row in rows.values())
-    none, robust = rows["none"], rows["robust"]
-    assert (none["scoring"], none["rule"], none["k"]) == (None, None, None)
-    assert (robust["scoring"], robust["rule"], robust["k"]) == ("local", "lower_mad", 3)
-    assert (robust["model"], robust["split"], robust["groups"]) == ("gaussian", "published", "none")
+    robust = rows["robust"]
+    header = list(read_rows(EXPERIMENTS / "robustness" / "results.csv")[0])
+    assert list(robust) == header
+    assert (robust["model"], robust["category"], robust["noise"]) == ("gaussian", "fabric", 0.2)
     assert 0 <= robust["image_auroc"] <= 1
     assert robust["seconds_fit"] > 0
 
 
 def test_the_published_tables_follow_from_the_measured_rows() -> None:
     report = script("robustness/report")
-    rows = read_rows(EXPERIMENTS / "robustness" / "results.csv")
     published = (EXPERIMENTS / "robustness" / "tables.md").read_text(encoding="utf-8")
-    assert published == f"# Tables of the study\n\n{report.text(rows)}"
-    for draw in (report.draw_areas, report.draw_removals, report.draw_gap):
-        assert draw(report.Main(rows)).axes
+    assert published == report.text()
     steadiness = script("steadiness/run")
     readme = (EXPERIMENTS / "steadiness" / "README.md").read_text(encoding="utf-8")
     for line in steadiness.summary(read_rows(EXPERIMENTS / "steadiness" / "results.csv")):

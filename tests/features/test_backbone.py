@@ -12,16 +12,10 @@ import torch
 import torchvision
 
 from irp_lightning.data.images import load_square
-from irp_lightning.features import backbone as module
-from irp_lightning.features.backbone import (
-    Backbone,
-    architecture,
-    build_backbone,
-    smallest_image,
-    state_hash,
-)
+from irp_lightning.features import weights as module
+from irp_lightning.features.backbone import Backbone, build_backbone
 from irp_lightning.features.bank import FeatureBank
-from irp_lightning.features.config import BackboneConfig, ViewsConfig
+from irp_lightning.features.config import BackboneConfig, PatchesConfig, ViewsConfig
 from irp_lightning.features.extractor import (
     MEAN,
     STD,
@@ -29,6 +23,8 @@ from irp_lightning.features.extractor import (
     build_extractor,
     check_image_size,
 )
+from irp_lightning.features.networks import architecture, smallest_image
+from irp_lightning.features.weights import state_hash
 from irp_lightning.foundation.errors import InputError, WrongValue
 
 SHIPPED = ("alexnet", "squeezenet1_1", "resnet18", "wide_resnet50_2", "random")
@@ -285,7 +281,7 @@ def test_a_function_that_gives_no_backbone_is_refused(own: Path, name: str, reas
 
 
 def test_an_exported_extractor_is_restored() -> None:
-    found = extractor("random").of_patches(2)
+    found = extractor("random").of_patches(PatchesConfig(32, 2, 3, 40), 2)
     file = io.BytesIO()
     torch.save(found.export(), file)
     file.seek(0)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from irp_lightning.features.bank import FeatureBank
-from irp_lightning.features.config import BackboneConfig, ViewsConfig
+from irp_lightning.features.config import BackboneConfig, PatchesConfig, ViewsConfig
 from irp_lightning.features.extractor import ExtractorSpec, FeatureExtractor, build_extractor
 
 BACKBONE = BackboneConfig(name="random", weights=None, n_scales=2, seed=0)
@@ -93,7 +93,7 @@ def test_same_settings_share_a_bank(bank: FeatureBank) -> None:
 
 
 def test_patches_have_a_bank_of_their_own(bank: FeatureBank) -> None:
-    spec = build().of_patches(4).spec
+    spec = build().of_patches(PatchesConfig(grid=4)).spec
     assert spec.n_vectors == 16
     assert FeatureBank(bank.folder.parent, spec, "float32").folder != bank.folder
 

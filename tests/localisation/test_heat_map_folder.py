@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import lightning as L
 import numpy as np
 import pytest
 from omegaconf import DictConfig
@@ -63,14 +64,20 @@ def seen() -> FeatureExtractor:
     return build_extractor(backbone, views, image_size=32, crop="none", autocast="none")
 
 
-def mean_square(features: Tensor) -> Tensor:
-    return features.square().mean(dim=(1, 2))
+class MeanSquare(L.LightningModule):
+    def score(self, features: Tensor) -> Tensor:
+        return features.square().mean(dim=(1, 2))
+
+
+class Detached(MeanSquare):
+    def score(self, features: Tensor) -> Tensor:
+        return super().score(features.detach())
 
 
 def test_each_image_has_its_picture(tmp_path: Path) -> None:
     images = [picture(tmp_path / "images" / name) for name in ("x/a.png", "y/a.png")]
     out = tmp_path / "new" / "maps"
-    write_heat_maps(mean_square, seen(), images, 2, out)
+    write_heat_maps(MeanSquare(), seen(), images, 2, out)
     files = sorted(path for path in out.rglob("*") if path.is_file())
     assert files == [out / "x" / "a.png", out / "y" / "a.png"]
     assert [Image.open(file).size for file in files] == [(60, 40)] * 2
@@ -82,7 +89,7 @@ def test_an_image_is_never_replaced(tmp_path: Path) -> None:
     before = images[0].read_bytes()
     check_heat_map_folder(tmp_path / "x", images)
     with pytest.raises(InputError, match=r"would replace .*a\.png"):
-        write_heat_maps(mean_square, seen(), images[:1], 2, tmp_path / "x")
+        write_heat_maps(MeanSquare(), seen(), images[:1], 2, tmp_path / "x")
     assert images[0].read_bytes() == before
 
 
@@ -94,14 +101,14 @@ def test_no_half_picture_stays_behind(tmp_path: Path, monkeypatch: pytest.Monkey
     images, out = [picture(tmp_path / "a.png")], tmp_path / "maps"
     monkeypatch.setattr(Image.Image, "save", fails)
     with pytest.raises(InputError, match=r"maps cannot be written \(No space left on device\)"):
-        write_heat_maps(mean_square, seen(), images, 2, out)
+        write_heat_maps(MeanSquare(), seen(), images, 2, out)
     assert not list(out.iterdir())
 
 
 def test_a_score_without_gradient_gives_no_pictures(tmp_path: Path) -> None:
     images = [picture(tmp_path / "a.png")]
     with pytest.raises(InputError, match=r"no heat maps: .* no gradient"):
-        write_heat_maps(lambda f: mean_square(f.detach()), seen(), images, 2, tmp_path / "maps")
+        write_heat_maps(Detached(), seen(), images, 2, tmp_path / "maps")
     assert not (tmp_path / "maps").exists()
 
 

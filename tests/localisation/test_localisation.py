@@ -63,8 +63,9 @@ def seen(size: int, n_views: int) -> FeatureExtractor:
     return extractor
 
 
-def mean_square(features: Tensor) -> Tensor:
-    return features.square().mean(dim=(1, 2))
+class MeanSquare(L.LightningModule):
+    def score(self, features: Tensor) -> Tensor:
+        return features.square().mean(dim=(1, 2))
 
 
 def bright_spots(folder: Path, size: int) -> list[Sample]:
@@ -88,7 +89,7 @@ def bright_spots(folder: Path, size: int) -> list[Sample]:
 @pytest.mark.parametrize(("size", "side"), [(64, 64), (320, 160)])
 def test_localise_finds_bright_spots(tmp_path: Path, size: int, side: int) -> None:
     samples = bright_spots(tmp_path, size)
-    found = localise(mean_square, seen(size, 3), samples, 3, torch.device("cpu"))
+    found = localise(MeanSquare(), seen(size, 3), samples, 3, torch.device("cpu"))
     assert found.names == ["test/0.png", "test/1.png", "test/2.png"]
     assert found.defects == ["spot", "spot", "good"]
     assert found.images.shape == (3, 3, side, side)
@@ -106,19 +107,19 @@ def test_thin_defects_survive_the_pooling(tmp_path: Path) -> None:
     mask = np.zeros((320, 320), np.uint8)
     mask[101, 50] = 1
     Image.fromarray(mask).save(tmp_path / "m0.png")
-    found = localise(mean_square, seen(320, 1), samples, 1, torch.device("cpu"))
+    found = localise(MeanSquare(), seen(320, 1), samples, 1, torch.device("cpu"))
     assert found.masks[0].nonzero().tolist() == [[50, 25]]
 
 
 class Detector(L.LightningModule):
     def score(self, features: Tensor) -> Tensor:
         assert not self.training
-        return mean_square(features)
+        return MeanSquare().score(features)
 
 
 class Blind(Detector):
     def score(self, features: Tensor) -> Tensor:
-        return mean_square(features.detach())
+        return MeanSquare().score(features.detach())
 
 
 def test_of_the_test_images_as_many_are_localised_as_were_asked_for(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from irp_lightning.foundation.errors import InputError, WrongValue
 from irp_lightning.refinement.config import RULES, RefineConfig
 from irp_lightning.refinement.judgement import MIN_IMAGES, judge, keep_worst
 from irp_lightning.refinement.rules import (
+    false_discovery,
     find_rule,
     iqr,
     lambda_median,
@@ -32,7 +33,7 @@ scales = st.sampled_from([0.25, 0.5, 2.0, 1024.0])
 
 def parameter(rule: str, k: float) -> float:
     """A share for the rule that takes one."""
-    return k / 10.1 if rule == "top_share" else k
+    return k / 10.1 if rule in ("top_share", "false_discovery") else k
 
 
 def above(scores: Tensor, threshold: float) -> Tensor:
@@ -75,11 +76,12 @@ def test_rules_do_not_depend_on_the_scale(scores: Tensor, k: float, scale: float
         assert torch.equal(removed(scores * scale, rule, k, how), removed(scores, rule, k, how))
 
 
-@given(scores_, st.floats(0.5, 5), scales, st.sampled_from(["lower_mad", "otsu"]))
+@given(scores_, st.floats(0.5, 5), scales, st.sampled_from(["lower_mad", "otsu", "false_discovery"]))
 def test_rules_on_logs_do_not_depend_on_the_scale(
     scores: Tensor, k: float, scale: float, rule: str
 ) -> None:
     # Their logarithms round: what lies on the threshold to the last digits may fall on either side.
+    k = parameter(rule, k)
     ours, theirs = find_rule(rule)(scores * scale, k), find_rule(rule)(scores, k) * scale
     assert ours == pytest.approx(theirs, rel=1e-6) or bool(
         ((scores * scale - min(ours, theirs)).abs() < 1e-6 * scores * scale).any()
@@ -181,3 +183,40 @@ def test_a_rule_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         find_rule("my_rules.median")
     with pytest.raises(WrongValue, match=r"rule=nowhere\.rule cannot be imported"):
         find_rule("nowhere.rule")
+
+
+@given(scores_, shares, shares)
+def test_more_false_discoveries_remove_no_less(scores: Tensor, a: float, b: float) -> None:
+    low, high = sorted((a, b))
+    fewer, more = (above(scores, false_discovery(scores, share)) for share in (low, high))
+    assert not (fewer & ~more).any()
+
+
+def log_normal(count: int, seed: int) -> Tensor:
+    return torch.randn(count, generator=torch.Generator().manual_seed(seed)).mul(0.2).exp()
+
+
+def test_of_clean_scores_next_to_nothing_is_discovered() -> None:
+    removed_ = [
+        above(scores, false_discovery(scores, 0.1)).float().mean().item()
+        for scores in (log_normal(300, seed) for seed in range(40))
+    ]
+    assert sum(removed_) / len(removed_) < 0.01
+    # lower_mad at the same height (its k is 2.3 where 1 % of normal ones lie above) has no such measure.
+    assert max(removed_) < 0.05
+
+
+def test_where_another_population_begins_most_of_it_is_discovered() -> None:
+    wrong = found = all_ = 0
+    for seed in range(20):
+        scores = torch.cat([log_normal(240, seed), 2.2 * log_normal(60, 100 + seed)])
+        over = above(scores, false_discovery(scores, 0.1))
+        wrong, found, all_ = wrong + int(over[:240].sum()), found + int(over[240:].sum()), all_ + 60
+    assert found / all_ > 0.8
+    assert wrong / (wrong + found) < 0.15
+    # A threshold for clean data, three spreads, finds fewer of them.
+    assert lower_mad(scores, 3.0) > false_discovery(scores, 0.1)
+
+
+def test_equal_scores_are_no_discovery() -> None:
+    assert false_discovery(torch.ones(9), 0.5) == 1.0
