@@ -40,7 +40,7 @@ SETTINGS = {
         # The published weightings of the same distances: PatchCore's nearest alone (a bank of everything
         # is nearly that), MeDS's at its tenth, and a smaller one.
         "bank_share 1": ["refine.bank_share=1"],
-        "bank_share 0.3": ["refine.bank_share=0.3"],
+        "bank_share 0.2": ["refine.bank_share=0.2"],
         "bank_share 0.1": ["refine.bank_share=0.1"],
         "bank_share 0.03": ["refine.bank_share=0.03"],
         "grid 5": ["refine.grid=5"],

@@ -68,7 +68,7 @@ class RefineConfig:
     grid: int = whole(1, 10)
     views: int = whole(1, 1)
     references: int = whole(2, 2000)
-    bank_share: float = number(0, 1, "a share above 0 and at most 1, such as 0.2", 0.2)
+    bank_share: float = number(0, 1, "a share above 0 and at most 1, such as 0.3", 0.3)
     rule: str = plugin(*RULES, default="lambda_median")
     k: Any = free(default=1.5)
     remove: str = choice("worst", "all", default="worst")

@@ -1,0 +1,86 @@
+"""Whole runs that look at patches: what removes by them, what detects by them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import DictConfig
+from PIL import Image
+from run_files import metrics, rows
+
+from irp_lightning.predict import main, predict
+from irp_lightning.run import run
+
+Config = Callable[..., DictConfig]
+
+
+@pytest.mark.parametrize("cache", ["bank", "memory", "live"])
+@pytest.mark.parametrize("model", ["patch_nn", "patch_gaussian"])
+def test_a_detector_of_patches_runs_predicts_and_shows_where(
+    config: Config, images: Path, tmp_path: Path, model: str, cache: str
+) -> None:
+    settings = f"model={model}", "backbone=efficientnet_lite0", "localise=4", f"features.cache={cache}"
+    m = run(config("+experiment=demo", *settings), tmp_path / "run")
+    assert m["localised_images"] == 4
+    assert 0 <= m["pixel_auroc"] <= 1
+    scores = rows(tmp_path / "run" / "scores.csv")
+    files = [images / "fabric" / row["path"] for row in scores]
+    expected = torch.tensor([float(row["score"]) for row in scores])
+    torch.testing.assert_close(predict(tmp_path / "run", files), expected, rtol=1e-2, atol=1e-2)
+    main([str(tmp_path / "run"), *map(str, files[:2]), "--heat-maps", str(tmp_path / "maps")])
+    shown = sorted((tmp_path / "maps").rglob("*.png"))
+    assert len(shown) == 2
+    assert Image.open(shown[0]).size == Image.open(files[0]).size
+
+
+def test_a_removal_is_explained_by_its_map(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from irp_lightning.runs import figures
+
+    drawn = []
+    gallery = figures.removed_gallery
+
+    def watched(table: list[object], train: object, maps: torch.Tensor | None) -> object:
+        assert maps is not None
+        drawn.append((len(table), tuple(maps.shape)))
+        return gallery(table, train, maps)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(figures, "removed_gallery", watched)
+    run(config("+experiment=demo", "refine.k=0.9", "model=gaussian"), tmp_path)
+    removed = metrics(tmp_path)["removed_good"] + metrics(tmp_path)["removed_bad"]
+    assert removed > 0
+    assert drawn == [(removed, (removed, 10, 10))]
+
+
+def test_the_cleaning_may_look_through_a_backbone_of_its_own(config: Config, tmp_path: Path) -> None:
+    own = ["backbone@refine.backbone=random", "refine.views=2", "refine.grid=2", "refine.k=0.9"]
+    m = run(config("+experiment=demo", *own, "model=gaussian"), tmp_path / "own")
+    default = run(config("+experiment=demo", "refine.k=0.9", "model=gaussian"), tmp_path / "default")
+    assert m["status"] == default["status"] == "complete"
+    tables = [rows(tmp_path / name / "rounds.csv")[0]["max_score"] for name in ("own", "default")]
+    assert tables[0] != tables[1]
+
+
+def test_layers_of_the_runs_own_backbone_are_looked_through(config: Config) -> None:
+    from irp_lightning.config.compose import checked, looks_through
+
+    def through(*overrides: str) -> str:
+        return looks_through(checked(config("+experiment=demo", *overrides))).name
+
+    assert through() == "tf_efficientnet_lite0"  # not the random one of the run
+    assert through("backbone=resnet18") == "tf_efficientnet_lite0"
+    assert through("backbone=resnet18", "backbone.layers=[layer2]") == "resnet18"
+    own = ["backbone@refine.backbone=timm", "refine.backbone.name=convnext_tiny"]
+    assert through("backbone=resnet18", "backbone.layers=[layer2]", *own) == "convnext_tiny"
+
+
+def test_patches_of_another_kind_are_another_run(config: Config, tmp_path: Path) -> None:
+    from irp_lightning.foundation.errors import InputError
+
+    run(config("+experiment=demo", "refine=none", "model=patch_gaussian"), tmp_path)
+    with pytest.raises(InputError, match=r"patches\.grid"):
+        run(
+            config("+experiment=demo", "refine=none", "model=patch_gaussian", "patches.grid=5"), tmp_path
+        )
