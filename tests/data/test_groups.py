@@ -322,3 +322,19 @@ def test_components_are_numbered_by_first_appearance(
 ) -> None:
     components = connected_components(*graph)
     assert list(dict.fromkeys(components)) == list(range(max(components) + 1))
+
+
+def test_parts_that_look_alike_are_not_chained_into_one() -> None:
+    generator = torch.Generator().manual_seed(0)
+    poses, parts = torch.randn(5, 400, generator=generator), torch.randn(60, 400, generator=generator)
+    # Twelve different parts in each of five poses: alike by 0.7; the first was photographed twice.
+    photographs = poses.repeat_interleave(12, 0) + 0.65 * parts
+    again = photographs[:1] + 0.1 * torch.randn(1, 400, generator=generator)
+    assert _pairs(near_duplicates(torch.cat([photographs, again]))) == {(0, 60)}
+
+
+def test_a_part_that_was_photographed_often_stays_one() -> None:
+    generator = torch.Generator().manual_seed(0)
+    parts = torch.randn(4, 400, generator=generator).repeat_interleave(15, 0)
+    groups = near_duplicates(parts + 0.05 * torch.randn(60, 400, generator=generator))
+    assert groups == [i // 15 for i in range(60)]
