@@ -36,7 +36,9 @@ def spread(values: Sequence[float]) -> float:
 
 
 def mean_sd(values: Sequence[float], digits: int = 3) -> str:
-    """Mean ± sample standard deviation; ``-`` of no values."""
+    """Mean ± sample standard deviation; ``-`` of no values, and no spread of one."""
     if not values:
         return "-"
+    if len(values) == 1:
+        return f"{values[0]:.{digits}f}"
     return f"{statistics.fmean(values):.{digits}f} ± {spread(values):.{digits}f}"

@@ -29,9 +29,15 @@ def load_experiment(values: Mapping[str, Any]) -> Experiment:
     _check_views(experiment)
     if experiment.trainer.is_distributed:
         _check_distributed(experiment)
-    weights = experiment.backbone.weights
-    if weights is not None and not Path(weights).is_file():
-        raise InputError(f"backbone.weights={weights} is not a file; give a torchvision state dict")
+    for group, backbone in (
+        ("backbone", experiment.backbone),
+        ("refine.backbone", experiment.refine.backbone),
+    ):
+        weights = backbone.weights if backbone is not None else None
+        if weights is not None and not Path(weights).is_file():
+            raise InputError(
+                f"{group}.weights={weights} is not a file; give a state dict of the network"
+            )
     return experiment
 
 

@@ -16,7 +16,7 @@ from irp_lightning.features.config import is_own
 from irp_lightning.foundation.errors import WrongValue, one_line
 from irp_lightning.foundation.plugins import named_object
 
-__all__ = ["architecture", "smallest_image"]
+__all__ = ["architecture", "smallest_image", "timm_maps"]
 
 ANY_SIZE: tuple[dict[str, bool], ...] = (
     {"dynamic_img_size": True, "dynamic_img_pad": True},
@@ -31,8 +31,8 @@ def architecture(
 ) -> nn.Module:
     """A network's feature maps: (B, 3, s, s) → (B, C, h, w), or a list of such.
 
-    Its parameters are named as in the whole network; where several layers are taken, or timm's, with
-    ``network.`` in front.
+    Its parameters are named as in torchvision's whole network, where several layers are taken with
+    ``network.`` in front; timm has names of its own for a network that gives maps.
 
     Args:
         name: Of ``timm``: any model. Of ``torchvision``: one of the classifiers that begin with
@@ -48,7 +48,7 @@ def architecture(
         WrongValue: There is no such network or layer, or it has no feature maps that could be taken.
     """
     if library == "timm":
-        return _Maps(_timm_network(name, list(layers)))
+        return _Maps(timm_maps(name, layers))
     if is_own(name, library):
         network = _own_network(name)
     else:
@@ -80,22 +80,40 @@ class _Maps(nn.Module):
         return [m.permute(0, 3, 1, 2) for m in maps] if self.channels_last else maps
 
 
-def _timm_network(name: str, layers: list[int | str]) -> nn.Module:
+def timm_maps(name: str, layers: Sequence[int | str], **weights: Any) -> nn.Module:
+    """A network of timm's that gives the maps of some layers, the last where there are none.
+
+    Args:
+        name: Of timm's list.
+        layers: Numbers of its stages or blocks.
+        weights: Arguments of ``timm.create_model`` that say where weights come from.
+
+    Raises:
+        WrongValue: There is no such model or layer.
+    """
     # Only names of timm's own list: others (hf-hub:…, local-dir:…) would fetch and run what they say.
     if not timm.is_model(name):
         raise WrongValue(
             "name", name, "is no model of timm's; timm.list_models() tells them, such as convnext_tiny"
         )
-    if not all(isinstance(layer, int) for layer in layers):
-        raise WrongValue("layers", layers, "are no numbers; give those of timm's stages, such as [2, 3]")
+    if not all(isinstance(layer, int) for layer in layers) or len(set(layers)) < len(layers):
+        raise WrongValue(
+            "layers",
+            list(layers),
+            "are no different numbers; give those of timm's stages, such as [2, 3]",
+        )
     for asked in ANY_SIZE:
         with suppress(TypeError):
             try:
-                options: dict[str, Any] = {"out_indices": layers or (-1,), **asked}
+                options: dict[str, Any] = {"out_indices": list(layers) or (-1,), **asked, **weights}
                 return timm.create_model(name, features_only=True, **options)
             except (RuntimeError, IndexError, AssertionError, ValueError) as error:
+                if weights:  # the layers were found before
+                    raise
                 raise WrongValue(
-                    "layers", layers, f"cannot be taken from {name} ({one_line(error, 80)}); give others"
+                    "layers",
+                    list(layers),
+                    f"cannot be taken from {name} ({one_line(error, 80)}); give others",
                 ) from error
     raise WrongValue("name", name, "gives no feature maps in timm; choose another")
 

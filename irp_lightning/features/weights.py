@@ -3,9 +3,11 @@
 import hashlib
 import importlib.util
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import timm
 import torch
@@ -13,6 +15,7 @@ from torch import Tensor, nn
 from torchvision import models
 
 from irp_lightning.features.config import BackboneConfig, is_own
+from irp_lightning.features.networks import timm_maps
 from irp_lightning.foundation.errors import WrongValue, one_line
 
 __all__ = ["default_weights_url", "load_weights", "state_hash"]
@@ -55,29 +58,66 @@ def load_weights(network: nn.Module, config: BackboneConfig) -> None:
             can be neither found nor downloaded.
     """
     name, weights, library = config.name, config.weights, config.library
-    if (library == "torchvision" and name == "random") or (not weights and is_own(name, library)):
-        return
-    if weights:
-        state = _read_state(Path(weights))
-    elif library == "torchvision":
-        state = _torchvision_state(name)
-    elif name in PACKAGED:
-        state = _packaged_state(name)
+    if library == "timm":
+        _load_timm(network, config)
+    elif weights or not (name == "random" or is_own(name, library)):
+        state = _read_state(Path(weights)) if weights else _torchvision_state(name)
+        wanted = network.state_dict()
+        # What gives several maps is wrapped.
+        source = {key: key.removeprefix("network.") for key in wanted}
+        _check_fit(config, {source[key]: value for key, value in wanted.items()}, state)
+        network.load_state_dict({key: state[source[key]] for key in wanted})
+    wrong = next((k for k, v in network.state_dict().items() if not v.isfinite().all()), None)
+    if wrong is not None:
+        raise WrongValue("weights", weights or "null", f"holds values that are no numbers ({wrong})")
+
+
+def _load_timm(network: nn.Module, config: BackboneConfig) -> None:
+    name = config.name
+    if config.weights or name in PACKAGED:
+        state = _read_state(Path(config.weights)) if config.weights else _packaged_state(name)
+        with torch.device("meta"):
+            whole = timm.create_model(name)
+        published = timm.get_pretrained_cfg(name)
+        named = published.classifier if published is not None else None
+        classifier = tuple(f"{n}." for n in ([named] if isinstance(named, str) else named or ()))
+        kept = {k: v for k, v in whole.state_dict().items() if not k.startswith(classifier)}
+        _check_fit(config, kept, {k: v for k, v in state.items() if not k.startswith(classifier)})
+        source: dict[str, Any] = {"pretrained_cfg_overlay": {"state_dict": state}}
     else:
-        state = _timm_state(name)
-    wanted = network.state_dict()
-    # What gives several maps is wrapped, and timm wraps a transformer once more.
-    source = {key: key.removeprefix("network.").removeprefix("model.") for key in wanted}
-    missing = [key for key in wanted if source[key] not in state]
-    reshaped = [k for k in wanted if k not in missing and state[source[k]].shape != wanted[k].shape]
-    if missing or reshaped:
+        source = {}
+    try:
+        filled = timm_maps(name, config.layers, pretrained=True, **source)
+    except Exception as error:  # no network, no weights published, a damaged cache: anything
         raise WrongValue(
             "weights",
-            weights or "null",
-            f"does not fit {name} ({len(missing)} parameters missing, {len(reshaped)} of another "
-            f"shape, first: {(missing + reshaped)[0]}); give the weights of that network",
+            config.weights or "null",
+            f"means timm's for {name}, and they could not be had ({one_line(error, 160)}); give a file "
+            "with its state dict, or choose a backbone that needs no download: efficientnet_lite0",
+        ) from error
+    network.load_state_dict({f"network.{key}": value for key, value in filled.state_dict().items()})
+
+
+def _check_fit(
+    config: BackboneConfig, wanted: Mapping[str, Tensor], state: Mapping[str, Tensor]
+) -> None:
+    """Refuse a state dict that lacks a parameter, has it in another shape, or knows more of a part."""
+    missing = [key for key in wanted if key not in state]
+    reshaped = [k for k in wanted if k in state and state[k].shape != wanted[k].shape]
+    parts = {key.split(".")[0] for key in wanted}
+    more = [
+        key
+        for key in state
+        if key not in wanted and key.split(".")[0] in parts and config.library == "timm"
+    ]
+    if missing or reshaped or more:
+        raise WrongValue(
+            "weights",
+            config.weights or "null",
+            f"does not fit {config.name} ({len(missing)} parameters missing, {len(reshaped)} of another "
+            f"shape, {len(more)} too many, first: {(missing + reshaped + more)[0]}); give that "
+            "network's weights",
         )
-    network.load_state_dict({key: state[source[key]] for key in wanted})
 
 
 def state_hash(module: nn.Module) -> str:
@@ -96,7 +136,7 @@ def _read_state(file: Path) -> dict[str, Tensor]:
     remedy = "save it with torch.save(model.state_dict())"
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
+    except Exception as error:  # junk fails in any way
         kind = type(error).__name__
         raise WrongValue(
             "weights", file, f"cannot be loaded as a state dict ({kind}, weights_only=True); {remedy}"
@@ -130,18 +170,6 @@ def _torchvision_state(name: str) -> dict[str, Tensor]:
         ) from error
     finally:
         socket.setdefaulttimeout(before)
-
-
-def _timm_state(name: str) -> dict[str, Tensor]:
-    try:
-        return timm.create_model(name, pretrained=True).state_dict()
-    except Exception as error:  # no network, no weights published, a damaged cache: anything
-        raise WrongValue(
-            "weights",
-            "null",
-            f"means timm's for {name}, and they could not be had ({one_line(error, 160)}); give a file "
-            "with its state dict, or choose a backbone that needs no download: efficientnet_lite0",
-        ) from error
 
 
 def _packaged_state(name: str) -> dict[str, Tensor]:

@@ -68,7 +68,9 @@ class Mutual:
 
     def __init__(self, images: TrainingImages, config: RefineConfig) -> None:
         self.images, self.share, self.views = images, config.bank_share, config.views
-        self.grids = tuple(dict.fromkeys([config.grid, max(1, config.grid // 2)]))
+        # Patches that are finer than those at hand would be copies.
+        finest = min(config.grid, math.isqrt(images.features.n_views // config.views))
+        self.grids = tuple(dict.fromkeys([finest, max(1, finest // 2)]))
         generator = torch.Generator().manual_seed(images.seed)
         count = len(images.positions)
         self.references = torch.randperm(count, generator=generator)[: config.references].sort().values
