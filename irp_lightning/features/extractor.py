@@ -209,7 +209,7 @@ def check_image_size(backbone: BackboneConfig, image_size: int) -> None:
     Raises:
         WrongValue: They are too small.
     """
-    if is_own(backbone.name, backbone.library) or backbone.library == "timm" or backbone.layers:
+    if _is_tried(backbone):
         return
     try:
         smallest = smallest_image(backbone.name, backbone.n_scales)
@@ -258,9 +258,15 @@ def build_extractor(
         layers=backbone.layers,
     )
     extractor = FeatureExtractor(network, spec)
-    if is_own(backbone.name, backbone.library) or backbone.library == "timm" or backbone.layers:
+    if _is_tried(backbone):
         _try(extractor)
     return extractor
+
+
+def _is_tried(backbone: BackboneConfig) -> bool:
+    """Whether only a picture shows what a backbone takes: its smallest size is not found beforehand."""
+    own = is_own(backbone.name, backbone.library)
+    return own or backbone.library == "timm" or bool(backbone.layers)
 
 
 def _try(extractor: FeatureExtractor) -> None:
