@@ -79,7 +79,7 @@ def copied(images: Path, tmp_path: Path) -> Path:
         ("refine.retrain=again", "continue, scratch"),
         ("refine.remove=some", "worst, all"),
         ("refine.rule=median", "lambda_median, mad"),
-        ("refine.scoring=once", "in_sample, cross_fit, mutual"),
+        ("refine.scoring=once", "in_sample, cross_fit, ensemble, gaussian, mutual"),
         ("refine.folds=1", "at least 2"),
         ("refine.grid=0", "at least 1"),
         ("refine.bank_share=2", "a share above 0"),

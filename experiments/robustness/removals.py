@@ -4,7 +4,8 @@ python experiments/robustness/removals.py --root ROOT [key=value ...]
 
 ROOT holds categories in the MVTec-AD layout. For each category, noise and seed: the AUROC of the first
 scores against what was injected, and what the whole method removes. ``--settings tuning`` compares
-settings, on the tuning categories and seeds alone; ``--settings robust`` measures the default anywhere.
+settings, on the tuning categories and seeds alone; ``robust`` measures the default anywhere, ``views``
+its rotated views, ``published`` other people's scorings and a rule (``published.py``).
 A row that is in the file already is not computed again.
 """
 
@@ -25,8 +26,7 @@ from irp_lightning.data.groups import fold_groups
 from irp_lightning.evaluation.metrics import auroc
 from irp_lightning.features.image_features import ImageFeatures
 from irp_lightning.refinement.clean import Cleaning, clean
-from irp_lightning.refinement.scorers.mutual import Mutual
-from irp_lightning.refinement.scoring import TrainingImages
+from irp_lightning.refinement.scoring import TrainingImages, find_scorer
 
 HERE = Path(__file__).parent
 CATEGORIES = ("bottle", "pill", "screw", "capsule", "magnetic_tile")
@@ -37,22 +37,26 @@ SETTINGS = {
     "robust": {"robust": []},
     "tuning": {
         "robust": [],
-        # The published weightings of the same distances: PatchCore's nearest alone (a bank of everything
-        # is nearly that), MeDS's at its tenth, and a smaller one.
-        "bank_share 1": ["refine.bank_share=1"],
-        "bank_share 0.2": ["refine.bank_share=0.2"],
-        "bank_share 0.1": ["refine.bank_share=0.1"],
-        "bank_share 0.03": ["refine.bank_share=0.03"],
-        "grid 5": ["refine.grid=5"],
-        "grid 20": ["refine.grid=20"],
-        "lower_mad 3": ["refine.rule=lower_mad", "refine.k=3"],
-        "lower_mad 2.5": ["refine.rule=lower_mad", "refine.k=2.5"],
-        "lower_mad 2": ["refine.rule=lower_mad", "refine.k=2"],
-        "false_discovery 0.05": ["refine.k=0.05"],
-        "false_discovery 0.2": ["refine.k=0.2"],
-        "otsu": ["refine.rule=otsu", "refine.k=null"],
-        "one round": ["refine.max_rounds=1"],
+        "mutual, m = n": ["refine.scoring=mutual"],
+        "mutual, m = 0.3 n": ["refine.scoring=mutual", "refine.bank_share=0.3"],
+        "gaussian": ["refine.scoring=gaussian"],
+        "robust, m = 0.3 n": ["refine.bank_share=0.3"],
+        "robust, grid 5": ["refine.grid=5"],
+        "robust, grid 20": ["refine.grid=20"],
+        "robust, lower_mad 3": ["refine.rule=lower_mad", "refine.k=3"],
+        "robust, lower_mad 2.5": ["refine.rule=lower_mad", "refine.k=2.5"],
+        "robust, lower_mad 2": ["refine.rule=lower_mad", "refine.k=2"],
+        "robust, false_discovery 0.05": ["refine.k=0.05"],
+        "robust, false_discovery 0.2": ["refine.k=0.2"],
+        "robust, otsu": ["refine.rule=otsu", "refine.k=null"],
+        "robust, one round": ["refine.max_rounds=1"],
     },
+    "published": {
+        name: [f"refine.scoring=published.{name}", "refine.max_rounds=1"]
+        for name in ("Nearest", "MuSc", "MeDS", "Lof")
+    }
+    | {"robust, mixture": ["refine.rule=published.mixture"]},
+    "views": {f"{n} views": [f"refine.views={n}"] for n in (1, 4, 8)},
 }
 
 
@@ -80,7 +84,8 @@ def measure(inputs: Inputs, patches: ImageFeatures, noise: float, seed: int) -> 
     labels = torch.tensor([i in pool.injected for i in pool.train])
     began = time.perf_counter()
     images = TrainingImages(patches, torch.tensor(pool.train), groups, seed, lambda fit, scored: scored)
-    done = clean(Mutual(images, e.refine), e.refine, Cleaning(torch.ones(len(labels)).bool()))
+    scorer = find_scorer(e.refine.scoring)(images, e.refine)
+    done = clean(scorer, e.refine, Cleaning(torch.ones(len(labels)).bool()))
     gone = ~done.active
     return {
         "images": len(labels),

@@ -42,12 +42,13 @@ class RefineConfig:
 
     Attributes:
         name: What the method is called in tables.
-        scoring: ``in_sample``, ``cross_fit``, ``mutual``, ``labels``, or ``module.Class`` of the user's.
-        folds: Of cross-fit scoring.
+        scoring: ``in_sample``, ``cross_fit``, ``mutual``, ``gaussian``, ``ensemble`` (of these two),
+            ``labels``, or ``module.Class`` of the user's.
+        folds: Of ``cross_fit`` and ``gaussian``.
         backbone: What a scorer of patches looks through; None: see
             :func:`irp_lightning.config.compose.looks_through`.
-        grid: Of mutual scoring: patches per side.
-        views: Of mutual scoring: rotated views that each reference is seen in.
+        grid: Of scorers of patches: small ones per side; those of twice the side are looked at, too.
+        views: Of scorers of patches: rotated views other images are seen in, for parts at any angle.
         references: Of mutual scoring: images that others are held against; where there are more, a
             seeded draw.
         bank_share: Of mutual scoring: how large a bank of references is imagined, as a share of all.
@@ -103,7 +104,8 @@ class RefineConfig:
 
 DEFAULTS = {field.name: field.default for field in dataclasses.fields(RefineConfig)}
 
-OF_MUTUAL = {"backbone", "grid", "views", "references", "bank_share"}
+OF_MUTUAL = {"references", "bank_share"}
+OF_PATCHES = {"backbone", "grid", "views", *OF_MUTUAL}
 
 
 def effective(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,10 +122,12 @@ def effective(values: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     unused = {"name"}
     if block["scoring"] == IN_SAMPLE:
-        unused |= {"folds", *OF_MUTUAL}
+        unused |= {"folds", *OF_PATCHES}
     else:  # these remove first, and the detector is fitted once
         unused |= {"round_epochs", "retrain"}
     if block["scoring"] == "cross_fit":
+        unused |= OF_PATCHES
+    elif block["scoring"] == "gaussian":
         unused |= OF_MUTUAL
     elif block["scoring"] == "mutual":
         unused.add("folds")

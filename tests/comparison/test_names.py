@@ -46,8 +46,8 @@ def test_rules_and_scorings_of_one_method_are_told_apart(write_run, titled) -> N
     write_run("d", "robust", refine__rule="otsu", refine__k=9)  # otsu has no k
     write_run("e", "robust", refine__scoring="cross_fit")
     found = names(titled(), "method")
-    assert found["c"] == found["d"] == "robust (scoring=mutual, rule=otsu)"
-    assert found["b"] == "robust (scoring=mutual, rule=false_discovery, k=2)"
+    assert found["c"] == found["d"] == "robust (scoring=ensemble, rule=otsu)"
+    assert found["b"] == "robust (scoring=ensemble, rule=false_discovery, k=2)"
     assert len(set(found.values())) == 4
 
 

@@ -42,7 +42,7 @@ def test_a_method_that_never_prunes_has_no_settings(values: dict[str, Any]) -> N
         ({"remove": "most"}, "remove=most is unknown; choose one of: worst, all"),
         (
             {"scoring": "global"},
-            "scoring=global is unknown; choose one of: in_sample, cross_fit, mutual",
+            "scoring=global is unknown; choose one of: in_sample, cross_fit, ensemble, gaussian, mutual",
         ),
     ],
 )

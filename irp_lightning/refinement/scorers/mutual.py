@@ -15,18 +15,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
 from irp_lightning.foundation.errors import WrongValue
 from irp_lightning.refinement.config import RefineConfig
+from irp_lightning.refinement.patch_maps import grid_sides, pool_patches, relative_scores
 from irp_lightning.refinement.scoring import TrainingImages
 
-__all__ = ["Mutual", "nearest_in_each", "principal_axes", "weights"]
-
-WORST_PATCHES = 0.05
-"""Share of an image's patches, the furthest ones, that its score is the mean of."""
+__all__ = ["Mutual", "nearest_in_each", "principal_axes", "table_of", "weights"]
 
 AXES = 64
 """Principal components that distances are taken in: faster, and no worse, than all channels."""
@@ -47,9 +44,7 @@ NEGLIGIBLE = 1e-3
 class Mutual:
     """Scores every image by its furthest patches, each held against all other images.
 
-    Small patches and those of twice the side are looked at separately: a scratch fills few of the ones,
-    a stain or a bent part is more than one of them. Each gives a score, in units of its median, and an
-    image's is their mean.
+    Small patches and those of twice the side are looked at separately, and their scores averaged.
 
     Needs no detector and no training. Costs N · R · P² products of 64 numbers, N images, R references
     and P patches, once; later rounds only leave out what was removed.
@@ -68,9 +63,7 @@ class Mutual:
 
     def __init__(self, images: TrainingImages, config: RefineConfig) -> None:
         self.images, self.share, self.views = images, config.bank_share, config.views
-        # Patches that are finer than those at hand would be copies.
-        finest = min(config.grid, math.isqrt(images.features.n_views // config.views))
-        self.grids = tuple(dict.fromkeys([finest, max(1, finest // 2)]))
+        self.sides = grid_sides(config.grid, images.features.n_views // config.views)
         generator = torch.Generator().manual_seed(images.seed)
         count = len(images.positions)
         self.references = torch.randperm(count, generator=generator)[: config.references].sort().values
@@ -86,19 +79,10 @@ class Mutual:
     def __call__(self, active: Tensor) -> Tensor:
         """(N,), bool → (N,), float64, positive; 1 is an ordinary image."""
         self._kept = self._kept or self._measure()
-        total, total_map = torch.zeros(len(active), dtype=torch.double), torch.zeros(1)
-        for kept in self._kept:
-            maps = self._suspicions(kept, active)
-            worst = max(1, round(WORST_PATCHES * maps.shape[1]))
-            scores = maps.topk(worst, dim=1).values.mean(dim=1).double()
-            ordinary = scores[active].median().clamp_min(1e-12)
-            # An image that is there twice, in two groups, is ordinary, and not infinitely so.
-            total += (scores / ordinary).clamp_min(1e-3)
-            side = math.isqrt(maps.shape[1])
-            squares = (maps / ordinary).float().view(-1, 1, side, side)
-            total_map = total_map + F.interpolate(squares, self.grids[0])[:, 0]
-        self._maps = total_map / len(self._kept)
-        return total / len(self._kept)
+        maps = [self._suspicions(kept, active) for kept in self._kept]
+        # All are held against the same references: a single fold.
+        scores, self._maps = relative_scores(maps, active, torch.zeros(len(active), dtype=torch.long))
+        return scores
 
     def explain(self, images: Tensor) -> Tensor:
         """The suspicion of some images' patches in the last scoring: (M,) → (M, grid, grid)."""
@@ -116,7 +100,7 @@ class Mutual:
         )
 
     def _measure(self) -> list["_Kept"]:
-        vectors: list[list[Tensor]] = [[] for _ in self.grids]
+        vectors: list[list[Tensor]] = [[] for _ in self.sides]
         sampled = self._patches(self._sampled)
         axes = [principal_axes(patches.flatten(0, 1), AXES) for patches in sampled]
         for part in torch.arange(len(self.images.positions)).split(BATCH):
@@ -124,13 +108,13 @@ class Mutual:
                 found.append(patches @ directions)
         return [
             self._distances(torch.cat(found), grid)
-            for found, grid in zip(vectors, self.grids, strict=True)
+            for found, grid in zip(vectors, self.sides, strict=True)
         ]
 
     def _distances(self, vectors: Tensor, grid: int) -> "_Kept":
         """(N, views · grid², D): what is kept of all distances."""
         references, length = vectors[self.references], vectors.shape[1]
-        table = _table(references.flatten(0, 1))
+        table = table_of(references.flatten(0, 1))
         count, keep = len(vectors), _kept(len(references), self.share)
         distances = torch.empty(count, grid**2, keep)
         places = torch.empty(count, grid**2, keep, dtype=torch.int32)
@@ -144,12 +128,7 @@ class Mutual:
 
     def _patches(self, images: Tensor) -> list[Tensor]:
         """(B,) → for each grid (B, views · grid², D): the views one after another, unrotated first."""
-        vectors = self.images.vectors(images)
-        count, length, dim = vectors.shape
-        side = math.isqrt(length // self.views)
-        maps = vectors.view(count * self.views, side, side, dim).permute(0, 3, 1, 2)
-        pooled = [F.adaptive_avg_pool2d(maps, grid).flatten(2).transpose(1, 2) for grid in self.grids]
-        return [patches.reshape(count, -1, dim) for patches in pooled]
+        return pool_patches(self.images.vectors(images), self.views, self.sides)
 
 
 @dataclass(frozen=True)
@@ -185,7 +164,7 @@ def nearest_in_each(queries: Tensor, table: Tensor, length: int) -> Tensor:
 
     Args:
         queries: (P, D).
-        table: (D + 1, n · length), as :func:`_table` makes it, on the same device.
+        table: (D + 1, n · length), as :func:`table_of` makes it, on the same device.
         length: Patches of one image.
 
     Returns:
@@ -203,7 +182,7 @@ def nearest_in_each(queries: Tensor, table: Tensor, length: int) -> Tensor:
     return squares.clamp_min(0).sqrt()
 
 
-def _table(patches: Tensor) -> Tensor:
+def table_of(patches: Tensor) -> Tensor:
     """(M, D) → (D + 1, M): the patches as columns, below them minus half their squared length."""
     return torch.cat([patches, -0.5 * patches.square().sum(dim=1, keepdim=True)], dim=1).T.contiguous()
 

@@ -60,7 +60,7 @@ def test_the_nearest_patch_of_each_image(seed: int, queries: int, images: int, l
     asked = torch.randn(queries, 3, generator=generator)
     others = torch.randn(images, length, 3, generator=generator)
     expected = torch.cdist(asked, others.flatten(0, 1)).view(queries, images, length).amin(dim=2)
-    found = nearest_in_each(asked, mutual._table(others.flatten(0, 1)), length)
+    found = nearest_in_each(asked, mutual.table_of(others.flatten(0, 1)), length)
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
 
 

@@ -1,0 +1,142 @@
+"""Out-of-sample scores from patches: their distance from a Gaussian of all patches of other images.
+
+A defect fills few patches, so among a thousand images with two hundred defects far less than a fifth of
+the *patches* are spoilt, and thousands of patches determine a covariance that hundreds of images cannot:
+the estimate barely moves with the noise, and defects of one kind do not excuse each other. (PaDiM's
+model, Defard et al. 2021, here one for all places, so that nothing need be aligned.)
+"""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from irp_lightning.refinement.config import RefineConfig
+from irp_lightning.refinement.folds import draw_folds
+from irp_lightning.refinement.patch_maps import grid_sides, pool_patches, relative_scores
+from irp_lightning.refinement.scoring import TrainingImages
+
+__all__ = ["Gaussian", "mahalanobis"]
+
+SHRINKAGE = 0.01
+"""Share of the mean variance that is added to every direction, so that the covariance inverts."""
+
+BATCH = 64
+"""Images that are read at once."""
+
+Moments = tuple[Tensor, Tensor, Tensor]
+"""Count, sum and sum of outer products of some patches, in float64."""
+
+
+class Gaussian:
+    """Scores by Gaussians of patches of two sizes, each fitted without the fold that it scores.
+
+    Needs no detector and no training. Reads all patches twice: time grows with the images, memory
+    does not.
+
+    Args:
+        images: The training images, with their patches.
+        config: ``folds``: how many; a group stays in one. ``grid``: small patches per side. ``views``:
+            rotated views that the Gaussians are fitted to.
+    """
+
+    wants: ClassVar[str] = "patches"
+
+    def __init__(self, images: TrainingImages, config: RefineConfig) -> None:
+        self.images, self.views = images, config.views
+        self.sides = grid_sides(config.grid, images.features.n_views // config.views)
+        self.fold = draw_folds(images.groups, config.folds, images.seed)
+        # Moments are taken about some patch: about 0 small variances would drown in large means.
+        self._origins = [patches[0, 0] for patches in self._patches(torch.zeros(1, dtype=torch.long))]
+        self._moments: dict[int, list[Moments]] = {}
+        self._maps = torch.empty(0)
+
+    def __call__(self, active: Tensor) -> Tensor:
+        """(N,), bool → (N,), float64, positive; 1 is an ordinary image."""
+        moments = self._count(active)
+        maps = [torch.empty(len(active), side**2) for side in self.sides]
+        for k in moments:
+            # The other folds' moments add up: each patch was read once, for all folds.
+            others = [found for j, found in moments.items() if j != k]
+            models = [_model(parts) for parts in zip(*others, strict=True)]
+            for part in (self.fold == k).nonzero().flatten().split(BATCH):
+                for found, patches, (mean, whitening), origin in zip(
+                    maps, self._patches(part), models, self._origins, strict=True
+                ):
+                    unrotated = patches[:, : found.shape[1]]
+                    found[part] = mahalanobis(unrotated - origin, mean, whitening).cpu()
+        scores, self._maps = relative_scores(maps, active, self.fold)
+        return scores
+
+    def explain(self, images: Tensor) -> Tensor:
+        """The distances of some images' patches in the last scoring: (M,) → (M, grid, grid)."""
+        return self._maps[images]
+
+    def _patches(self, images: Tensor) -> list[Tensor]:
+        """(B,) → for each grid (B, views · side², D): the views one after another, unrotated first."""
+        return pool_patches(self.images.vectors(images), self.views, self.sides)
+
+    def _count(self, active: Tensor) -> dict[int, list[Moments]]:
+        """The folds' moments: those of all images less those of the removed ones, which are few.
+
+        So they depend on what is active alone, to the last bit, and not on the rounds before: a run
+        that was stopped and goes on finds the same.
+        """
+        folds = {k: self.fold == k for k in self.fold.unique().tolist()}
+        if not self._moments:
+            self._moments = {k: self._moments_of(fold) for k, fold in folds.items()}
+        left = {}
+        for k, fold in folds.items():
+            removed = self._moments_of(fold & ~active)
+            left[k] = [
+                (a[0] - b[0], a[1] - b[1], a[2] - b[2])
+                for a, b in zip(self._moments[k], removed, strict=True)
+            ]
+        return left
+
+    def _moments_of(self, images: Tensor) -> list[Moments]:
+        """For each grid."""
+        found = [_no_moments(len(origin)) for origin in self._origins]
+        for part in images.nonzero().flatten().split(BATCH):
+            for i, (patches, origin) in enumerate(zip(self._patches(part), self._origins, strict=True)):
+                apart = (patches - origin).flatten(0, 1)
+                count, total, square = found[i]
+                # Products in float32, as fast as they come; their sums in float64, as many as they are.
+                found[i] = (
+                    count + len(apart),
+                    total + apart.double().sum(dim=0).cpu(),
+                    square + (apart.T @ apart).double().cpu(),
+                )
+        return found
+
+
+def _no_moments(dim: int) -> Moments:
+    zeros = torch.zeros(dim, dtype=torch.double)
+    return torch.zeros((), dtype=torch.double), zeros, torch.outer(zeros, zeros)
+
+
+def _model(parts: tuple[Moments, ...]) -> tuple[Tensor, Tensor]:
+    """Mean (D,) and whitening (D, D), W with W Wᵀ the inverse of the shrunk covariance."""
+    count, total, square = (torch.stack(values).sum(dim=0) for values in zip(*parts, strict=True))
+    mean = total / count
+    covariance = square / count - torch.outer(mean, mean)
+    identity = torch.eye(len(mean), dtype=torch.double)
+    # Equal patches vary in no direction; any scale will do for them.
+    ridge = (SHRINKAGE * covariance.diagonal().mean()).clamp_min(1e-12)
+    factor = torch.linalg.cholesky(covariance + ridge * identity)
+    return mean, torch.linalg.solve_triangular(factor, identity, upper=False).T
+
+
+def mahalanobis(patches: Tensor, mean: Tensor, whitening: Tensor) -> Tensor:
+    """Mahalanobis distances of patches, per root of the dimension.
+
+    Args:
+        patches: (B, P, D).
+        mean: (D,).
+        whitening: (D, D), W with W Wᵀ the inverse covariance.
+
+    Returns:
+        (B, P), at least 0; about 1 for an ordinary patch.
+    """
+    centred = patches - mean.to(patches)
+    return (centred @ whitening.to(patches)).square().mean(dim=-1).sqrt()
