@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from irp_lightning.detectors.patches import PatchDetector
+from irp_lightning.features.preparation import free_memory
+from irp_lightning.foundation.errors import InputError
 
 __all__ = ["PatchGaussian"]
 
@@ -39,13 +41,20 @@ class PatchGaussian(PatchDetector):
         self.register_buffer("whitening", torch.eye(dim)[None])
 
     def fit(self, batches: Iterable[Tensor]) -> None:
+        """One pass.
+
+        Raises:
+            InputError: The Gaussians of all places do not fit into memory.
+        """
         count, total, square = 0, torch.zeros(()), torch.zeros(())
         origin: Tensor | None = None
         for batch in batches:
             # (K, B, D), or all patches as of one place.
             patches = batch.transpose(0, 1) if self.places == "own" else batch.flatten(0, 1)[None]
             # About some patch: about 0 small variances would drown in large means.
-            origin = patches[:, :1].clone() if origin is None else origin
+            if origin is None:
+                _check_memory(len(patches), self.dim)
+                origin = patches[:, :1].clone()
             patches = patches - origin
             count += patches.shape[1]
             # Products in float32, as fast as they come; their sums in float64, as many as they are.
@@ -76,3 +85,14 @@ class PatchGaussian(PatchDetector):
                 shape = state_dict[prefix + name].shape
                 setattr(self, name, getattr(self, name).new_empty(shape))
         super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+def _check_memory(places: int, dim: int) -> None:
+    """Refuse what would be killed: sums, covariances and their factors, in float64."""
+    needed, free = 4 * 8 * places * dim**2, free_memory(torch.device("cpu"))
+    if needed > free:
+        raise InputError(
+            f"model.places=own takes {needed / 2**30:.1f} GiB for {places} Gaussians of {dim} numbers, "
+            f"and {free / 2**30:.1f} are free; set patches.width=100, a coarser patches.grid, or "
+            "model.places=shared"
+        )

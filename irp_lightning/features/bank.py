@@ -25,6 +25,7 @@ from torch import Tensor
 from irp_lightning.features.bank_folders import checked, digest, folder_name
 from irp_lightning.features.extractor import ExtractorSpec
 from irp_lightning.foundation.atomic import write_whole
+from irp_lightning.foundation.errors import InputError
 
 __all__ = ["FORMAT", "FeatureBank"]
 
@@ -85,14 +86,22 @@ class FeatureBank:
         """Keep the features of an image, (V, D).
 
         Raises:
+            InputError: A value is too large for ``float16``.
             OSError: The disk is full or the folder cannot be written; nothing is left behind.
         """
+        values = features.cpu().numpy()
+        largest = float(np.abs(values).max(initial=0))
+        if largest > np.finfo(self.dtype).max:
+            raise InputError(
+                f"dtype={self.dtype} cannot hold a feature of {largest:.4g}, this backbone's; set "
+                "patches.dtype or features.dtype, whichever it is, to float32"
+            )
         description = self.folder / "spec.json"
         if not description.exists():
             text = json.dumps(self.description, indent=1)
             write_whole(description, lambda partial: partial.write_bytes(text.encode()))
         buffer = io.BytesIO()
-        np.save(buffer, features.cpu().numpy().astype(self.dtype), allow_pickle=False)
+        np.save(buffer, values.astype(self.dtype), allow_pickle=False)
         array = buffer.getvalue()
         data = array + digest(array)
         # Not synced: an entry that a power failure has emptied fails its digest.

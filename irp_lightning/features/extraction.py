@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from irp_lightning.data.images import load_square
 from irp_lightning.features.extractor import FeatureExtractor
+from irp_lightning.foundation.errors import InputError
 
 __all__ = ["default_workers", "extract"]
 
@@ -68,7 +69,7 @@ def extract(
         ``(position in paths, (V, D) float32 on the CPU)``, in order.
 
     Raises:
-        InputError: An image cannot be decoded.
+        InputError: An image cannot be decoded, or the backbone makes no finite numbers of it.
     """
     extractor = extractor.to(device).eval()
     angles = extractor.angles[None]
@@ -95,10 +96,20 @@ def extract(
                 waiting = indices, _in_passes(extractor, pictures, angles)
             # The batch before is copied back while this one is computed.
             if ready is not None:
-                yield from zip(ready[0], ready[1].cpu(), strict=True)
+                yield from _checked(paths, *ready)
             bar.update(seen)
         if waiting is not None:
-            yield from zip(waiting[0], waiting[1].cpu(), strict=True)
+            yield from _checked(paths, *waiting)
+
+
+def _checked(paths: list[Path], indices: list[int], vectors: Tensor) -> Iterator[tuple[int, Tensor]]:
+    for i, of_one in zip(indices, vectors.cpu(), strict=True):
+        if not of_one.isfinite().all():
+            raise InputError(
+                f"{paths[i]}: the backbone's features of it are no finite numbers; set "
+                "features.autocast=none, and check backbone.weights"
+            )
+        yield i, of_one
 
 
 def _in_passes(extractor: FeatureExtractor, images: Tensor, angles: Tensor) -> Tensor:

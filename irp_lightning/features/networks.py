@@ -1,5 +1,6 @@
 """Networks by name, cut to what gives feature maps: torchvision's, timm's, random, a user's own."""
 
+import logging
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -17,6 +18,9 @@ from irp_lightning.foundation.errors import WrongValue, one_line
 from irp_lightning.foundation.plugins import named_object
 
 __all__ = ["architecture", "smallest_image", "timm_maps"]
+
+# Which parameters fit is checked here; timm warns of its classifier, which gives no maps.
+logging.getLogger("timm.models._builder").setLevel(logging.ERROR)
 
 ANY_SIZE: tuple[dict[str, bool], ...] = (
     {"dynamic_img_size": True, "dynamic_img_pad": True},
@@ -96,11 +100,14 @@ def timm_maps(name: str, layers: Sequence[int | str], **weights: Any) -> nn.Modu
         raise WrongValue(
             "name", name, "is no model of timm's; timm.list_models() tells them, such as convnext_tiny"
         )
-    if not all(isinstance(layer, int) for layer in layers) or len(set(layers)) < len(layers):
+    if "." in name and name not in timm.list_pretrained():
+        raise WrongValue("name", name, f"has no such weights; timm has {_tags(name)}")
+    numbers = [layer for layer in layers if isinstance(layer, int) and layer >= 0]
+    if numbers != list(layers) or numbers != sorted(set(numbers)):
         raise WrongValue(
             "layers",
             list(layers),
-            "are no different numbers; give those of timm's stages, such as [2, 3]",
+            "are no numbers in ascending order; give those of timm's stages, such as [2, 3]",
         )
     for asked in ANY_SIZE:
         with suppress(TypeError):
@@ -116,6 +123,11 @@ def timm_maps(name: str, layers: Sequence[int | str], **weights: Any) -> nn.Modu
                     f"cannot be taken from {name} ({one_line(error, 80)}); give others",
                 ) from error
     raise WrongValue("name", name, "gives no feature maps in timm; choose another")
+
+
+def _tags(name: str) -> str:
+    model = name.split(".")[0]
+    return ", ".join(timm.list_pretrained(f"{model}.*")[:5]) or f"none for {model}"
 
 
 def _own_network(name: str) -> nn.Module:

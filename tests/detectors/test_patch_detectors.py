@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from irp_lightning.detectors import patch_gaussian
 from irp_lightning.detectors.contract import ScoresPatches, wants_patches
 from irp_lightning.detectors.patch_gaussian import PatchGaussian
 from irp_lightning.detectors.patch_nearest import PatchNearest, _reservoir, coreset
 from irp_lightning.detectors.patches import PatchDetector
+from irp_lightning.foundation.errors import InputError
 
 DIM, PLACES = 4, 25
 DETECTORS: list[tuple[type[PatchDetector], dict[str, Any]]] = [
@@ -124,6 +126,12 @@ def test_own_gaussians_know_what_belongs_where() -> None:
     assert own.score_map(swapped)[0].argmax() == 3
     ratio = own.score_map(swapped)[0, 3] / own.score_map(swapped)[0].median()
     assert ratio > 5 * shared.score_map(swapped)[0, 3] / shared.score_map(swapped)[0].median()
+
+
+def test_gaussians_that_do_not_fit_into_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patch_gaussian, "free_memory", lambda device: 1000.0)
+    with pytest.raises(InputError, match=r"^model.places=own takes .* GiB for 25 Gaussians"):
+        PatchGaussian(DIM, places="own").fit([pictures(20, 1)])
 
 
 @given(st.integers(2, 60), st.integers(1, 60), st.integers(0, 99))

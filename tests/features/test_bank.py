@@ -10,6 +10,7 @@ from torch import Tensor
 from irp_lightning.features.bank import FeatureBank
 from irp_lightning.features.config import BackboneConfig, PatchesConfig, ViewsConfig
 from irp_lightning.features.extractor import ExtractorSpec, FeatureExtractor, build_extractor
+from irp_lightning.foundation.errors import InputError
 
 BACKBONE = BackboneConfig(name="random", weights=None, n_scales=2, seed=0)
 VIEWS = ViewsConfig(
@@ -55,6 +56,16 @@ def test_half_precision_takes_half_the_size(tmp_path: Path, entry: Tensor) -> No
     torch.testing.assert_close(read, entry, atol=1e-3, rtol=1e-3)
     full = FeatureBank(tmp_path, build().spec, "float32")
     assert "ab12" not in full
+
+
+def test_what_half_precision_cannot_hold_is_refused_and_leaves_nothing(
+    tmp_path: Path, entry: Tensor
+) -> None:
+    half = FeatureBank(tmp_path, build().spec, "float16")
+    with pytest.raises(InputError, match=r"^dtype=float16 cannot hold a feature of 7e\+04.*float32"):
+        half.write("ab12", torch.full_like(entry, 7e4))
+    assert "ab12" not in half
+    FeatureBank(tmp_path, build().spec, "float32").write("ab12", torch.full_like(entry, 7e4))
 
 
 @pytest.mark.parametrize(

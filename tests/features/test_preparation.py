@@ -17,6 +17,7 @@ from torch import Tensor
 from irp_lightning.data.content import content_hash
 from irp_lightning.features.bank import FeatureBank
 from irp_lightning.features.config import BackboneConfig, FeaturesConfig, PatchesConfig, ViewsConfig
+from irp_lightning.features.extraction import extract
 from irp_lightning.features.extractor import FeatureExtractor, build_extractor
 from irp_lightning.features.image_features import (
     BankFeatures,
@@ -25,6 +26,7 @@ from irp_lightning.features.image_features import (
     ResidentFeatures,
 )
 from irp_lightning.features.preparation import free_memory, prepare_features
+from irp_lightning.foundation.errors import InputError
 
 N = 12
 CPU = torch.device("cpu")
@@ -104,6 +106,13 @@ def test_every_image_is_extracted_once(paths: list[Path], truth: Tensor, tmp_pat
     second, extracted, _ = load(paths, tmp_path)
     assert extracted == 0
     assert torch.equal(second.scored(torch.arange(N)), first.scored(torch.arange(N)))
+
+
+def test_features_that_are_no_numbers_are_refused(paths: list[Path], tmp_path: Path) -> None:
+    broken = extractor()
+    next(broken.backbone.parameters()).data.fill_(torch.nan)
+    with pytest.raises(InputError, match=r"png: the backbone's features of it are no finite numbers"):
+        next(extract(paths, broken, workers=0, device=CPU))
 
 
 def test_added_images_alone_are_extracted(paths: list[Path], truth: Tensor, tmp_path: Path) -> None:

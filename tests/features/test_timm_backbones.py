@@ -79,7 +79,10 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
         ("nonsense", (), r"^name=nonsense is no model of timm's"),
         ("hf-hub:somebody/model", (), r"^name=hf-hub:somebody/model is no model of timm's"),
         ("resnet18", (9,), r"^layers=\[9\] cannot be taken from resnet18"),
-        ("resnet18", ("layer2",), r"^layers=\['layer2'\] are no different numbers"),
+        ("resnet18", ("layer2",), r"^layers=\['layer2'\] are no numbers in ascending order"),
+        ("resnet18", (2, 1), r"^layers=\[2, 1\] are no numbers in ascending order"),
+        ("resnet18", (-1,), r"^layers=\[-1\] are no numbers in ascending order"),
+        ("resnet18.nope", (1,), r"^name=resnet18\.nope has no such weights; timm has resnet18\."),
     ],
 )
 def test_what_timm_does_not_have_is_refused(name: str, layers: tuple[int, ...], message: str) -> None:
