@@ -5,7 +5,8 @@ python experiments/robustness/removals.py --root ROOT [key=value ...]
 ROOT holds categories in the MVTec-AD layout. For each category, noise and seed: the AUROC of the first
 scores against what was injected, and what the whole method removes. ``--settings tuning`` compares
 settings, on the tuning categories and seeds alone; ``robust`` measures the default anywhere, ``views``
-its rotated views, ``published`` other people's scorings and a rule (``published.py``).
+its rotated views, ``published`` other people's scorings and a rule (``published.py``), ``backbones`` on
+tuning categories and seeds what it looks through (``ALEXNET=FILE`` in the environment: its weights).
 A row that is in the file already is not computed again.
 """
 
@@ -56,6 +57,16 @@ SETTINGS = {
         for name in ("Nearest", "MuSc", "MeDS", "Lof")
     }
     | {"robust, mixture": ["refine.rule=published.mixture"]},
+    "backbones": {
+        "EfficientNet-Lite0": [],
+        "AlexNet, last maps": [
+            *("backbone@refine.backbone=alexnet", "refine.backbone.weights=${oc.env:ALEXNET}"),
+        ],
+        "AlexNet, layers 5 and 12": [
+            *("backbone@refine.backbone=alexnet", "refine.backbone.weights=${oc.env:ALEXNET}"),
+            "refine.backbone.layers=[5,12]",
+        ],
+    },
     "views": {f"{n} views": [f"refine.views={n}"] for n in (1, 4, 8)},
 }
 
@@ -107,7 +118,7 @@ def main() -> None:
     parser.add_argument("--seed", nargs="+", type=int)
     parser.add_argument("overrides", nargs="*")
     chosen = parser.parse_intermixed_args()
-    tuning = chosen.settings == "tuning"
+    tuning = chosen.settings in ("tuning", "backbones")
     categories = chosen.category or (TUNING if tuning else CATEGORIES)
     seeds = chosen.seed or ((100, 101, 102) if tuning else (0, 1, 2))
     file = HERE / f"removals_{chosen.settings}.csv"

@@ -10,9 +10,16 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from common.tables import markdown, mean_sd, read_rows
 
+from irp_lightning.comparison.paired import compare_differences
 from irp_lightning.evaluation.gap_closure import gap_closure
 
 HERE = Path(__file__).parent
+TITLES = {
+    "robust": "Removals of robust",
+    "views": "Removals of robust with rotated views",
+    "published": "Published scorings and a mixture as the rule",
+    "tuning": "Settings tried, on tuning categories and seeds",
+}
 METHODS = ("none", "osr", "irp", "irp_all", "robust", "oracle")
 
 Row = Mapping[str, str]
@@ -42,9 +49,9 @@ def areas(rows: Sequence[Row]) -> str:
 
 
 def closures(rows: Sequence[Row]) -> str:
-    """How much of what noise costs each method wins back, seed by seed, where it costs 0.01 or more."""
-    found: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for (model, *_), some in grouped(rows, "model", "category", "noise", "seed").items():
+    """How much of what noise costs each method wins back, cell by cell, where it costs 0.01 or more."""
+    found: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for (model, category, *_), some in grouped(rows, "model", "category", "noise", "seed").items():
         area = {row["method"]: float(row["image_auroc"]) for row in some}
         vanilla, oracle = area.get("none"), area.get("oracle")
         if vanilla is None or oracle is None or oracle - vanilla < 0.01:
@@ -53,18 +60,32 @@ def closures(rows: Sequence[Row]) -> str:
             if method in area:
                 closed = gap_closure(area[method], vanilla, oracle)
                 assert closed is not None
-                found[model, method].append(closed)
-    lines = [
-        [
-            model,
-            method,
-            str(len(some)),
-            f"{statistics.fmean(some):.2f}",
-            f"{statistics.median(some):.2f}",
-        ]
-        for (model, method), some in sorted(found.items())
-    ]
-    return markdown(["detector", "method", "cells", "mean", "median"], lines)
+                found[model, method][category].append(closed)
+    categories = sorted({category for by in found.values() for category in by})
+    lines = []
+    for (model, method), by_category in sorted(found.items()):
+        every = [value for some in by_category.values() for value in some]
+        means = [statistics.fmean(by_category[c]) if by_category.get(c) else None for c in categories]
+        cells = [f"{value:.2f}" if value is not None else "-" for value in means]
+        mean, median = statistics.fmean(every), statistics.median(every)
+        lines.append([model, method, str(len(every)), f"{mean:.2f}", f"{median:.2f}", *cells])
+    return markdown(["detector", "method", "cells", "mean", "median", *categories], lines)
+
+
+def differences(rows: Sequence[Row]) -> str:
+    """Image AUROC of robust less that of the others, in pairs of a category and seed."""
+    lines = []
+    for (model, noise), some in grouped(rows, "model", "noise").items():
+        places = grouped(some, "category", "seed").values()
+        areas = [{row["method"]: float(row["image_auroc"]) for row in place} for place in places]
+        for other in METHODS[:-2]:
+            pairs = [area["robust"] - area[other] for area in areas if {"robust", other} <= area.keys()]
+            if pairs:
+                found = compare_differences(pairs)
+                low, high = found.interval or (float("nan"), float("nan"))
+                interval = f"{low:+.3f} to {high:+.3f}"
+                lines.append([model, noise, other, str(found.n), f"{found.mean:+.3f}", interval])
+    return markdown(["detector", "noise", "robust less", "pairs", "difference", "95 % interval"], lines)
 
 
 def maps(rows: Sequence[Row]) -> str:
@@ -113,12 +134,9 @@ def text() -> str:
     parts = [
         ("Image AUROC", areas(rows)),
         ("Gap closure, where noise costs 0.01 or more", closures(rows)),
+        ("Robust against the others", differences(rows)),
         ("Maps", maps(rows)),
-        ("Removals of robust", removals(read_rows(HERE / "removals_robust.csv"))),
-        (
-            "Settings tried, on tuning categories and seeds",
-            removals(read_rows(HERE / "removals_tuning.csv")),
-        ),
+        *((title, removals(read_rows(HERE / f"removals_{name}.csv"))) for name, title in TITLES.items()),
     ]
     return (
         "# Tables of the study\n\n"
