@@ -18,6 +18,7 @@ TITLES = {
     "robust": "Removals of robust",
     "views": "Removals of robust with rotated views",
     "published": "Published scorings and a mixture as the rule",
+    "backbones": "What robust looks through, on tuning categories and seeds",
     "tuning": "Settings tried, on tuning categories and seeds",
 }
 METHODS = ("none", "osr", "irp", "irp_all", "robust", "oracle")

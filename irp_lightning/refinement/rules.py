@@ -111,33 +111,48 @@ def lower_mad(scores: Tensor, k: float) -> float:
         InputError: A score is not positive: it has no logarithm.
     """
     logs = _logs(scores, "lower_mad").sort().values
-    count, _, _ = _clip(logs, k)
+    count = _clip(logs, lambda kept: _inside(kept, k))
     return scores.double().sort().values[count - 1].item()
 
 
-def _clip(logs: Tensor, k: float) -> tuple[int, float, float]:
-    """One-sided sigma clipping of sorted values: how many stay, their median and lower spread."""
-    count = len(logs)
-    while True:
-        kept = logs[:count]
-        median = _median(kept)
-        below = kept[kept < median]
-        spread = NORMAL_MAD * _median(median - below) if len(below) else 0.0
-        inside = max(int((kept <= median + k * spread).sum()), LEAST)
-        if inside >= count or not spread:  # equal scores have no spread
-            return count, median, spread
-        count = inside
+def _inside(kept: Tensor, k: float) -> int:
+    """How many values lie at most k lower spreads above the median."""
+    median, spread = _lower_half(kept)
+    return int((kept <= median + k * spread).sum()) if spread else len(kept)
+
+
+def _lower_half(values: Tensor, above: float = 0.0) -> tuple[float, float]:
+    """The median and the spread below it, in standard deviations of a normal distribution.
+
+    Args:
+        values: (N,).
+        above: How many more values there are, all of them higher.
+    """
+    middle = min(1.0, (1 + above / len(values)) / 2)
+    median = torch.quantile(values, middle).item()
+    below = values[values < median]
+    return median, NORMAL_MAD * _median(median - below) if len(below) else 0.0
+
+
+def _clip(ordered: Tensor, inside: Callable[[Tensor], int]) -> int:
+    """How many of the lowest values stay, if those outside are set aside until nothing more is."""
+    count = len(ordered)
+    while (left := max(inside(ordered[:count]), LEAST)) < count:
+        count = left
+    return count
 
 
 def false_discovery(scores: Tensor, k: float) -> float:
     """The lowest threshold that at most a share ``k`` of what exceeds it is expected to be normal at.
 
-    Log scores of normal images are taken to be normally distributed, with the median and the spread
-    that :func:`lower_mad` reads off their lower half (clipped at three). So each score has a probability
-    of being exceeded by a normal image's, and Benjamini and Hochberg's step-up procedure (*Controlling
-    the false discovery rate*, J. R. Stat. Soc. B 1995; with an empirical null as in Efron, JASA 2004)
-    finds the threshold: where nothing stands out it lies above all scores but the strangest, where the
-    upper tail is another population it reaches far down into it. Scale-equivariant.
+    Log scores of normal images are taken to be normally distributed, with a median and a spread that are
+    read off their lower half. So each score has a probability of being exceeded by a normal image's, and
+    Benjamini and Hochberg's step-up procedure (*Controlling the false discovery rate*, J. R. Stat. Soc.
+    B 1995; with an empirical null as in Efron, JASA 2004) finds the threshold: where nothing stands out
+    it lies above all scores but the strangest, where the upper tail is another population it reaches far
+    down into it. Defects lift the median and widen the spread: what lies above the threshold is set
+    aside, but for the share ``k`` of it that is normal, and both are taken anew, until nothing more is.
+    Scale-equivariant.
 
     Args:
         scores: (N,), positive.
@@ -148,15 +163,17 @@ def false_discovery(scores: Tensor, k: float) -> float:
     """
     ordered = scores.double().sort().values
     logs = _logs(ordered, "false_discovery")
-    _, median, spread = _clip(logs, 3.0)
-    if not spread:
-        return ordered[-1].item()
-    chances = torch.special.erfc((logs - median) / (spread * 2**0.5)) / 2
     above = torch.arange(len(logs), 0, -1, dtype=torch.double)  # as many score at least as high
-    found = (chances * len(logs) <= k * above).nonzero().flatten()
-    if not len(found):
-        return ordered[-1].item()
-    return ordered[found[0] - 1].item() if found[0] > 0 else ordered[0].item()
+
+    def undiscovered(kept: Tensor) -> int:
+        median, spread = _lower_half(kept, k * (len(logs) - len(kept)))
+        if not spread:  # equal scores have none
+            return len(kept)
+        chances = torch.special.erfc((logs - median) / (spread * 2**0.5)) / 2
+        found = (chances * len(logs) <= k * above).nonzero().flatten()
+        return int(found[0]) if len(found) else len(logs)
+
+    return ordered[_clip(logs, undiscovered) - 1].item()
 
 
 def otsu(scores: Tensor, k: float) -> float:

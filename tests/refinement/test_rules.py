@@ -212,8 +212,8 @@ def test_where_another_population_begins_most_of_it_is_discovered() -> None:
         scores = torch.cat([log_normal(240, seed), 2.2 * log_normal(60, 100 + seed)])
         over = above(scores, false_discovery(scores, 0.1))
         wrong, found, all_ = wrong + int(over[:240].sum()), found + int(over[240:].sum()), all_ + 60
-    assert found / all_ > 0.8
-    assert wrong / (wrong + found) < 0.15
+    assert found / all_ > 0.9
+    assert wrong / (wrong + found) < 0.15  # a tenth was asked for
     # A threshold for clean data, three spreads, finds fewer of them.
     assert lower_mad(scores, 3.0) > false_discovery(scores, 0.1)
 
