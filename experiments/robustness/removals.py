@@ -5,8 +5,9 @@ python experiments/robustness/removals.py --root ROOT [key=value ...]
 ROOT holds categories in the MVTec-AD layout. For each category, noise and seed: the AUROC of the first
 scores against what was injected, and what the whole method removes. ``--settings tuning`` compares
 settings, on the tuning categories and seeds alone; ``robust`` measures the default anywhere, ``views``
-its rotated views, ``published`` other people's scorings and a rule (``published.py``), ``backbones`` on
-tuning categories and seeds what it looks through (``ALEXNET=FILE`` in the environment: its weights).
+its rotated views, ``published`` other people's scorings and a rule (``published.py``). On tuning
+categories and seeds: ``backbones`` what it looks through (``ALEXNET=FILE`` in the environment: its
+weights), ``thresholds`` pythresh's rules (``thresholds.py``; to be installed).
 A row that is in the file already is not computed again.
 """
 
@@ -57,6 +58,10 @@ SETTINGS = {
         for name in ("Nearest", "MuSc", "MeDS", "Lof")
     }
     | {"robust, mixture": ["refine.rule=published.mixture"]},
+    "thresholds": {
+        f"robust, pythresh {name}": [f"refine.rule=thresholds.{name}", "refine.max_rounds=1"]
+        for name in ("filtered", "iqr", "karch", "mad", "mtt", "yj")
+    },
     "backbones": {
         "EfficientNet-Lite0": [],
         "AlexNet, last maps": [
@@ -118,7 +123,7 @@ def main() -> None:
     parser.add_argument("--seed", nargs="+", type=int)
     parser.add_argument("overrides", nargs="*")
     chosen = parser.parse_intermixed_args()
-    tuning = chosen.settings in ("tuning", "backbones")
+    tuning = chosen.settings in ("tuning", "backbones", "thresholds")
     categories = chosen.category or (TUNING if tuning else CATEGORIES)
     seeds = chosen.seed or ((100, 101, 102) if tuning else (0, 1, 2))
     file = HERE / f"removals_{chosen.settings}.csv"

@@ -19,6 +19,7 @@ TITLES = {
     "views": "Removals of robust with rotated views",
     "published": "Published scorings and a mixture as the rule",
     "backbones": "What robust looks through, on tuning categories and seeds",
+    "thresholds": "pythresh's rules on robust's scores, on tuning categories and seeds",
     "tuning": "Settings tried, on tuning categories and seeds",
 }
 METHODS = ("none", "osr", "irp", "irp_all", "robust", "oracle")
