@@ -89,6 +89,7 @@ def copied(images: Path, tmp_path: Path) -> Path:
         ("backbone.layers=[1.5]", "a list of layers"),
         ("backbone.library=keras", "torchvision, timm"),
         ("refine.k=0", "a share between 0 and 1"),
+        ("refine.bank_share=0", "a share above 0"),
         ("refine.k=-1", "a share between 0 and 1"),
         ("refine.k=wide", "a share between 0 and 1"),
         ("model.average=1", "a decay below 1"),
@@ -144,6 +145,8 @@ def test_a_trainer_argument_that_cannot_be_set(
 
 def test_a_share_must_be_one(refused: Callable[..., str]) -> None:
     assert "refine.k=1.5" in refused("refine.rule=top_share", "refine.k=1.5")
+    # The share of robust's rule would be a tenth of a spread, and remove half of all.
+    assert "refine.k=0.1 is not allowed for lower_mad" in refused("refine.rule=lower_mad")
 
 
 def test_more_folds_than_groups(refused: Callable[..., str]) -> None:

@@ -63,7 +63,7 @@ def _check_distributed(experiment: Experiment) -> None:
     if experiment.refine.scoring == "cross_fit" and experiment.refine.is_out_of_sample:
         raise InputError(
             "refine.scoring=cross_fit fits detectors of its own and cannot share processes with "
-            "trainer.strategy=ddp; set refine.scoring=mutual or in_sample, or trainer=default"
+            "trainer.strategy=ddp; set refine.scoring=ensemble or in_sample, or trainer=default"
         )
     if experiment.features.cache != "bank":
         raise InputError(

@@ -8,6 +8,9 @@ from irp_lightning.refinement.judgement import MIN_IMAGES
 from irp_lightning.refinement.rules import find_rule
 from irp_lightning.refinement.scoring import find_scorer
 
+FOLDED = ("cross_fit", "gaussian", "ensemble")
+"""Scorers that fit a model without each fold."""
+
 __all__ = ["check_refinement", "looks_at_patches"]
 
 
@@ -40,7 +43,7 @@ def check_refinement(refine: RefineConfig, images: int, groups: Sequence[int] | 
                 refine.scoring,
                 "needs images of at least 2 objects, and these are one group; see data.groups",
             )
-        if refine.scoring == "cross_fit" and found < refine.folds:
+        if refine.scoring in FOLDED and found < refine.folds:
             raise WrongValue(
                 "folds",
                 refine.folds,

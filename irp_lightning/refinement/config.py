@@ -1,6 +1,7 @@
 """Refinement: group ``refine`` of the configuration."""
 
 import dataclasses
+import math
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,13 +23,16 @@ LABELS = "labels"
 SCORERS = tuple(m.name for m in pkgutil.iter_modules([str(Path(__file__).parent / "scorers")]))
 """The project's own out-of-sample scorers: the files in ``scorers/``."""
 
+LEAST_K = 0.5
+"""Of rules whose ``k`` is no share: another rule's share, left standing, would remove half of all."""
+
 SHARE = "a share between 0 and 1, such as 0.1"
 
 RULES = {
-    "lambda_median": "a number above 0",
-    "mad": "a number above 0",
-    "iqr": "a number above 0",
-    "lower_mad": "a number above 0",
+    "lambda_median": f"a number of at least {LEAST_K}",
+    "mad": f"a number of at least {LEAST_K}",
+    "iqr": f"a number of at least {LEAST_K}",
+    "lower_mad": f"a number of at least {LEAST_K}",
     "false_discovery": SHARE,
     "otsu": None,
     "top_share": SHARE,
@@ -44,7 +48,7 @@ class RefineConfig:
         name: What the method is called in tables.
         scoring: ``in_sample``, ``cross_fit``, ``mutual``, ``gaussian``, ``ensemble`` (of these two),
             ``labels``, or ``module.Class`` of the user's.
-        folds: Of ``cross_fit`` and ``gaussian``.
+        folds: Of ``cross_fit``, ``gaussian`` and ``ensemble``.
         backbone: What a scorer of patches looks through; None: see
             :func:`irp_lightning.config.compose.looks_through`.
         grid: Of scorers of patches: small ones per side; those of twice the side are looked at, too.
@@ -82,9 +86,12 @@ class RefineConfig:
     def __post_init__(self) -> None:
         wanted = RULES.get(self.rule, "a number above 0")
         good = isinstance(self.k, int | float) and not isinstance(self.k, bool)
-        highest = 1 if wanted and "share" in wanted else float("inf")
-        if wanted and not (good and 0 < self.k < highest):
-            raise WrongValue("k", self.k, f"is not allowed; give {wanted}")
+        lowest = LEAST_K if self.rule in RULES and wanted != SHARE else math.ulp(0)
+        highest = 1 - math.ulp(1) if wanted == SHARE else math.inf
+        if wanted and not (good and lowest <= self.k <= highest):
+            raise WrongValue("k", self.k, f"is not allowed for {self.rule}; give {wanted}")
+        if not self.bank_share:
+            raise WrongValue("bank_share", self.bank_share, "is not allowed; give a share above 0")
 
     @property
     def is_in_sample(self) -> bool:

@@ -22,6 +22,7 @@ from irp_lightning.features.batches import RefinableData
 from irp_lightning.features.config import ViewsConfig
 from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.features.image_features import ImageFeatures
+from irp_lightning.foundation.errors import named
 from irp_lightning.refinement.callback import IterativeRefinement
 from irp_lightning.refinement.clean import Cleaning, clean
 from irp_lightning.refinement.config import LABELS, RefineConfig
@@ -121,7 +122,7 @@ class Fitting:
             self.seed,
             self.fit_and_score,
         )
-        scorer = find_scorer(refine.scoring)(images, refine)
+        scorer = named("refine")(find_scorer(refine.scoring))(images, refine)
         return clean(scorer, refine, begun or Cleaning(self.everything), after_round=after_round)
 
     def fit_and_score(self, fitted_on: Tensor, scored: Tensor) -> Tensor:

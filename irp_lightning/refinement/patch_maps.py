@@ -13,6 +13,10 @@ WORST_PATCHES = 0.05
 """Share of an image's patches, the furthest ones, that its score is the mean of."""
 
 
+ENOUGH = 10
+"""Active images that a fold's own median is taken of; with fewer, that of all images is."""
+
+
 def grid_sides(wanted: int, patches: int) -> tuple[int, ...]:
     """Patches per side of the grids that are looked at: small ones, and those of twice the side.
 
@@ -42,7 +46,8 @@ def relative_scores(maps: Sequence[Tensor], active: Tensor, fold: Tensor) -> tup
     """One score and one map of each image, in units of an ordinary image's score.
 
     An image's score in a grid is the mean of its furthest patches, divided by the median of what is
-    active in its fold: different models measure differently. The grids' scores are averaged.
+    active in its fold: different models measure differently. (Few images' median would be their own
+    scores: there it is that of all.) The grids' scores are averaged.
 
     Args:
         maps: For each grid the patches' scores: (N, side²), at least 0, on the CPU.
@@ -57,9 +62,10 @@ def relative_scores(maps: Sequence[Tensor], active: Tensor, fold: Tensor) -> tup
         worst = max(1, round(WORST_PATCHES * found.shape[1]))
         scores = found.topk(worst, dim=1).values.mean(dim=1).double()
         ordinary = torch.ones_like(scores)
-        for k in fold[active].unique():
+        for k in fold.unique():
             here = fold == k
-            ordinary[here] = scores[here & active].median().clamp_min(1e-12)
+            compared = here & active if (here & active).sum() >= ENOUGH else active
+            ordinary[here] = scores[compared].median().clamp_min(1e-12)
         # An image that is there twice, in two groups, is ordinary, and not infinitely so.
         total += (scores / ordinary).clamp_min(1e-3)
         side = math.isqrt(found.shape[1])

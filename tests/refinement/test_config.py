@@ -34,8 +34,11 @@ def test_a_method_that_never_prunes_has_no_settings(values: dict[str, Any]) -> N
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"k": 0}, "k=0 is not allowed; give a number above 0"),
-        ({"rule": "top_share", "k": 1}, "k=1 is not allowed; give a share between 0 and 1"),
+        ({"k": 0}, "k=0 is not allowed for lambda_median; give a number of at least 0.5"),
+        (
+            {"rule": "top_share", "k": 1},
+            "k=1 is not allowed for top_share; give a share between 0 and 1",
+        ),
         ({"rule": "mine.rule", "k": "x"}, "k=x is not allowed"),
         ({"folds": 1}, "folds=1 is not allowed; give a whole number of at least 2"),
         ({"max_removed": 1}, "max_removed=1 is not allowed"),

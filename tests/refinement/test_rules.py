@@ -25,7 +25,7 @@ REMOVALS = ("worst", "all")
 scores_ = st.lists(st.floats(1e-3, 1e6), min_size=3, max_size=40).map(
     lambda v: torch.tensor(v, dtype=torch.float64)
 )
-ks = st.floats(0.05, 10)
+ks = st.floats(0.5, 10)
 shares = st.floats(0.01, 0.99)
 rules = st.sampled_from(sorted(RULES))
 scales = st.sampled_from([0.25, 0.5, 2.0, 1024.0])

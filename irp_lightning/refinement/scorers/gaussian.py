@@ -31,8 +31,8 @@ Moments = tuple[Tensor, Tensor, Tensor]
 class Gaussian:
     """Scores by Gaussians of patches of two sizes, each fitted without the fold that it scores.
 
-    Needs no detector and no training. Reads all patches twice: time grows with the images, memory
-    does not.
+    Needs no detector and no training. Each scoring reads all patches twice: time grows with the images,
+    memory does not.
 
     Args:
         images: The training images, with their patches.
@@ -46,22 +46,22 @@ class Gaussian:
         self.images, self.views = images, config.views
         self.sides = grid_sides(config.grid, images.features.n_views // config.views)
         self.fold = draw_folds(images.groups, config.folds, images.seed)
-        # Moments are taken about some patch: about 0 small variances would drown in large means.
-        self._origins = [patches[0, 0] for patches in self._patches(torch.zeros(1, dtype=torch.long))]
-        self._moments: dict[int, list[Moments]] = {}
         self._maps = torch.empty(0)
 
     def __call__(self, active: Tensor) -> Tensor:
         """(N,), bool → (N,), float64, positive; 1 is an ordinary image."""
-        moments = self._count(active)
+        # Moments are taken about some patch: about 0 small variances would drown in large means.
+        origins = [patches[0, 0] for patches in self._patches(active.nonzero().flatten()[:1])]
+        folds = {k: self.fold == k for k in self.fold.unique().tolist()}
+        # The other folds' moments add up: each patch is read once, for all folds.
+        moments = {k: self._moments(fold & active, origins) for k, fold in folds.items()}
         maps = [torch.empty(len(active), side**2) for side in self.sides]
-        for k in moments:
-            # The other folds' moments add up: each patch was read once, for all folds.
+        for k, fold in folds.items():
             others = [found for j, found in moments.items() if j != k]
             models = [_model(parts) for parts in zip(*others, strict=True)]
-            for part in (self.fold == k).nonzero().flatten().split(BATCH):
+            for part in fold.nonzero().flatten().split(BATCH):
                 for found, patches, (mean, whitening), origin in zip(
-                    maps, self._patches(part), models, self._origins, strict=True
+                    maps, self._patches(part), models, origins, strict=True
                 ):
                     unrotated = patches[:, : found.shape[1]]
                     found[part] = mahalanobis(unrotated - origin, mean, whitening).cpu()
@@ -76,29 +76,11 @@ class Gaussian:
         """(B,) → for each grid (B, views · side², D): the views one after another, unrotated first."""
         return pool_patches(self.images.vectors(images), self.views, self.sides)
 
-    def _count(self, active: Tensor) -> dict[int, list[Moments]]:
-        """The folds' moments: those of all images less those of the removed ones, which are few.
-
-        So they depend on what is active alone, to the last bit, and not on the rounds before: a run
-        that was stopped and goes on finds the same.
-        """
-        folds = {k: self.fold == k for k in self.fold.unique().tolist()}
-        if not self._moments:
-            self._moments = {k: self._moments_of(fold) for k, fold in folds.items()}
-        left = {}
-        for k, fold in folds.items():
-            removed = self._moments_of(fold & ~active)
-            left[k] = [
-                (a[0] - b[0], a[1] - b[1], a[2] - b[2])
-                for a, b in zip(self._moments[k], removed, strict=True)
-            ]
-        return left
-
-    def _moments_of(self, images: Tensor) -> list[Moments]:
-        """For each grid."""
-        found = [_no_moments(len(origin)) for origin in self._origins]
+    def _moments(self, images: Tensor, origins: list[Tensor]) -> list[Moments]:
+        """For each grid, of the patches of some images about an origin."""
+        found = [_no_moments(len(origin)) for origin in origins]
         for part in images.nonzero().flatten().split(BATCH):
-            for i, (patches, origin) in enumerate(zip(self._patches(part), self._origins, strict=True)):
+            for i, (patches, origin) in enumerate(zip(self._patches(part), origins, strict=True)):
                 apart = (patches - origin).flatten(0, 1)
                 count, total, square = found[i]
                 # Products in float32, as fast as they come; their sums in float64, as many as they are.

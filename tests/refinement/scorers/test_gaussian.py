@@ -76,6 +76,28 @@ def test_what_is_removed_is_not_fitted_to_and_nothing_else_matters() -> None:
     assert found[:BAD].mean() > 1.5 * scorer(Gaussian, values)(ALL)[:BAD].mean()
 
 
+@pytest.mark.parametrize("folds", [20, IMAGES])
+def test_folds_of_a_few_images_are_compared_by_all(folds: int) -> None:
+    # Their own median would be one of their scores: as ordinary as can be, whatever it is.
+    scores = scorer(Gaussian, patches(), folds=folds)(ALL)
+    area = auroc(scores, (torch.arange(IMAGES) < BAD).int())
+    assert area is not None
+    assert area > 0.95
+    assert scores[BAD:].max() < 2
+
+
+def test_a_removed_image_however_huge_leaves_no_trace() -> None:
+    values = 1e-3 * patches() + 1
+    values[:2] *= 1e6
+    active = torch.arange(IMAGES) >= 2
+    made = scorer(Gaussian, values)
+    made(ALL)
+    found = made(active)
+    values[0] = 1
+    torch.testing.assert_close(found[2:], scorer(Gaussian, values)(active)[2:])
+    assert (found[:2] > 1e3).all()
+
+
 def test_equal_images_are_all_ordinary() -> None:
     scores = scorer(Gaussian, torch.ones(IMAGES, SIDE**2, DIM))(ALL)
     assert scores.isfinite().all()
