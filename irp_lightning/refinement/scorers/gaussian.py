@@ -57,7 +57,8 @@ class Gaussian:
         moments = {k: self._moments(fold & active, origins) for k, fold in folds.items()}
         maps = [torch.empty(len(active), side**2) for side in self.sides]
         for k, fold in folds.items():
-            others = [found for j, found in moments.items() if j != k]
+            others = [found for j, found in moments.items() if j != k and found[0][0] > 0]
+            others = others or list(moments.values())  # all the others were removed
             models = [_model(parts) for parts in zip(*others, strict=True)]
             for part in fold.nonzero().flatten().split(BATCH):
                 for found, patches, (mean, whitening), origin in zip(

@@ -98,6 +98,12 @@ def test_a_removed_image_however_huge_leaves_no_trace() -> None:
     assert (found[:2] > 1e3).all()
 
 
+def test_a_fold_of_which_all_was_removed_is_done_without() -> None:
+    made = scorer(Gaussian, patches(), folds=2)
+    assert isinstance(made, Gaussian)
+    assert made(made.fold == 0).isfinite().all()
+
+
 def test_equal_images_are_all_ordinary() -> None:
     scores = scorer(Gaussian, torch.ones(IMAGES, SIDE**2, DIM))(ALL)
     assert scores.isfinite().all()
