@@ -67,10 +67,6 @@ SETTINGS = {
         "AlexNet, last maps": [
             *("backbone@refine.backbone=alexnet", "refine.backbone.weights=${oc.env:ALEXNET}"),
         ],
-        "AlexNet, layers 5 and 12": [
-            *("backbone@refine.backbone=alexnet", "refine.backbone.weights=${oc.env:ALEXNET}"),
-            "refine.backbone.layers=[5,12]",
-        ],
     },
     "views": {f"{n} views": [f"refine.views={n}"] for n in (1, 4, 8)},
 }

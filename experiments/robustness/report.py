@@ -20,7 +20,7 @@ TITLES = {
     "published": "Published scorings and a mixture as the rule",
     "backbones": "What robust looks through, on tuning categories and seeds",
     "thresholds": "pythresh's rules on robust's scores, on tuning categories and seeds",
-    "tuning": "Settings tried, on tuning categories and seeds",
+    "tuning": "Settings tried, on tuning categories and seeds (by an earlier false_discovery)",
 }
 METHODS = ("none", "osr", "irp", "irp_all", "robust", "oracle")
 
