@@ -91,7 +91,7 @@ class FeatureBank:
         """
         values = features.cpu().numpy()
         largest = float(np.abs(values).max(initial=0))
-        if largest > np.finfo(self.dtype).max:
+        if largest > float(np.finfo(self.dtype).max):
             raise InputError(
                 f"dtype={self.dtype} cannot hold a feature of {largest:.4g}, this backbone's; set "
                 "patches.dtype or features.dtype, whichever it is, to float32"
