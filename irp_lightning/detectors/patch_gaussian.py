@@ -14,7 +14,7 @@ from irp_lightning.detectors.patches import PatchDetector
 from irp_lightning.features.preparation import free_memory
 from irp_lightning.foundation.errors import InputError
 
-__all__ = ["PatchGaussian"]
+__all__ = ["PatchGaussian", "whitening_of"]
 
 SHRINKAGE = 0.01
 """Share of the mean variance that is added to every direction, so that a covariance inverts."""
@@ -63,12 +63,8 @@ class PatchGaussian(PatchDetector):
         assert origin is not None
         mean = total / count
         covariance = square / count - mean[:, :, None] * mean[:, None, :]
-        ridge = SHRINKAGE * covariance.diagonal(dim1=1, dim2=2).mean(dim=1).clamp_min(1e-12)
-        identity = torch.eye(self.dim, dtype=torch.double)
-        factor = torch.linalg.cholesky(covariance + ridge[:, None, None] * identity)
-        inverse = torch.linalg.solve_triangular(factor, identity.expand_as(factor), upper=False)
         self.mean = (origin[:, 0].cpu().double() + mean).to(self.mean)
-        self.whitening = inverse.transpose(1, 2).to(self.whitening)
+        self.whitening = whitening_of(covariance).to(self.whitening)
 
     def score_map(self, batch: Tensor) -> Tensor:
         """Squared Mahalanobis distances per dimension: (B, K, D) → (B, K); 1 is an ordinary patch."""
@@ -85,6 +81,15 @@ class PatchGaussian(PatchDetector):
                 shape = state_dict[prefix + name].shape
                 setattr(self, name, getattr(self, name).new_empty(shape))
         super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+def whitening_of(covariance: Tensor) -> Tensor:
+    """W with W Wᵀ the inverse of a shrunk covariance: (K, D, D), float64 → (K, D, D)."""
+    ridge = SHRINKAGE * covariance.diagonal(dim1=1, dim2=2).mean(dim=1).clamp_min(1e-12)
+    identity = torch.eye(covariance.shape[1], dtype=torch.double)
+    factor = torch.linalg.cholesky(covariance + ridge[:, None, None] * identity)
+    inverse = torch.linalg.solve_triangular(factor, identity.expand_as(factor), upper=False)
+    return inverse.transpose(1, 2)
 
 
 def _check_memory(places: int, dim: int) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from irp_lightning.foundation.errors import InputError, WrongValue
-from irp_lightning.refinement.config import RULES, RefineConfig
+from irp_lightning.refinement.config import LEAST_K, RULES, RefineConfig
 from irp_lightning.refinement.judgement import MIN_IMAGES, judge, keep_worst
 from irp_lightning.refinement.rules import (
     false_discovery,
@@ -25,7 +25,7 @@ REMOVALS = ("worst", "all")
 scores_ = st.lists(st.floats(1e-3, 1e6), min_size=3, max_size=40).map(
     lambda v: torch.tensor(v, dtype=torch.float64)
 )
-ks = st.floats(0.5, 10)
+ks = st.floats(0.05, 10)
 shares = st.floats(0.01, 0.99)
 rules = st.sampled_from(sorted(RULES))
 scales = st.sampled_from([0.25, 0.5, 2.0, 1024.0])
@@ -42,7 +42,8 @@ def above(scores: Tensor, threshold: float) -> Tensor:
 
 def removed(scores: Tensor, rule: str, k: float, how: str = "all") -> Tensor:
     """What a judgement takes whose budget leaves three images."""
-    config = RefineConfig("x", rule=rule, k=parameter(rule, k), remove=how, max_removed=0.999)
+    allowed = parameter(rule, k) if "share" in str(RULES[rule]) else max(k, LEAST_K)
+    config = RefineConfig("x", rule=rule, k=allowed, remove=how, max_removed=0.999)
     return judge(scores, torch.ones(len(scores), dtype=torch.bool), config).removed
 
 

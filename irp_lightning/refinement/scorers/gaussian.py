@@ -11,15 +11,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from irp_lightning.detectors.patch_gaussian import whitening_of
 from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.folds import draw_folds
 from irp_lightning.refinement.patch_maps import grid_sides, pool_patches, relative_scores
 from irp_lightning.refinement.scoring import TrainingImages
 
 __all__ = ["Gaussian", "mahalanobis"]
-
-SHRINKAGE = 0.01
-"""Share of the mean variance that is added to every direction, so that the covariance inverts."""
 
 BATCH = 64
 """Images that are read at once."""
@@ -103,11 +101,7 @@ def _model(parts: tuple[Moments, ...]) -> tuple[Tensor, Tensor]:
     count, total, square = (torch.stack(values).sum(dim=0) for values in zip(*parts, strict=True))
     mean = total / count
     covariance = square / count - torch.outer(mean, mean)
-    identity = torch.eye(len(mean), dtype=torch.double)
-    # Equal patches vary in no direction; any scale will do for them.
-    ridge = (SHRINKAGE * covariance.diagonal().mean()).clamp_min(1e-12)
-    factor = torch.linalg.cholesky(covariance + ridge * identity)
-    return mean, torch.linalg.solve_triangular(factor, identity, upper=False).T
+    return mean, whitening_of(covariance[None])[0]
 
 
 def mahalanobis(patches: Tensor, mean: Tensor, whitening: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Gaussians of patches, each fitted without the fold that it scores."""
+"""Gaussians of patches, fitted without the fold that they score; what all scorers of patches do."""
 
 import pytest
 import torch
@@ -32,7 +32,7 @@ def scorer(
     return of(training_images(fits, groups), RefineConfig("x", **settings))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("of", [Gaussian, Ensemble])
+@pytest.mark.parametrize("of", [Mutual, Gaussian, Ensemble])
 def test_a_single_patch_gives_an_image_away_and_the_map_shows_it(of: Scorers) -> None:
     scores = scorer(of, patches())
     area = auroc(scores(ALL), (torch.arange(IMAGES) < BAD).int())

@@ -81,16 +81,6 @@ def test_principal_axes_hold_the_variance() -> None:
     assert principal_axes(values, 64).shape == (5, 5)
 
 
-def test_a_single_patch_gives_an_image_away_and_the_map_shows_it() -> None:
-    scores = scorer(patches())
-    area = auroc(scores(ALL), (torch.arange(IMAGES) < BAD).int())
-    assert area is not None
-    assert area > 0.95
-    maps = scores.explain(torch.arange(BAD))
-    assert maps.shape == (BAD, SIDE, SIDE)
-    assert (maps.flatten(1).argmax(dim=1) == 5).float().mean() > 0.8
-
-
 def test_photographs_of_one_part_do_not_excuse_each_other() -> None:
     values = patches()
     values[1] = values[0]  # a defect, photographed twice
