@@ -51,6 +51,8 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"{status}: {other.folder} ({other.reason})")
     for again, kept in report.repeated:
         print(f"repeated: {again} (equal to {kept}, which counts)")
+    for line in report.caveats:
+        print(f"! {line}")
     print(f"{report.finished} finished runs below {folder.resolve()}")
     print(f"page, tables and figures: {(out / 'index.html').resolve()}")
 

@@ -34,7 +34,7 @@ class Content:
         results: Tables of results, in order.
         curves: Figures 3 and 4.
         gallery: Figure 5's groups, and its caption.
-        remarks: Lines on what is not shown, and why.
+        remarks: Lines on what makes runs less comparable than they look, and on what is not shown.
         unusable: Runs that are not compared.
         runs: All runs that are.
         caption: Of the gallery.

@@ -26,7 +26,7 @@ RECORD = (
     *("interval_low", "interval_high", "p", "p_holm", "not_tested_because"),
 )
 
-Places = dict[tuple[str, float, int], float]  # class, noise, seed → AUROC
+Places = dict[tuple[str, float, int, str], float]  # a run's place → AUROC
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def paired_table(runs: Sequence[Run]) -> Table:
     for run in runs:
         if run.auroc is not None:
             family = run.dataset, run.detector, run.noise > 0
-            families[family][run.method][run.category, run.noise, run.seed] = run.auroc
+            families[family][run.method][run.place] = run.auroc
     found = []
     for key in sorted(families):
         dataset, detector, noisy = key
@@ -98,7 +98,8 @@ def paired_table(runs: Sequence[Run]) -> Table:
         name="paired",
         title="Paired tests",
         caption=(
-            "Runs that are equal in all but the removal method (class, noise, seed, detector, data). "
+            "Runs that are equal in all but the removal method (class, noise, seed, detector, data) and "
+            "were tested on the same images. "
             "Difference: image AUROC of the first method minus the second's, the mean over the pairs, "
             "with its 95 % confidence interval (t). p: Wilcoxon's signed-rank test, two-sided; Holm: "
             "corrected for all tests of one dataset, detector and side of noise. A pair is a class "
@@ -141,10 +142,10 @@ def _family(methods: dict[Method, Places]) -> list[tuple[Any, ...]]:
 def _differences(one: Places, other: Places) -> tuple[str, list[float]]:
     """What a pair is, and the difference of each."""
     both = sorted(one.keys() & other.keys())
-    by_class = len({category for category, _, _ in both}) >= LEAST_CLASSES
+    by_class = len({category for category, *_ in both}) >= LEAST_CLASSES
     pooled: dict[tuple[str, int | None], list[float]] = defaultdict(list)
     for place in both:
-        category, _, seed = place
+        category, _, seed, _ = place
         pooled[category, None if by_class else seed].append(one[place] - other[place])
     unit = "classes" if by_class else "classes × seeds"
     return unit, [statistics.fmean(found) for found in pooled.values()]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from irp_lightning.comparison.areas import area_table, noise_levels
+from irp_lightning.comparison.caveats import caveats
 from irp_lightning.comparison.curves import class_curves, dataset_curves
 from irp_lightning.comparison.export import write_picture, write_table
 from irp_lightning.comparison.gallery import CAPTION, gallery, removed_images
@@ -35,12 +36,14 @@ class Report:
         finished: How many finished runs there are, repeated ones too.
         unusable: Run folders that hold none.
         repeated: The folder of each run that repeats another, and that of the one that counts.
+        caveats: What makes the runs less comparable than they look.
     """
 
     overview: Table
     finished: int
     unusable: list[Unusable]
     repeated: list[tuple[Path, Path]]
+    caveats: list[str]
 
 
 def write_report(folder: Path, out: Path) -> Report:
@@ -59,6 +62,7 @@ def write_report(folder: Path, out: Path) -> Report:
     tables = [lines, area_table(runs), removal_table(runs), paired_table(runs)]
     first = dataset_curves(runs)
     groups, remarks = removed_images(runs)
+    warnings = caveats(runs)
     content = Content(
         title=folder.resolve().name,
         facts=_facts(runs, [*(u.status for u in unusable), *["repeated"] * len(repeated)]),
@@ -66,7 +70,7 @@ def write_report(folder: Path, out: Path) -> Report:
         curves=[*([first] if first else []), *class_curves(runs)],
         gallery=groups,
         caption=CAPTION,
-        remarks=remarks,
+        remarks=[*warnings, *remarks],
         runs=all_runs(runs, folder, out),
         unusable=not_compared(unusable, repeated, folder, out),
     )
@@ -76,7 +80,7 @@ def write_report(folder: Path, out: Path) -> Report:
         raise InputError(
             f"{out} cannot be written ({error.strerror}); set --out to another folder"
         ) from error
-    return Report(lines.without_constant("dataset"), len(finished), unusable, repeated)
+    return Report(lines.without_constant("dataset"), len(finished), unusable, repeated, warnings)
 
 
 def _write(out: RunFolder, content: Content) -> None:

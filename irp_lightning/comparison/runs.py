@@ -24,6 +24,7 @@ class Run:
         category: The class.
         noise: As asked for, in [0, 0.5].
         seed: Of the run.
+        tested: What it was tested on: one text for one set of images; of older runs, how many they were.
         auroc: Image AUROC on the test set, in [0, 1]; None where the test images are of one kind.
         injected: Defective training images.
         normal: Normal training images.
@@ -40,6 +41,7 @@ class Run:
     category: str
     noise: float
     seed: int
+    tested: str
     auroc: float | None
     injected: int
     normal: int
@@ -55,8 +57,13 @@ class Run:
 
     @property
     def setting(self) -> tuple[Dataset, Detector, str, float, int]:
-        """All but the method: runs that agree in it make a pair."""
+        """All that was asked for but the method."""
         return self.dataset, self.detector, self.category, self.noise, self.seed
+
+    @property
+    def place(self) -> tuple[str, float, int, str]:
+        """Runs of a dataset and detector that agree in it make a pair: they saw the same test images."""
+        return self.category, self.noise, self.seed, self.tested
 
 
 def read_runs(folder: Path) -> tuple[list[Run], list[Unusable]]:
@@ -89,6 +96,7 @@ def _run(record: Record) -> Run:
         category=str(config["data"]["category"]),
         noise=_number(metrics, "noise_requested"),
         seed=int(config["seed"]),
+        tested=str(metrics.get("dataset", {}).get("tested") or metrics.get("test_images", "")),
         auroc=None if metrics["image_auroc"] is None else _number(metrics, "image_auroc"),
         injected=injected,
         normal=images - injected,

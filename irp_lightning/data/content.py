@@ -1,11 +1,11 @@
 """What is in an image's file: its digest, by which features and images are known again."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-__all__ = ["content_hash", "content_hashes"]
+__all__ = ["content_hash", "content_hashes", "set_digest"]
 
 DIGEST_SIZE = 16
 """Bytes of a digest."""
@@ -33,3 +33,13 @@ def content_hashes(paths: Sequence[Path]) -> dict[Path, str]:
     with ThreadPoolExecutor() as pool:
         found = zip(paths, pool.map(digest, paths), strict=True)
         return {path: value for path, value in found if value is not None}
+
+
+def set_digest(images: Iterable[tuple[str, int]]) -> str:
+    """One digest of many images, in whatever order and wherever they lie.
+
+    Args:
+        images: The digest of each one's file, and its label.
+    """
+    told = "\n".join(f"{digest} {label}" for digest, label in sorted(images))
+    return hashlib.blake2b(told.encode(), digest_size=DIGEST_SIZE).hexdigest()

@@ -52,6 +52,7 @@ def write_run_to() -> WriteRun:
         reader: str = "mvtec",
         train_images: int = 100,
         files: Callable[[str, str], tuple[str, str]] | None = _mvtec,
+        dataset: dict[str, Any] | None = None,
         **overrides: Any,
     ) -> Path:
         folder.mkdir(parents=True)
@@ -90,6 +91,8 @@ def write_run_to() -> WriteRun:
             "rounds": 1,
             "seconds": {"fit": 1.5, "read": 0.5},
         }
+        if dataset is not None:
+            metrics["dataset"] = dataset
         (folder / "metrics.json").write_text(json.dumps(metrics))
         with (folder / "removed.csv").open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream)

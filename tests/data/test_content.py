@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from irp_lightning.data.content import content_hash, content_hashes
+from irp_lightning.data.content import content_hash, content_hashes, set_digest
 
 
 def test_digest_is_of_the_content_and_not_of_the_name(tmp_path: Path) -> None:
@@ -24,3 +24,15 @@ def test_digests_of_many_leave_out_what_cannot_be_read(tmp_path: Path) -> None:
     assert content_hashes([]) == {}
     with pytest.raises(OSError, match="missing"):
         content_hash(paths[0])
+
+
+def test_a_set_is_known_by_its_images_and_labels_in_any_order() -> None:
+    images = [("a", 0), ("b", 1), ("b", 1)]
+    assert set_digest(images) == set_digest(iter(images[::-1]))
+    for other in (
+        images[:2],
+        [*images, ("c", 0)],
+        [("a", 1), *images[1:]],
+        [("a", 0), ("b", 0), ("b", 1)],
+    ):
+        assert set_digest(other) != set_digest(images)
