@@ -15,6 +15,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from irp_lightning.config.compose import checked
+from irp_lightning.config.overrides import check_overrides
 from irp_lightning.foundation.errors import InputError, one_line
 from irp_lightning.foundation.fields import plain
 from irp_lightning.foundation.processes import local_rank
@@ -53,6 +54,10 @@ def run_command(job: Callable[[], Any]) -> None:
         job: What ``hydra.main`` made.
     """
     _check_extras(sys.argv[1:])
+    try:
+        check_overrides(sys.argv[1:])
+    except InputError as error:
+        raise SystemExit(f"irp_lightning: {error}") from None
     try:
         job()
     except KeyboardInterrupt:  # while a launcher waits

@@ -1,0 +1,58 @@
+"""Values on the command line: which quotes they need where Hydra would read something else."""
+
+import re
+import shlex
+from collections.abc import Sequence
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import OverrideParseException
+
+from irp_lightning.foundation.errors import InputError
+
+__all__ = ["check_overrides"]
+
+OVERRIDE = re.compile(r"(?P<key>(\+{0,2}|~)\w[\w.@/:-]*)=(?P<value>.*)", re.DOTALL)
+
+NAMES = ("data.category", "name", "sweep.name")
+"""Keys whose values are names, whatever they look like."""
+
+
+def check_overrides(arguments: Sequence[str]) -> None:
+    """Refuse values that need quotes, and give them with their quotes.
+
+    Paths hold ``=``, parentheses, braces, tildes, which mean something in Hydra's grammar; a name such
+    as ``1e1`` is a number in it.
+
+    Args:
+        arguments: Of the command line; those that are no ``key=value`` are passed over.
+
+    Raises:
+        InputError: A value cannot be read, or a name reads as something else.
+    """
+    parser = OverridesParser.create()
+    for argument in arguments:
+        found = OVERRIDE.fullmatch(argument)
+        if found is None:
+            continue
+        key, given = found["key"], found["value"]
+        try:
+            read = parser.parse_overrides([argument])[0]
+        except OverrideParseException as error:
+            if given[:1] in tuple("'\"[{"):  # somebody who knows the grammar
+                reason = str(error).partition("\n")[0]
+                raise InputError(f"{argument} cannot be read: {reason}") from error
+            raise InputError(
+                f"{argument} holds a character that has a meaning for Hydra; quote the value, and the "
+                f"argument for the shell: {_quoted(key, given)}"
+            ) from error
+        value = None if read.is_sweep_override() else read.value()
+        if key in NAMES and isinstance(value, int | float) and str(value) != given:
+            raise InputError(
+                f"{argument} is read as {value}; a name that looks like a number or a truth value needs "
+                f"quotes within quotes: {_quoted(key, given)}"
+            )
+
+
+def _quoted(key: str, value: str) -> str:
+    escaped = value.replace('"', '\\"')
+    return shlex.quote(f'{key}="{escaped}"')

@@ -1,0 +1,89 @@
+"""Values that need quotes are refused with them."""
+
+import os
+import subprocess
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given
+from hypothesis import strategies as st
+
+from irp_lightning.config.overrides import check_overrides
+from irp_lightning.foundation.errors import InputError
+
+
+def remedy(argument: str) -> str | None:
+    """The argument with the quotes that the message gives, as a shell reads it; None: it was fine."""
+    try:
+        check_overrides([argument])
+    except InputError as error:
+        text = str(error)
+    else:
+        return None
+    assert argument in text
+    command = text.rpartition("for the shell: ")[2].rpartition("within quotes: ")[2]
+    result = subprocess.run(["bash", "-c", f"printf %s {command}"], capture_output=True, check=True)
+    return os.fsdecode(result.stdout)
+
+
+def value(argument: str) -> object:
+    return OverridesParser.create().parse_overrides([argument])[0].value()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/a=b",
+        "~/x",
+        "/lot (1)",
+        "/it's",
+        '/the "x"',
+        "/{x}",
+        "/a[1]",
+        "/50%&#",
+        "/price=$1",
+        "/Gr\udcfcn=1",
+    ],
+)
+def test_paths_come_with_the_quotes_that_they_need(path: str) -> None:
+    given_back = remedy(f"data.root={path}")
+    assert given_back is not None
+    assert value(given_back) == path
+    check_overrides([given_back])
+
+
+@pytest.mark.parametrize("name", ["1e1", "1_000", "true", "1.50", "-0"])
+def test_categories_that_look_like_numbers_too(name: str) -> None:
+    given_back = remedy(f"data.category={name}")
+    assert given_back is not None
+    assert value(given_back) == name
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        *("data.root=/a b", "data.category=5", "data.category=010", "lam=1e1", "noise=0,0.1", "+x=1e1"),
+        *("-m", "--config-dir=/a=b", "hydra.sweep.dir=x", "refine=none", "data.normal=[ok,normal]"),
+        *("~data", 'data.root="/a=b"', "data.category=a,b", "noise=range(0,0.5,step=0.1)"),
+    ],
+)
+def test_what_hydra_reads_rightly_is_left_alone(argument: str) -> None:
+    assert remedy(argument) is None
+
+
+@pytest.mark.parametrize("argument", ["lam=[1", "lam='1", 'data.root="a'])
+def test_whoever_quotes_gets_the_parsers_reason_in_one_line(argument: str) -> None:
+    with pytest.raises(InputError, match=r"^\S+ cannot be read: \S") as error:
+        check_overrides([argument])
+    assert "\n" not in str(error.value)
+
+
+@given(st.text(st.characters(min_codepoint=33, max_codepoint=255), min_size=1))
+def test_no_path_is_read_as_another(path: str) -> None:
+    try:
+        check_overrides([f"data.root=/{path}"])
+    except InputError:
+        return
+    override = OverridesParser.create().parse_overrides([f"data.root=/{path}"])[0]
+    if not override.is_sweep_override():  # without -m Hydra refuses a comma, and says what it may mean
+        assert override.value() == f"/{path}"
