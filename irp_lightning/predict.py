@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from irp_lightning.data.samples import image_files
+from irp_lightning.data.config import MAX_PIXELS
+from irp_lightning.data.listing import image_files
 from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.names import printable
 
 if TYPE_CHECKING:  # imported when it is needed: help must not wait for torch
     from torch import Tensor
@@ -59,10 +61,21 @@ def main(arguments: list[str] | None = None) -> None:
         action="store_true",
         help="call the function that the checkpoint names as its backbone: one of yours, that you trust",
     )
+    parser.add_argument(
+        "--max-pixels",
+        type=int,
+        default=MAX_PIXELS,
+        metavar="N",
+        help="larger images have no score (default: %(default)s)",
+    )
     chosen = parser.parse_args(arguments)
     try:
         wrong = _print_scores(
-            chosen.checkpoint, _files(chosen.images), chosen.heat_maps, chosen.own_backbone
+            chosen.checkpoint,
+            _files(chosen.images),
+            chosen.heat_maps,
+            chosen.own_backbone,
+            chosen.max_pixels,
         )
     except InputError as error:
         wrong = [str(error)]
@@ -78,7 +91,7 @@ def _files(paths: Sequence[Path]) -> list[Path]:
 
 
 def _print_scores(
-    checkpoint: Path, images: list[Path], heat_maps: Path | None, own_backbone: bool
+    checkpoint: Path, images: list[Path], heat_maps: Path | None, own_backbone: bool, max_pixels: int
 ) -> list[str]:
     """Print the scores, write the heat maps; what went wrong with which image, in one line each."""
     from irp_lightning.detectors.checkpoint import load_detector
@@ -94,12 +107,12 @@ def _print_scores(
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["path", "score"])
     scored, wrong = [], []
-    for path, score in score_files(loaded, images):
+    for path, score in score_files(loaded, images, max_pixels):
         if isinstance(score, InputError):
             wrong.append(_complaint(path, score))
             continue
         scored.append(path)
-        writer.writerow([path, score])
+        writer.writerow([printable(path), score])
         sys.stdout.flush()
     # The scores first: they are there already, and each heat map takes its time.
     if heat_maps is not None and scored:

@@ -33,8 +33,10 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
     # Here and not above: --help, refusals and complete cells need not wait for torch.
     from irp_lightning.config.compose import looks_through
     from irp_lightning.data.contamination import draw_pool
-    from irp_lightning.data.dataset import read_images
+    from irp_lightning.data.content import set_digest
+    from irp_lightning.data.dataset import KNOWN_IMAGES, read_images
     from irp_lightning.data.groups import fold_groups
+    from irp_lightning.data.known_images import KnownImages
     from irp_lightning.detectors.build import check_detector, check_shareable
     from irp_lightning.detectors.contract import wants_patches
     from irp_lightning.detectors.devices import check_trainer, choose_device
@@ -73,24 +75,28 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
                 looking = named("patches")(through.of_patches)(e.patches, e.refine.views)
             if e.trainer.is_distributed:
                 named("model")(check_shareable)(e.model, extractor.dim)
-            bank = FeatureBank(Path(e.cache_dir), extractor.spec, dtype)
-            images = named("data")(read_images)(e.data, decoded=bank.__contains__)
+            known = KnownImages(Path(e.cache_dir) / KNOWN_IMAGES)
+            images = named("data")(read_images)(e.data, known)
+            extractor = extractor.at_depth(images.depth)
             pool = draw_pool(images, e.data.split, e.contamination.kind, e.noise, e.seed)
             groups = None
             if e.refine.is_out_of_sample:
-                groups = fold_groups(pool.of(images.samples), pool.of(images.groups), e.data.groups)
+                train, found = pool.of(images.samples), pool.of(images.groups)
+                groups = fold_groups(train, found, e.data.groups, images.depth)
             named("refine")(check_refinement)(e.refine, len(pool.train), groups)
-        for line in images.remarks():
-            print(line)
+        for remark in images.remarks:
+            print(remark.text)
         if e.batch_size > len(pool.train):
             print(f"batch_size={e.batch_size}: an epoch is one batch of the {len(pool.train)} images")
 
         with here.watch("features"):
             files = [sample.path for sample in images.samples], images.hashes
             device = choose_device(e.trainer)
+            bank = FeatureBank(Path(e.cache_dir), extractor.spec, dtype)
             features = prepare_features(extractor, bank, *files, e.features, device)
             patches = None
             if looking is not None:
+                looking = looking.at_depth(images.depth)
                 beside = FeatureBank(Path(e.cache_dir), looking.spec, e.patches.dtype)
                 patches = prepare_features(looking, beside, *files, e.features, device, once=True)
 
@@ -153,7 +159,11 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
             metrics = {
                 **about,
                 **evaluation.figures,
-                "dataset": {**images.facts(), "grouped_by": e.data.groups},
+                "dataset": {
+                    **images.facts(),
+                    "grouped_by": e.data.groups,
+                    "tested": set_digest((images.hashes[i], images.samples[i].label) for i in pool.test),
+                },
             }
             log_evaluation(loggers, evaluation, metrics, fitted.steps, path)
         metrics = here.finish(metrics)

@@ -42,10 +42,10 @@ def test_a_removal_is_explained_by_its_map(
     drawn = []
     gallery = figures.removed_gallery
 
-    def watched(table: list[object], train: object, maps: torch.Tensor | None) -> object:
+    def watched(table: list[object], train: object, maps: torch.Tensor | None, *more: object) -> object:
         assert maps is not None
         drawn.append((len(table), tuple(maps.shape)))
-        return gallery(table, train, maps)  # type: ignore[arg-type]
+        return gallery(table, train, maps, *more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(figures, "removed_gallery", watched)
     run(config("+experiment=demo", "refine.k=0.9", "model=gaussian"), tmp_path)

@@ -227,3 +227,37 @@ def test_a_run_leaves_what_predict_needs(
     predicted = predict(moved, [images / "fabric" / row["path"] for row in scores])
     expected = torch.tensor([float(row["score"]) for row in scores])
     torch.testing.assert_close(predicted, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_one_image_that_is_cut_off_costs_its_own_score_alone(
+    checkpoint: Path, pictures: list[Path], command: Command, tmp_path: Path
+) -> None:
+    pictures[3].write_bytes(pictures[3].read_bytes()[:-500])
+    result = command("predict", str(checkpoint), *map(str, pictures[:4]), cwd=tmp_path)
+    assert result.returncode == 1
+    assert [*read(result.stdout)] == [str(path) for path in pictures[:3]]
+    assert result.stderr.startswith(f"irp_lightning: {pictures[3]} is not a readable image")
+
+
+def test_an_image_above_the_limit_is_named_with_the_limit(
+    checkpoint: Path, pictures: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (60, 60)).save(pictures[20])
+    with pytest.raises(SystemExit) as stopped:
+        main([str(checkpoint), "--max-pixels", "2000", *map(str, pictures)])
+    assert "20.png has 60 x 60 pixels, more than --max-pixels 2000" in str(stopped.value)
+    assert len(read(capsys.readouterr().out)) == 34
+    main([str(checkpoint), "--max-pixels", "3600", str(pictures[20])])
+
+
+def test_a_name_that_is_no_utf_8_is_escaped(
+    checkpoint: Path, pictures: list[Path], command: Command, tmp_path: Path
+) -> None:
+    odd = pictures[0].with_name("Gr\udcfcn.png")
+    try:
+        pictures[0].rename(odd)
+    except OSError as error:
+        pytest.skip(f"this file system refuses the name: {error}")
+    result = command("predict", str(checkpoint), str(odd), cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert [*read(result.stdout)] == [str(odd.with_name(r"Gr\xfcn.png"))]

@@ -54,7 +54,7 @@ class Inputs:
         self.e = e
         self.extractor = extractor_of(e)
         self._bank = FeatureBank(Path(e.cache_dir), self.extractor.spec, e.features.dtype)
-        self.images = read_images(e.data, decoded=self._bank.__contains__)
+        self.images = read_images(e.data)
         self._files = [sample.path for sample in self.images.samples], self.images.hashes
         self._device = choose_device(e.trainer)
 

@@ -94,7 +94,7 @@ def counts(category: str, contamination: str, noise: float, data: DataConfig | N
     if category in PUBLISHED:
         samples = list(PUBLISHED[category].samples())
     elif data is not None:
-        samples = mvtec.read(data)
+        samples = mvtec.read(data).samples
     else:
         known = ", ".join(PUBLISHED)
         raise InputError(f"data.category={category} is none of {known}; give its folder with --mvtec")

@@ -46,7 +46,7 @@ def write_sample(root: Path, category: str, out: Path, train: int, test: int) ->
         test: Normal, and defective, test images: so many of each.
     """
     e = experiment("data=mvtec", f"data.root={root}", f"data.category={category}")
-    samples = mvtec.read(e.data)
+    samples = mvtec.read(e.data).samples
     rng = random.Random(0)
     normal = [s for s in samples if s.side == "train"]
     good, bad = ([s for s in samples if s.side == "test" and s.label == label] for label in (0, 1))

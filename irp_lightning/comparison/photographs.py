@@ -1,7 +1,5 @@
 """Removed photographs as thumbnails: outlined by their label, their defects circled."""
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
@@ -29,11 +27,12 @@ def outlined(photo: Photograph, bad: bool) -> Image.Image:
         InputError: It cannot be decoded.
     """
     # With it comes torch, half a gigabyte that a comparison without photographs has no use for.
+    from irp_lightning.data.depth import Depth
     from irp_lightning.runs.thumbnail import thumbnail
 
-    picture = thumbnail(photo.path, SIDE)
-    if bad and photo.mask is not None:
-        _circle(picture, photo.mask)
+    picture = thumbnail(photo.path, SIDE, Depth(**photo.depth))
+    if bad:
+        _circle(picture, photo)
     border = max(4, SIDE // 40)
     framed = Image.new(
         "RGB", (picture.width + 2 * border, picture.height + 2 * border), BAD if bad else GOOD
@@ -67,11 +66,13 @@ def circles(mask: NDArray[np.bool_], least: float) -> list[tuple[float, float, f
     return found
 
 
-def _circle(picture: Image.Image, file: Path) -> None:
-    from irp_lightning.data.masks import read_mask
+def _circle(picture: Image.Image, photo: Photograph) -> None:
+    from irp_lightning.data.masks import upright_mask
 
+    if photo.mask is None:
+        return
     try:
-        mask = read_mask(file)
+        mask = upright_mask(photo.path, photo.mask)
     except InputError:
         return  # the photograph is worth showing without it
     # By area, not by nearest pixels: a defect thinner than a pixel of the thumbnail stays.

@@ -7,6 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from irp_lightning.config.checks import load_experiment
 from irp_lightning.config.experiment import Experiment
+from irp_lightning.data.default_root import default_root
 from irp_lightning.features.config import BackboneConfig
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.fields import load
@@ -16,6 +17,9 @@ __all__ = ["CONF", "checked", "looks_through"]
 _PACKAGE = Path(__file__).parent.parent
 # In a wheel the configuration lies inside the package; in a checkout beside it.
 CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
+
+# Roots in conf/data/; Hydra hands resolvers on to the processes of its launchers.
+OmegaConf.register_new_resolver("data_root", default_root, replace=True)
 
 
 def checked(cfg: DictConfig) -> Experiment:

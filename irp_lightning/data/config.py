@@ -3,13 +3,43 @@
 import pkgutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from irp_lightning.foundation.fields import choice, file_name, path, plugin, text, whole
+from irp_lightning.foundation.fields import (
+    choice,
+    file_name,
+    flag,
+    free,
+    nothing,
+    path,
+    plugin,
+    text,
+    whole,
+)
 
-__all__ = ["READERS", "ContaminationConfig", "DataConfig"]
+__all__ = ["MAX_PIXELS", "READERS", "ContaminationConfig", "DataConfig"]
 
 READERS = tuple(m.name for m in pkgutil.iter_modules([str(Path(__file__).parent / "readers")]))
 """The project's own readers: the files in ``readers/``."""
+
+
+MAX_PIXELS = 500_000_000
+"""Of an image, unless another number is set: 1.5 GB when it is decoded in colour."""
+
+
+def _folder_names(value: Any) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    names = (
+        [value]
+        if isinstance(value, str | int)
+        else list(value)
+        if isinstance(value, list | tuple)
+        else []
+    )
+    if not names or isinstance(value, bool) or not all(str(name).strip() for name in names):
+        raise ValueError("is not allowed; give the name of a folder, or several as [ok,normal]")
+    return tuple(str(name) for name in names)
 
 
 @dataclass(frozen=True)
@@ -25,6 +55,12 @@ class DataConfig:
         image_size: Side of the square that a backbone sees, in pixels.
         crop: ``none`` (squash) or ``center``.
         on_bad_image: ``error`` or ``skip``.
+        normal: Folders of normal images besides ``good``; None: ask where a name means normal.
+        recursive: Images of sub-folders count, too.
+        depth: Bits that hold data in files deeper than 8 bits: ``auto`` or a number; ``unit``: numbers
+            lie in [0, 1]. See :mod:`irp_lightning.data.depth`.
+        max_pixels: Larger images are refused.
+        download: Fetch the published archive where the folder is not there.
     """
 
     reader: str = plugin(*READERS)
@@ -35,6 +71,11 @@ class DataConfig:
     image_size: int = whole(1)
     crop: str = choice("none", "center")
     on_bad_image: str = choice("error", "skip")
+    normal: tuple[str, ...] | None = free(_folder_names, default=None)
+    recursive: bool = flag(default=False)
+    depth: str | int = choice("auto", "unit", 8, 10, 12, 14, 16, default="auto")
+    max_pixels: int = whole(1, default=MAX_PIXELS, says=nothing)
+    download: bool = flag(default=False, says=nothing)
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def draw_pool(images: Dataset, split: str, contamination: str, noise: float, see
     Raises:
         WrongValue: There is noise and nothing to inject.
     """
-    sides = split_samples(images.samples, images.groups, split, seed)
+    sides = split_samples(images.samples, images.groups, split, seed, images.hashes)
     if noise > 0 and not sides.pool:
         defects = sum(sample.label for sample in images.samples)
         found = (

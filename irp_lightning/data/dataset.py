@@ -2,20 +2,26 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
-from importlib import import_module
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 from irp_lightning.data.config import DataConfig
-from irp_lightning.data.content import content_hash, content_hashes
-from irp_lightning.data.groups import find_groups
-from irp_lightning.data.images import find_unreadable
-from irp_lightning.data.masks import defects_cropped_away
-from irp_lightning.data.samples import Sample, checked_samples
+from irp_lightning.data.content import content_hash
+from irp_lightning.data.depth import Depth, Extent, depth_remarks, find_depth
+from irp_lightning.data.groups import find_groups, join_identical, unnamed_rows
+from irp_lightning.data.images import examine
+from irp_lightning.data.known_images import KnownImages
+from irp_lightning.data.remarks import Remark, listed, remark_rows
+from irp_lightning.data.samples import Sample
+from irp_lightning.data.survey import Survey, survey
 from irp_lightning.foundation.errors import InputError, WrongValue
-from irp_lightning.foundation.plugins import named_object
 
-__all__ = ["Dataset", "read_images"]
+__all__ = ["KNOWN_IMAGES", "Dataset", "extents_of", "read_images", "read_surveyed"]
+
+KNOWN_IMAGES = "images.jsonl"
+"""In the cache: what was seen of images, by their content."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,8 @@ class Dataset:
         hashes: The digest of each one's file.
         skipped: Images that could not be decoded, with the reason.
         cropped_away: Defective images whose defect the crop cuts away.
+        depth: What the numbers of images deeper than 8 bits mean.
+        remarks: What the user should know of the images.
     """
 
     samples: list[Sample]
@@ -35,77 +43,133 @@ class Dataset:
     hashes: list[str]
     skipped: dict[str, str]
     cropped_away: int
+    depth: Depth = Depth()
+    remarks: Sequence[Remark] = ()
 
-    def facts(self) -> dict[str, int]:
-        """Counts for the metrics: images, groups, the largest group, skipped, cropped away."""
+    def facts(self) -> dict[str, Any]:
+        """For the metrics: counts, the depth, and the remarks."""
         return {
             "images": len(self.samples),
             "groups": len(set(self.groups)),
             "largest_group": max(Counter(self.groups).values()),
             "skipped": len(self.skipped),
             "defects_cropped_away": self.cropped_away,
+            "identical": len(self.hashes) - len(set(self.hashes)),
+            "depth": asdict(self.depth),
+            "remarks": remark_rows(self.remarks),
         }
 
-    def remarks(self) -> list[str]:
-        """What the user should know, a line each."""
-        facts, lines = self.facts(), []
-        if self.skipped:
-            lines.append(f"skipped {len(self.skipped)} images that cannot be decoded (see manifest.csv)")
-        if self.cropped_away:
-            lines.append(
-                f"crop=center cuts the whole defect away in {self.cropped_away} defective images; "
-                "crop=none keeps them"
-            )
-        if facts["groups"] < facts["images"]:
-            lines.append(
-                f"{facts['images']} images in {facts['groups']} groups, "
-                f"the largest of {facts['largest_group']}"
-            )
-        return lines
 
-
-def read_images(data: DataConfig, *, decoded: Callable[[str], bool] = lambda image: False) -> Dataset:
+def read_images(data: DataConfig, known: KnownImages | None = None) -> Dataset:
     """List the images, leave out what cannot be decoded, and find the groups of the rest.
 
     Args:
         data: Which images there are.
-        decoded: Whether an image, given by its digest, is known to be readable (its features are in
-            the bank): it is not decoded again.
+        known: What was seen of images before; those are not decoded again. None: all are.
 
     Raises:
-        WrongValue: Something the reader needs is not there, no image is, or the groups' file is wrong.
+        WrongValue: Something the reader needs is not there, no image is, values do not fit the depth, or
+            the groups' file is wrong.
         InputError: An image cannot be decoded and ``on_bad_image`` is ``error``.
     """
-    samples = checked_samples(_reader(data.reader)(data), data.reader, data.split)
-    if not samples:
-        raise WrongValue("reader", data.reader, f"finds no images in {data.root}")
-    hashes = content_hashes([sample.path for sample in samples])
-    # A file without a digest could not be read: decoding it tells why.
-    new = [s.path for s in samples if s.path not in hashes or not decoded(hashes[s.path])]
-    bad = find_unreadable(new, os.cpu_count() or 1)
+    return read_surveyed(survey(data), data, known or KnownImages(None))
+
+
+def read_surveyed(
+    found: Survey, data: DataConfig, known: KnownImages, *, deep_only: bool = False
+) -> Dataset:
+    """As :func:`read_images`, of images that were listed before.
+
+    Args:
+        found: The images.
+        data: How they are read.
+        known: What was seen of them before.
+        deep_only: Decode images deeper than 8 bits alone; of the others that they can be is not known.
+    """
+    extents, bad = extents_of(found, known, deep_only=deep_only)
     if bad and data.on_bad_image == "error":
         others = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
         raise InputError(
             f"{next(iter(bad.values()))}{others}; mend or remove it, or set on_bad_image=skip"
         )
-    skipped = {sample.name: bad[sample.path] for sample in samples if sample.path in bad}
-    samples = [sample for sample in samples if sample.path not in bad]
-    if not samples:
+    kept = [i for i, sample in enumerate(found.samples) if sample.name not in bad]
+    if not kept:
         raise WrongValue("root", data.root, f"has {len(bad)} images, and none of them can be decoded")
-    return Dataset(
-        samples,
-        find_groups(samples, data.groups, os.cpu_count() or 1),
-        [hashes.get(sample.path) or content_hash(sample.path) for sample in samples],
-        skipped,
-        defects_cropped_away(samples, data.crop),
+    samples = [found.samples[i] for i in kept]
+    hashes = [found.hashes[i] or content_hash(found.samples[i].path) for i in kept]
+    deep = {name: extent for name, extent in extents.items() if extent.numbers != "8-bit"}
+    depth = find_depth(data.depth, deep)
+    groups = join_identical(find_groups(samples, data.groups, os.cpu_count() or 1, depth), hashes)
+    remarks = [
+        *_skipped(bad),
+        *found.remarks,
+        *unnamed_rows(samples, data.groups),
+        *depth_remarks(samples, deep, depth),
+        *_constant(samples, extents),
+        *_grouped(groups),
+    ]
+    return Dataset(samples, groups, hashes, bad, found.cropped_away, depth, remarks)
+
+
+def extents_of(
+    found: Survey, known: KnownImages, *, deep_only: bool = False
+) -> tuple[dict[str, Extent], dict[str, str]]:
+    """The extents of a survey's images, decoded where they are not known; and those that cannot be.
+
+    Args:
+        found: The images.
+        known: What was seen before; it is added to.
+        deep_only: Decode images deeper than 8 bits alone.
+
+    Returns:
+        Extents by name of the image, and problems by name of the image.
+    """
+    bad = dict(found.bad)
+    extents: dict[str, Extent] = {}
+    new: dict[Path, int] = {}
+    for i, (sample, digest, header) in enumerate(
+        zip(found.samples, found.hashes, found.headers, strict=True)
+    ):
+        if (extent := known.get(digest)) is not None:
+            extents[sample.name] = extent
+        elif header is not None and not (deep_only and header.numbers == "8-bit"):
+            new[sample.path] = i
+    seen = examine(list(new), os.cpu_count() or 1)
+    for path, result in seen.items():
+        if isinstance(result, str):
+            bad[found.samples[new[path]].name] = result
+        else:
+            extents[found.samples[new[path]].name] = result
+    known.add(
+        {
+            digest: result
+            for path, result in seen.items()
+            if not isinstance(result, str) and (digest := found.hashes[new[path]])
+        }
     )
+    # In the order of the images: the first one is named.
+    order = [sample.name for sample in found.samples]
+    return extents, {name: bad[name] for name in order if name in bad}
 
 
-def _reader(name: str) -> Callable[[DataConfig], list[Sample]]:
-    """One of ``readers/``, or the user's."""
-    if "." not in name:
-        found = import_module(f"irp_lightning.data.readers.{name}").read
-    elif not callable(found := named_object("reader", name)):
-        raise WrongValue("reader", name, "is no function; name one that takes data and lists samples")
-    reader: Callable[[DataConfig], list[Sample]] = found
-    return reader
+def _skipped(bad: dict[str, str]) -> list[Remark]:
+    if not bad:
+        return []
+    text = f"skipped {len(bad)} images that cannot be decoded (see manifest.csv)"
+    return [Remark("skipped", len(bad), text)]
+
+
+def _constant(samples: list[Sample], extents: dict[str, Extent]) -> list[Remark]:
+    names = [s.name for s in samples if s.name in extents and extents[s.name].constant]
+    if not names:
+        return []
+    text = f"{len(names)} images show nothing but one colour ({listed(names)})"
+    return [Remark("constant", len(names), text, falsifies=2 * len(names) > len(samples))]
+
+
+def _grouped(groups: list[str]) -> list[Remark]:
+    sizes = Counter(groups)
+    if len(sizes) == len(groups):
+        return []
+    text = f"{len(groups)} images in {len(sizes)} groups, the largest of {max(sizes.values())}"
+    return [Remark("groups", len(sizes), text)]

@@ -7,6 +7,7 @@ on parts it was trained on. Groups come from a file, or are found from the image
 import csv
 import os
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,10 @@ from PIL import Image, ImageFilter
 from scipy.sparse import coo_array, csgraph
 from torch import Tensor
 
+from irp_lightning.data.depth import Depth
+from irp_lightning.data.duplicates import identical
 from irp_lightning.data.images import fit_square, load_rgb
+from irp_lightning.data.remarks import Remark, listed
 from irp_lightning.data.samples import Sample
 from irp_lightning.foundation.errors import WrongValue
 
@@ -25,9 +29,11 @@ __all__ = [
     "connected_components",
     "find_groups",
     "fold_groups",
+    "join_identical",
     "near_duplicates",
     "read_groups",
     "thumbnail",
+    "unnamed_rows",
 ]
 
 THUMBNAIL = 96
@@ -49,7 +55,9 @@ MARGIN = 8
 would chain them together."""
 
 
-def find_groups(samples: list[Sample], source: str, threads: int) -> list[str]:
+def find_groups(
+    samples: list[Sample], source: str, threads: int, depth: Depth | None = None
+) -> list[str]:
     """The group of each sample.
 
     Args:
@@ -57,6 +65,7 @@ def find_groups(samples: list[Sample], source: str, threads: int) -> list[str]:
         source: ``"none"`` (each image is a group of its own), ``"auto"`` (near-duplicates, found
             without labels) or the path of a CSV file ``path,group``.
         threads: How many images to decode at once.
+        depth: What the numbers of deep images mean.
 
     Returns:
         One group name per sample.
@@ -68,12 +77,37 @@ def find_groups(samples: list[Sample], source: str, threads: int) -> list[str]:
         return [sample.name for sample in samples]
     if source == "auto":
         with ThreadPoolExecutor(max(1, threads)) as pool:
-            thumbnails = torch.stack(list(pool.map(lambda s: thumbnail(s.path), samples)))
+            thumbnails = torch.stack(list(pool.map(lambda s: thumbnail(s.path, depth), samples)))
         return [f"auto-{g:04d}" for g in near_duplicates(thumbnails)]
     return read_groups(samples, Path(source).expanduser())
 
 
-def fold_groups(samples: list[Sample], known: list[str], source: str) -> list[int]:
+def join_identical(groups: list[str], hashes: Sequence[str]) -> list[str]:
+    """Make one group of those that hold identical files, by the name of the first.
+
+    Args:
+        groups: The group of each image.
+        hashes: The digest of each one's file.
+    """
+    names = list(dict.fromkeys(groups))
+    number = {name: i for i, name in enumerate(names)}
+    pairs = [
+        (number[groups[first]], number[groups[other]])
+        for first, *others in identical(hashes)
+        for other in others
+    ]
+    if not pairs:
+        return groups
+    component = connected_components(len(names), pairs)
+    first_of: dict[int, str] = {}
+    for name, joined in zip(names, component, strict=True):
+        first_of.setdefault(joined, name)
+    return [first_of[component[number[group]]] for group in groups]
+
+
+def fold_groups(
+    samples: list[Sample], known: list[str], source: str, depth: Depth | None = None
+) -> list[int]:
     """The groups that folds keep together.
 
     Where ``source`` is ``"none"`` they are found in the pictures: two photographs of one part in
@@ -83,11 +117,14 @@ def fold_groups(samples: list[Sample], known: list[str], source: str) -> list[in
         samples: The training images.
         known: The group of each, as found when they were read.
         source: How that was found, see :func:`find_groups`.
+        depth: What the numbers of deep images mean.
 
     Returns:
         A number for each image, from 0 in order of first appearance.
     """
-    return _numbered(find_groups(samples, "auto", os.cpu_count() or 1) if source == "none" else known)
+    if source == "none":
+        known = find_groups(samples, "auto", os.cpu_count() or 1, depth)
+    return _numbered(known)
 
 
 def read_groups(samples: list[Sample], file: Path) -> list[str]:
@@ -95,6 +132,26 @@ def read_groups(samples: list[Sample], file: Path) -> list[str]:
 
     An image that the file does not name, or names without a group, is a group of its own.
     """
+    groups = {row["path"]: f"file-{row['group']}" for row in _rows(file) if row["group"]}
+    if not any(sample.name in groups for sample in samples):
+        reason = f"names none of the images; its paths must look like {samples[0].name}"
+        raise WrongValue("groups", file, reason)
+    return [groups.get(sample.name, sample.name) for sample in samples]
+
+
+def unnamed_rows(samples: list[Sample], source: str) -> list[Remark]:
+    """Say which rows of a groups' file name no image."""
+    if source in ("none", "auto"):
+        return []
+    names = {sample.name for sample in samples}
+    unknown = [row["path"] for row in _rows(Path(source)) if row["path"] not in names]
+    if not unknown:
+        return []
+    text = f"{len(unknown)} rows of {Path(source).name} name no image ({listed(unknown)})"
+    return [Remark("group_rows_unused", len(unknown), text)]
+
+
+def _rows(file: Path) -> list[dict[str, str]]:
     if not file.is_file():
         raise WrongValue("groups", file, "is not a file; give none, auto or a CSV path,group")
     # utf-8-sig: spreadsheets put a mark in front. Names that are no UTF-8 match no image.
@@ -103,16 +160,12 @@ def read_groups(samples: list[Sample], file: Path) -> list[str]:
         if not {"path", "group"} <= set(reader.fieldnames or ()):
             reason = f"has the columns {reader.fieldnames}; it needs path and group"
             raise WrongValue("groups", file, reason)
-        groups = {row["path"]: f"file-{row['group']}" for row in reader if row["group"]}
-    if not any(sample.name in groups for sample in samples):
-        reason = f"names none of the images; its paths must look like {samples[0].name}"
-        raise WrongValue("groups", file, reason)
-    return [groups.get(sample.name, sample.name) for sample in samples]
+        return list(reader)
 
 
-def thumbnail(path: Path) -> Tensor:
+def thumbnail(path: Path, depth: Depth | None = None) -> Tensor:
     """What is compared of an image: (80 · 80,), the high-passed greys inside the margin."""
-    grey = fit_square(load_rgb(path).convert("L"), THUMBNAIL, "none", Image.Resampling.BILINEAR)
+    grey = fit_square(load_rgb(path, depth).convert("L"), THUMBNAIL, "none", Image.Resampling.BILINEAR)
     smooth = grey.filter(ImageFilter.GaussianBlur(BLUR))
     detail = torch.from_numpy(np.asarray(grey, np.float32) - np.asarray(smooth, np.float32))
     return detail[MARGIN:-MARGIN, MARGIN:-MARGIN].flatten()

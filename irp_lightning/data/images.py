@@ -1,56 +1,76 @@
 """One image file → an RGB picture of the size the backbone sees."""
 
-import struct
-import zlib
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor, from_numpy
 
+from irp_lightning.data.depth import UNIT, Depth, Extent
+from irp_lightning.data.headers import DECODE_ERRORS, header_of
 from irp_lightning.foundation.errors import InputError, one_line
 
-__all__ = ["DECODE_ERRORS", "find_unreadable", "fit_square", "load_rgb", "load_square"]
-
-# What Pillow was seen to raise on damaged files, besides its own UnidentifiedImageError (an OSError).
-DECODE_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    IndexError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
+__all__ = ["examine", "fit_square", "load_rgb", "load_square"]
 
 
-def load_rgb(path: Path) -> Image.Image:
+def load_rgb(path: Path, depth: Depth | None = None) -> Image.Image:
     """Decode an image of any common kind as 8-bit RGB.
 
-    Sixteen-bit files keep their upper eight bits (no stretching: brightness can be the defect),
-    floating-point ones are taken to lie in [0, 1]; transparency is dropped, a camera's orientation
-    tag is applied.
+    The first page of several is read, transparency is dropped, a camera's orientation tag is applied.
+
+    Args:
+        path: The file.
+        depth: What the numbers of files deeper than 8 bits mean; by default the upper eight of 16 bits,
+            and floating-point numbers in [0, 1].
 
     Raises:
         InputError: The file cannot be read or decoded to its end.
     """
     try:
-        with Image.open(path) as file:
-            image = ImageOps.exif_transpose(file)
-            image.load()
-        if image.mode.startswith("I"):
-            pixels = np.asarray(image).astype(np.int64)
-            image = Image.fromarray((pixels >> 8).clip(0, 255).astype(np.uint8))
-        elif image.mode == "F":
-            pixels = np.nan_to_num(np.asarray(image)) * 255
-            image = Image.fromarray(pixels.round().clip(0, 255).astype(np.uint8))
-        elif image.mode in ("P", "PA"):
+        image, numbers = _decode(path)
+        if numbers is not None:
+            return Image.fromarray(_eight_bits(numbers, depth or Depth())).convert("RGB")
+        if image.mode in ("P", "PA"):
             # By way of RGBA: a palette with transparency would warn, and lose colours, otherwise.
             image = image.convert("RGBA")
         return image.convert("RGB")
     except DECODE_ERRORS as error:
         raise InputError(f"{path} is not a readable image ({one_line(error)})") from error
+
+
+def _decode(path: Path) -> tuple[Image.Image, NDArray[np.generic] | None]:
+    """The upright picture, and its numbers where they are deeper than 8 bits."""
+    with Image.open(path) as file:
+        header = header_of(file)
+        if header.numbers == "integers" and header.colour:
+            return file.copy(), _deep_colour(path, header.format)
+        image = ImageOps.exif_transpose(file)
+        image.load()
+    return image, None if header.numbers == "8-bit" else np.asarray(image)
+
+
+def _deep_colour(path: Path, file_format: str) -> NDArray[np.generic]:
+    """(H, W, 3) integers of 16 bits a channel, which Pillow cuts down to 8."""
+    if file_format != "PNG":
+        raise ValueError(
+            f"16 bits a channel, in colour, are read of PNG alone and not of {file_format}; convert it"
+        )
+    from torchvision.io import ImageReadMode, decode_image
+
+    pixels = decode_image(str(path), ImageReadMode.UNCHANGED).numpy()
+    if pixels.shape[0] < 3:  # grey and its transparency
+        pixels = pixels[:1].repeat(3, axis=0)
+    return pixels[:3].transpose(1, 2, 0)
+
+
+def _eight_bits(numbers: NDArray[np.generic], depth: Depth) -> NDArray[np.uint8]:
+    if np.issubdtype(numbers.dtype, np.floating):
+        full = 255 if depth.floats == UNIT else 255 / (2**depth.floats - 1)
+        return (np.nan_to_num(numbers) * full).round().clip(0, 255).astype(np.uint8)
+    return (numbers.astype(np.int64) >> (depth.integers - 8)).clip(0, 255).astype(np.uint8)
 
 
 def fit_square(image: Image.Image, size: int, crop: str, resample: Image.Resampling) -> Image.Image:
@@ -70,25 +90,41 @@ def fit_square(image: Image.Image, size: int, crop: str, resample: Image.Resampl
     return image.resize((size, size), resample)
 
 
-def load_square(path: Path, size: int, crop: str) -> Tensor:
+def load_square(path: Path, size: int, crop: str, depth: Depth | None = None) -> Tensor:
     """The image as the backbone's views are made from: (3, size, size), uint8."""
-    image = fit_square(load_rgb(path), size, crop, Image.Resampling.BILINEAR)
+    image = fit_square(load_rgb(path, depth), size, crop, Image.Resampling.BILINEAR)
     return from_numpy(np.array(image)).permute(2, 0, 1)
 
 
-def find_unreadable(paths: list[Path], threads: int) -> dict[Path, str]:
-    """Decode every file once and name those that fail, with the reason.
+def examine(paths: Sequence[Path], threads: int) -> dict[Path, Extent | str]:
+    """Decode every file once: the extent of its values or, where it cannot be decoded, the reason.
 
     Pillow releases the interpreter lock while it decodes, so threads are enough.
     """
 
-    def problem(path: Path) -> str | None:
+    def look(path: Path) -> Extent | str:
         try:
-            load_rgb(path)
-        except InputError as error:
-            return str(error)
-        return None
+            image, numbers = _decode(path)
+            return _extent(image, numbers)
+        except DECODE_ERRORS as error:
+            return f"{path} is not a readable image ({one_line(error)})"
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        found = zip(paths, pool.map(problem, paths), strict=True)
-        return {path: reason for path, reason in found if reason is not None}
+        return dict(zip(paths, pool.map(look, paths), strict=True))
+
+
+def _extent(image: Image.Image, numbers: NDArray[np.generic] | None) -> Extent:
+    if numbers is None:
+        ends = image.getextrema()
+        bands = ends if isinstance(ends[0], tuple) else (ends,)
+        if image.mode in ("RGBA", "LA", "PA"):  # transparency is dropped
+            bands = bands[:-1]
+        lows, highs = zip(*bands, strict=True)
+        return Extent("8-bit", min(lows), max(highs), lows == highs)
+    kind = "floats" if np.issubdtype(numbers.dtype, np.floating) else "integers"
+    finite = numbers[np.isfinite(numbers)]
+    if not finite.size:
+        raise ValueError("none of its numbers is finite")
+    low, high = float(finite.min()), float(finite.max())
+    channels = numbers.reshape(-1, numbers.shape[-1] if numbers.ndim == 3 else 1)
+    return Extent(kind, low, high, bool(np.all(channels == channels[:1])))

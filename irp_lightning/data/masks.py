@@ -4,36 +4,151 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor, from_numpy, zeros
 from torch import bool as torch_bool
 
-from irp_lightning.data.images import DECODE_ERRORS, fit_square
+from irp_lightning.data.headers import DECODE_ERRORS, Header, read_header
+from irp_lightning.data.listing import image_files
 from irp_lightning.data.samples import Sample
 from irp_lightning.foundation.errors import InputError, one_line
 
-__all__ = ["defects_cropped_away", "fit_mask", "load_mask", "read_mask"]
+__all__ = ["fit_mask", "is_grey", "load_mask", "read_mask", "upright_mask"]
+
+CLASSES = 32
+"""Values below it are numbers of classes, each of them a defect; values from it on are shades."""
+
+FEW = 16
+"""So many shades may be those of classes; more come of a lossy file or of smoothed edges."""
 
 
 def read_mask(path: Path) -> NDArray[np.bool_]:
-    """Decode a mask at its own resolution: (H, W), True where a pixel is not zero (black).
+    """Decode a mask at its own resolution: (H, W), True where a pixel is defective.
+
+    A pixel is defective where it is not zero (black). Where a mask holds many shades, which a JPEG and
+    smoothed edges leave, it is from the middle of the scale on. Of a picture whose colours are all the
+    same, the opaque pixels are.
+
+    Args:
+        path: A file, or a folder of files that each hold a part of the mask.
 
     Raises:
-        InputError: The file is missing or cannot be decoded to its end.
+        InputError: The file is missing or cannot be decoded to its end, or parts differ in size.
     """
+    parts = [_values(file) for file in (image_files(path) if path.is_dir() else [path])]
+    if len({part.shape for part in parts}) != 1:
+        raise InputError(f"{path} holds no mask, or parts of several sizes; mend it")
+    return np.any([_defective(part) for part in parts], axis=0)
+
+
+def is_grey(path: Path) -> bool:
+    """Whether a mask holds so many shades that the middle of the scale divides them."""
+    files = image_files(path) if path.is_dir() else [path]
+    return any(_threshold(_values(file)) > 0 for file in files)
+
+
+def _values(path: Path) -> NDArray[np.generic]:
+    """(H, W): the highest of the channels."""
     try:
         with Image.open(path) as file:
-            # A palette's zero need not be black, and an opaque alpha channel is no defect.
-            pixels = np.asarray(file.convert("RGB") if file.mode in ("P", "PA", "LA", "RGBA") else file)
+            mask = ImageOps.exif_transpose(file)
+            mask.load()
+        if mask.mode in ("P", "PA"):  # a palette's zero need not be black
+            mask = mask.convert("RGBA")
+        if mask.mode in ("LA", "RGBA"):
+            *colours, alpha = mask.split()
+            constant = all(low == high for low, high in (c.getextrema() for c in colours))
+            # An opaque layer is no defect; one that alone holds something is the mask.
+            painted = constant and alpha.getextrema()[0] != alpha.getextrema()[1]
+            mask = alpha if painted else mask.convert("RGB")
+        pixels = np.asarray(mask)
     except DECODE_ERRORS as error:
         raise InputError(f"{path} is missing or no readable mask ({one_line(error)})") from error
-    return np.asarray(pixels.any(axis=-1) if pixels.ndim == 3 else pixels != 0)
+    return np.asarray(pixels.max(axis=-1) if pixels.ndim == 3 else pixels)
+
+
+def _defective(values: NDArray[np.generic]) -> NDArray[np.bool_]:
+    return np.asarray(np.greater(values, _threshold(values)))
+
+
+def _threshold(values: NDArray[np.generic]) -> float:
+    """Values above it are defective."""
+    if values.dtype == bool:
+        return 0
+    highest = values.max()
+    if np.issubdtype(values.dtype, np.floating) and highest <= 1:
+        return 0.5 if len(np.unique(values)) > 2 else 0
+    if highest < CLASSES:
+        return 0
+    levels = (
+        np.flatnonzero(np.bincount(values.ravel())) if values.dtype == np.uint8 else np.unique(values)
+    )
+    levels = levels[levels > 0]
+    if len(levels) <= FEW and levels[0] >= CLASSES:
+        return 0
+    return (255 if highest <= 255 else 65535) / 2
+
+
+def upright_mask(image: Path, mask: Path) -> NDArray[np.bool_]:
+    """A mask as its image is shown: a camera's orientation tag is applied to both alike.
+
+    Raises:
+        InputError: The mask's proportions are not the image's, or it cannot be told whether the tag
+            applies to the mask.
+    """
+    pixels, header = read_mask(mask), read_header(image)
+    if header.orientation == 1 or _has_tag(mask):
+        return _of_proportions(pixels, header.upright, image, mask)
+    turned = header.upright != (header.width, header.height)
+    if not turned or header.width == header.height:
+        raise InputError(
+            f"{image} has a camera's orientation tag and its mask {mask} has none: whether the mask is "
+            "turned, too, cannot be told; save the image upright, without the tag"
+        )
+    height, width = pixels.shape
+    if _alike((width, height), (header.width, header.height)):
+        pixels = _turned(pixels, header)
+    return _of_proportions(pixels, header.upright, image, mask)
+
+
+def _has_tag(mask: Path) -> bool:
+    return not mask.is_dir() and read_header(mask).orientation != 1
+
+
+def _turned(pixels: NDArray[np.bool_], header: Header) -> NDArray[np.bool_]:
+    picture = Image.fromarray(pixels.astype(np.uint8))
+    picture.getexif()[0x0112] = header.orientation
+    return np.asarray(ImageOps.exif_transpose(picture)) != 0
+
+
+def _of_proportions(
+    pixels: NDArray[np.bool_], size: tuple[int, int], image: Path, mask: Path
+) -> NDArray[np.bool_]:
+    height, width = pixels.shape
+    if not _alike((width, height), size):
+        raise InputError(
+            f"{mask} is {width} x {height} pixels and its image {image} {size[0]} x {size[1]}: another "
+            "aspect ratio; give the mask of that image"
+        )
+    return pixels
+
+
+def _alike(mask: tuple[int, int], image: tuple[int, int]) -> bool:
+    """Whether two sizes have one aspect ratio, but for a pixel that was rounded."""
+    return abs(mask[0] * image[1] - image[0] * mask[1]) <= max(image)
 
 
 def fit_mask(mask: NDArray[np.bool_], size: int, crop: str) -> NDArray[np.bool_]:
-    """Bring a mask to (size, size) as :func:`fit_square` brings its image there, by nearest pixels."""
-    picture = Image.fromarray(mask.astype(np.uint8))
-    return np.asarray(fit_square(picture, size, crop, Image.Resampling.NEAREST)) != 0
+    """Bring a mask to (size, size) as :func:`irp_lightning.data.images.fit_square` does its image.
+
+    A pixel is defective if any is that becomes it, so that hairlines stay.
+    """
+    if crop == "center":
+        side = min(mask.shape)
+        top, left = (mask.shape[0] - side) // 2, (mask.shape[1] - side) // 2
+        mask = mask[top : top + side, left : left + side]
+    rows, columns = (np.arange(size) * length // size for length in mask.shape)
+    return np.logical_or.reduceat(np.logical_or.reduceat(mask, rows, axis=0), columns, axis=1)
 
 
 def load_mask(sample: Sample, size: int, crop: str) -> Tensor:
@@ -45,24 +160,14 @@ def load_mask(sample: Sample, size: int, crop: str) -> Tensor:
         crop: ``none`` or ``center``, as for the image.
 
     Returns:
-        (size, size), bool. Where the mask is shrunk, the nearest pixel counts: a defect thinner than a
-        pixel of the result may be broken up.
+        (size, size), bool.
 
     Raises:
         ValueError: The image is defective and has no mask.
-        InputError: The mask is missing or unreadable.
+        InputError: The mask is missing, unreadable or of another aspect ratio.
     """
     if not sample.label:
         return zeros(size, size, dtype=torch_bool)
     if sample.mask is None:
         raise ValueError(f"{sample.name} is defective and has no mask")
-    return from_numpy(fit_mask(read_mask(sample.mask), size, crop))
-
-
-def defects_cropped_away(samples: list[Sample], crop: str) -> int:
-    """How many defective images show nothing of their defect after the crop."""
-    if crop == "none":
-        return 0
-    masks = (read_mask(s.mask) for s in samples if s.label and s.mask is not None)
-    # At a mask's own resolution: a resize could lose a thin defect that the crop has kept.
-    return sum(not fit_mask(mask, min(mask.shape), crop).any() for mask in masks)
+    return from_numpy(fit_mask(upright_mask(sample.path, sample.mask), size, crop))

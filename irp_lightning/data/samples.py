@@ -1,20 +1,19 @@
 """One image of a dataset, as a reader found it on disk."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from irp_lightning.data.remarks import Remark
 from irp_lightning.foundation.errors import WrongValue
 
-__all__ = ["GOOD", "IMAGE_SUFFIXES", "SIDES", "Sample", "checked_samples", "image_files"]
+__all__ = ["GOOD", "SIDES", "Reading", "Sample", "checked_samples"]
 
 GOOD = "good"
 """The defect name of a normal image, as in the MVTec-AD folders."""
 
 SIDES = ("train", "test")
-
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,8 @@ class Sample:
         name: Its path relative to the dataset (with ``/``): how tables and manifests call it.
         side: The side of the published split it lies on: ``"train"`` or ``"test"``.
         defect: The kind of defect, ``"good"`` for a normal image.
-        mask: The file of the defect's pixel mask, where there is one.
+        mask: The file of the defect's pixel mask, where there is one; or a folder of files that each
+            hold a part of it.
     """
 
     path: Path
@@ -41,22 +41,19 @@ class Sample:
         return int(self.defect != GOOD)
 
 
-def image_files(folder: Path) -> list[Path]:
-    """The image files right inside ``folder``, sorted by name; hidden files are left out."""
-    if not folder.is_dir():
-        return []
-    return sorted(
-        file
-        for file in folder.iterdir()
-        if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
-    )
+@dataclass(frozen=True)
+class Reading:
+    """What a reader gives: the images, and what the user should know of them."""
+
+    samples: list[Sample]
+    remarks: list[Remark] = field(default_factory=list)
 
 
-def checked_samples(found: Any, reader: str, split: str) -> list[Sample]:
-    """What a reader gave, as a list: its names tell images apart, and there is something to train on.
+def checked_samples(found: Any, reader: str, split: str) -> Reading:
+    """What a reader gave: its names tell images apart, and there is something to train on.
 
     Args:
-        found: Samples, in a list or one after another.
+        found: A :class:`Reading`; or samples, in a list or one after another.
         reader: Its name, for the message.
         split: ``published`` or ``grouped``.
 
@@ -67,6 +64,9 @@ def checked_samples(found: Any, reader: str, split: str) -> list[Sample]:
     def refuse(reason: str) -> WrongValue:
         return WrongValue("reader", reader, f"{reason}; see docs/extending.md")
 
+    remarks = []
+    if isinstance(found, Reading):
+        found, remarks = found.samples, found.remarks
     try:
         samples = list(found)
     except TypeError as error:
@@ -87,4 +87,4 @@ def checked_samples(found: Any, reader: str, split: str) -> list[Sample]:
         kinds = Counter(f"{sample.side}/{sample.defect}" for sample in samples)
         told = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(6))
         raise refuse(f"finds no train/good image to train on, but {told}")
-    return samples
+    return Reading(samples, remarks)

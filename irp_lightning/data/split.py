@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from irp_lightning.data.samples import Sample
@@ -26,7 +27,13 @@ class Split:
     unused: list[int]
 
 
-def split_samples(samples: list[Sample], groups: list[str], normals: str, seed: int) -> Split:
+def split_samples(
+    samples: list[Sample],
+    groups: list[str],
+    normals: str,
+    seed: int,
+    hashes: Sequence[str] | None = None,
+) -> Split:
     """Draw the defect pool, and with it the test set.
 
     Where the dataset has defective training images (KSDD2) they are the pool. Otherwise (MVTec-AD)
@@ -40,6 +47,8 @@ def split_samples(samples: list[Sample], groups: list[str], normals: str, seed: 
             ``"grouped"`` draws them anew, group by group, so that no group at all stands on both
             the training and the test side; the training side keeps its size as near as can be.
         seed: Of the draw.
+        hashes: The digests of their files, where they are known: a normal training image that is
+            identical to a test image is not used.
     """
     side = dict.fromkeys(range(len(samples)), "test")
     side.update({i: "train" for i, s in enumerate(samples) if s.side == "train" and not s.label})
@@ -65,8 +74,9 @@ def split_samples(samples: list[Sample], groups: list[str], normals: str, seed: 
         _draw_normals(samples, members, side, seed)
 
     tested = {groups[i] for i, s in side.items() if s == "test"}
-    for i in pooled:
-        if groups[i] in tested:
+    contents = {hashes[i] for i, s in side.items() if s == "test"} if hashes else set()
+    for i, s in side.items():
+        if (s == "pool" and groups[i] in tested) or (s == "train" and hashes and hashes[i] in contents):
             side[i] = "unused"
     return Split(
         *([i for i, s in side.items() if s == name] for name in ("train", "pool", "test", "unused"))

@@ -8,6 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from irp_lightning.data.config import MAX_PIXELS
+from irp_lightning.data.headers import bounded_header
 from irp_lightning.detectors.checkpoint import Loaded
 from irp_lightning.detectors.scoring import score_batch
 from irp_lightning.features.image_features import ImageFeatures, LiveFeatures
@@ -18,12 +20,15 @@ __all__ = ["score_files"]
 BATCH_SIZE = 16
 
 
-def score_files(loaded: Loaded, paths: Sequence[Path]) -> Iterator[tuple[Path, float | InputError]]:
+def score_files(
+    loaded: Loaded, paths: Sequence[Path], max_pixels: int = MAX_PIXELS
+) -> Iterator[tuple[Path, float | InputError]]:
     """Anomaly scores, higher is more anomalous, one after the other, in memory that does not grow.
 
     Args:
         loaded: The detector.
         paths: Image files.
+        max_pixels: Larger images have no score.
 
     Yields:
         ``(path, score)`` in order; for an image that has none, what is wrong with it instead.
@@ -34,8 +39,19 @@ def score_files(loaded: Loaded, paths: Sequence[Path]) -> Iterator[tuple[Path, f
     features = LiveFeatures(paths, loaded.extractor, os.cpu_count() or 1)
     for start in range(0, len(paths), BATCH_SIZE):
         batch = paths[start : start + BATCH_SIZE]
-        positions = torch.arange(start, start + len(batch))
-        yield from zip(batch, _scores(loaded, features, positions), strict=True)
+        refused = [_refusal(path, max_pixels) for path in batch]
+        positions = torch.tensor([start + i for i, error in enumerate(refused) if error is None])
+        scores = iter(_scores(loaded, features, positions) if len(positions) else ())
+        yield from ((path, error or next(scores)) for path, error in zip(batch, refused, strict=True))
+
+
+def _refusal(path: Path, max_pixels: int) -> InputError | None:
+    """Why an image is not decoded at all."""
+    try:
+        bounded_header(path, max_pixels, "--max-pixels ")
+    except InputError as error:
+        return error
+    return None
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from irp_lightning.data.images import load_square
-from irp_lightning.features.extractor import FeatureExtractor
+from irp_lightning.features.extractor import ExtractorSpec, FeatureExtractor
 from irp_lightning.foundation.errors import InputError
 
 __all__ = ["default_workers", "extract"]
@@ -32,9 +32,9 @@ class _Squares(Dataset[tuple[int, Tensor]]):
     """Decoded pictures by position; an empty tensor for those somebody else has done meanwhile."""
 
     def __init__(
-        self, paths: list[Path], size: int, crop: str, done: Callable[[int], bool] | None
+        self, paths: list[Path], spec: ExtractorSpec, done: Callable[[int], bool] | None
     ) -> None:
-        self.paths, self.size, self.crop, self.done = paths, size, crop, done
+        self.paths, self.spec, self.done = paths, spec, done
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -42,7 +42,7 @@ class _Squares(Dataset[tuple[int, Tensor]]):
     def __getitem__(self, i: int) -> tuple[int, Tensor]:
         if self.done is not None and self.done(i):
             return i, torch.empty(0, dtype=torch.uint8)
-        return i, load_square(self.paths[i], self.size, self.crop)
+        return i, load_square(self.paths[i], self.spec.image_size, self.spec.crop, self.spec.numbers)
 
 
 def extract(
@@ -77,7 +77,7 @@ def extract(
     if device.type != "cpu":
         per_batch = max(1, VIEWS_PER_PASS["cuda"] // angles.shape[1])
     loader = DataLoader(
-        _Squares(paths, extractor.spec.image_size, extractor.spec.crop, done),
+        _Squares(paths, extractor.spec, done),
         batch_size=per_batch,
         num_workers=workers if len(paths) > FEW_IMAGES else 0,
         collate_fn=_collate,

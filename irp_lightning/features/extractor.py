@@ -8,6 +8,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from irp_lightning.data.depth import Depth
 from irp_lightning.features.backbone import Backbone, build_backbone
 from irp_lightning.features.config import BackboneConfig, PatchesConfig, ViewsConfig, is_own
 from irp_lightning.features.networks import architecture, smallest_image
@@ -46,6 +47,8 @@ class ExtractorSpec:
         layers: Whose maps are taken.
         neighbourhood: That a map's places are averaged over before.
         width: Longer vectors are projected to so many dimensions.
+        depth: Bits that hold data in files of 16-bit integers.
+        float_depth: Likewise in files of floating-point numbers; 0: they lie in [0, 1].
     """
 
     backbone: str
@@ -66,10 +69,17 @@ class ExtractorSpec:
     layers: tuple[int | str, ...] = ()
     neighbourhood: int = 1
     width: int | None = None
+    depth: int = Depth.integers
+    float_depth: int = Depth.floats
+
+    @property
+    def numbers(self) -> Depth:
+        """What the numbers of deep images mean."""
+        return Depth(self.depth, self.float_depth)
 
     def described(self) -> dict[str, Any]:
         """What names a bank. Fields that came later are left out at their defaults: older banks stay."""
-        later = {"library", "layers", "neighbourhood", "width"}
+        later = {"library", "layers", "neighbourhood", "width", "depth", "float_depth"}
         defaults = {field.name: field.default for field in fields(self)}
         return {k: v for k, v in asdict(self).items() if k not in later or v != defaults[k]}
 
@@ -171,6 +181,11 @@ class FeatureExtractor(nn.Module):
         found = FeatureExtractor(spec.pools(self.backbone.features), spec).to(self.mean.device)
         _try(found)
         return found
+
+    def at_depth(self, depth: Depth) -> "FeatureExtractor":
+        """The same network for images whose deep numbers mean something else."""
+        spec = replace(self.spec, depth=depth.integers, float_depth=depth.floats)
+        return FeatureExtractor(self.backbone, spec).to(self.mean.device)
 
     def export(self) -> dict[str, Any]:
         """All of it as plain values and tensors: what a checkpoint carries."""

@@ -139,7 +139,9 @@ class LiveFeatures:
     def _extract(self, positions: Tensor, angles: Tensor) -> Tensor:
         spec, device = self.extractor.spec, self.extractor.mean.device
         paths = [self.paths[i] for i in positions.tolist()]
-        squares = self.threads.map(lambda p: load_square(p, spec.image_size, spec.crop), paths)
+        squares = self.threads.map(
+            lambda p: load_square(p, spec.image_size, spec.crop, spec.numbers), paths
+        )
         # Image by image: the memory of a batch's pictures would be hundreds of times its features'.
         parts = [
             self.extractor(square[None].to(device), angle[None])

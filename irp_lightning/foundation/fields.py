@@ -14,6 +14,7 @@ from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 from irp_lightning.foundation.errors import WrongValue, named
+from irp_lightning.foundation.names import printable
 
 __all__ = [
     "choice",
@@ -283,11 +284,16 @@ def unnamed(kind: type) -> list[str]:
 
 
 def plain(values: Any) -> Any:
-    """A loaded group as nested dictionaries and lists, as :func:`load` takes it and YAML holds it."""
+    """A loaded group as nested dictionaries and lists, as :func:`load` takes it and YAML holds it.
+
+    Paths that are no UTF-8 are escaped: YAML has no place for them.
+    """
     if dataclasses.is_dataclass(values):
         found = {f.name: plain(getattr(values, f.name)) for f in dataclasses.fields(values)}
         others = found.pop("rest", {})
         return {**found, **others}
     if isinstance(values, Mapping):
         return {key: plain(value) for key, value in values.items()}
+    if isinstance(values, str):
+        return printable(values)
     return [plain(value) for value in values] if isinstance(values, list | tuple) else values

@@ -84,12 +84,12 @@ def write_heat_maps(
     spec = extractor.spec
     named = dict(zip(images, heat_map_names(images), strict=True))
     for path, name in tqdm(named.items(), desc="heat maps", unit="image", disable=None, leave=False):
-        square = load_square(path, spec.image_size, spec.crop).to(extractor.mean.device)
+        square = load_square(path, spec.image_size, spec.crop, spec.numbers).to(extractor.mean.device)
         try:
             heat = anomaly_map(detector, extractor, square, n_views)
         except ValueError as error:
             raise InputError(f"no heat maps: {error}") from error
-        picture = heat_map_picture(path, heat, spec.crop)
+        picture = heat_map_picture(path, heat, spec.crop, spec.numbers)
         try:
             write_whole(folder / name, picture.save)
         except OSError as error:

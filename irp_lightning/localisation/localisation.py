@@ -72,13 +72,14 @@ def localise(
         ValueError: The score has no gradient, and the detector no map; or a defective image no mask.
         InputError: An image or a mask cannot be decoded.
     """
-    size, crop = extractor.spec.image_size, extractor.spec.crop
+    size, crop, numbers = extractor.spec.image_size, extractor.spec.crop, extractor.spec.numbers
     extractor = extractor.to(device).eval()
     side = size // math.ceil(size / MOST_PIXELS)
     images = torch.empty(len(samples), 3, side, side, dtype=torch.uint8)
     maps, masks = torch.empty(len(samples), side, side), torch.zeros(len(samples), side, side).bool()
     for i, sample in enumerate(tqdm(samples, desc="heat maps", unit="image", disable=None, leave=False)):
-        mask, square = load_mask(sample, size, crop), load_square(sample.path, size, crop)
+        mask = load_mask(sample, size, crop)
+        square = load_square(sample.path, size, crop, numbers)
         heat = anomaly_map(detector, extractor, square.to(device), n_views)
         maps[i] = F.adaptive_avg_pool2d(heat[None], side)[0].cpu()
         masks[i] = F.adaptive_max_pool2d(mask[None].float(), side)[0] > 0

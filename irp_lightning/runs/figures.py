@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.metrics import roc_curve as roc_points
 from torch import Tensor
 
+from irp_lightning.data.depth import Depth
 from irp_lightning.data.samples import Sample
 from irp_lightning.evaluation.metrics import auroc
 from irp_lightning.evaluation.tables import Row
@@ -72,7 +73,12 @@ def roc_curve(scores: Tensor, labels: Tensor) -> Figure:
     return figure
 
 
-def removed_gallery(rows: Sequence[Row], train: Sequence[Sample], maps: Tensor | None = None) -> Figure:
+def removed_gallery(
+    rows: Sequence[Row],
+    train: Sequence[Sample],
+    maps: Tensor | None = None,
+    depth: Depth | None = None,
+) -> Figure:
     """The removed images in the order of their removal, outlined green (normal) or red (defective).
 
     As the paper's Fig. 5; of many removals the first ones.
@@ -81,6 +87,7 @@ def removed_gallery(rows: Sequence[Row], train: Sequence[Sample], maps: Tensor |
         rows: Of ``removed.csv``.
         train: The training images.
         maps: (R, h, w), of the rows: where their scores come from, shown below each.
+        depth: What the numbers of deep images mean.
     """
     shown = rows[:MOST_IMAGES]
     each = 1 if maps is None else 2
@@ -95,7 +102,7 @@ def removed_gallery(rows: Sequence[Row], train: Sequence[Sample], maps: Tensor |
     paths = {sample.name: sample.path for sample in train}
     for i, row in enumerate(shown):
         axis = axes[each * (i // COLUMNS), i % COLUMNS]
-        picture = thumbnail(paths[row["path"]])
+        picture = thumbnail(paths[row["path"]], depth=depth)
         axis.imshow(picture)
         if maps is not None:
             below = axes[each * (i // COLUMNS) + 1, i % COLUMNS]

@@ -4,7 +4,7 @@ import csv
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from irp_lightning.detectors.config import ModelConfig
 from irp_lightning.features.config import BackboneConfig
 from irp_lightning.foundation.errors import InputError, one_line
 from irp_lightning.foundation.fields import plain
+from irp_lightning.foundation.names import named_file, printable
 from irp_lightning.refinement.config import RefineConfig, effective
 from irp_lightning.runs.folder import (
     CHECKPOINT,
@@ -116,7 +117,7 @@ def write_evaluation(folder: RunFolder, evaluation: "Evaluation") -> None:
     figures = {
         "scores": score_histograms(e.rounds, e.labels),
         "roc": roc_curve(e.test_scores, e.test_labels),
-        "removed": removed_gallery(e.removed_rows, e.train, e.removed_maps),
+        "removed": removed_gallery(e.removed_rows, e.train, e.removed_maps, e.depth),
     }
     if e.localisation is not None and e.localisation.names:
         position = {sample.name: i for i, sample in enumerate(e.test)}
@@ -145,7 +146,7 @@ def facts(
         "contamination": contamination.kind,
         "lam": lam,
         "k": effective(plain(refine)).get("k"),
-        "category": data.category,
+        "category": printable(data.category),
         "seed": seed,
         "noise_requested": noise,
     }
@@ -157,11 +158,13 @@ class Photograph:
 
     Attributes:
         path: Its file, which may be gone.
-        mask: The file of its defect's mask, where there is one.
+        mask: The file or folder of its defect's mask, where there is one.
+        depth: What the numbers of a deep image mean, as ``metrics.json`` holds it.
     """
 
     path: Path
     mask: Path | None
+    depth: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -206,14 +209,20 @@ class Record:
     def _photographs(self) -> dict[str, Photograph]:
         """Read once: a page asks for one after the other."""
         try:
-            root = Path(str(self.config["data"]["root"])).expanduser()
+            root = named_file(Path(), str(self.config["data"]["root"])).expanduser()
             files = {row["path"]: (row.get("file"), row.get("mask")) for row in self.manifest()}
         except (OSError, ValueError, KeyError, TypeError):
             return {}
         found = {
             name: (_inside(root, file), _inside(root, mask)) for name, (file, mask) in files.items()
         }
-        return {name: Photograph(path, mask) for name, (path, mask) in found.items() if path is not None}
+        dataset = self.metrics.get("dataset")
+        depth = dataset.get("depth", {}) if isinstance(dataset, Mapping) else {}
+        return {
+            name: Photograph(path, mask, depth)
+            for name, (path, mask) in found.items()
+            if path is not None
+        }
 
 
 @dataclass(frozen=True)
@@ -364,11 +373,13 @@ def _without(row: Mapping[str, str], *columns: str) -> dict[str, str]:
 
 
 def _below(root: Path, path: Path | None) -> str:
-    return path.relative_to(root).as_posix() if path and path.is_relative_to(root) else ""
+    if path is None or not path.is_relative_to(root):
+        return ""
+    return printable(path.relative_to(root).as_posix())
 
 
 def _inside(root: Path, name: str | None) -> Path | None:
     """A file by its path relative to the root; None where a table from elsewhere leads out of it."""
     relative = PurePosixPath(name or "")
     led_out = relative.is_absolute() or ".." in relative.parts
-    return root / relative if relative.name and not led_out else None
+    return named_file(root, name or "") if relative.name and not led_out else None

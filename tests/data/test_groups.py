@@ -251,7 +251,7 @@ def test_unreadable_image_is_named(tmp_path: Path) -> None:
 def test_auto_finds_the_tiles_that_were_photographed_repeatedly() -> None:
     samples = mvtec.read(
         DataConfig("mvtec", str(TILES.parent), TILES.name, "published", "auto", 64, "none", "error")
-    )
+    ).samples
     auto = find_groups(samples, "auto", 2)
     known = find_groups(samples, str(TILES / "groups.csv"), 2)
     assert 600 <= len(set(auto)) <= 800

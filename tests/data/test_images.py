@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from irp_lightning.data.images import find_unreadable, fit_square, load_rgb, load_square
+from irp_lightning.data.images import examine, fit_square, load_rgb, load_square
 from irp_lightning.foundation.errors import InputError
 
 BILINEAR = Image.Resampling.BILINEAR
@@ -234,8 +234,9 @@ def test_exactly_the_unreadable_files_are_found(tmp_path: Path, threads: int) ->
         bad.append(tmp_path / name)
         make(bad[-1])
     mixed = [path for pair in zip(good, bad, strict=True) for path in pair]
-    found = find_unreadable(mixed, threads)
-    assert list(found) == bad
-    assert all(str(path) in reason for path, reason in found.items())
-    assert find_unreadable(good, threads) == {}
-    assert find_unreadable([], threads) == {}
+    found = examine(mixed, threads)
+    assert list(found) == mixed
+    problems = {path: reason for path, reason in found.items() if isinstance(reason, str)}
+    assert list(problems) == bad
+    assert all(str(path) in reason for path, reason in problems.items())
+    assert examine([], threads) == {}

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from irp_lightning.data.config import DataConfig
-from irp_lightning.data.masks import defects_cropped_away
+from irp_lightning.data.mask_checks import check_masks
 from irp_lightning.data.readers import ksdd2
 from irp_lightning.data.samples import Sample
 from irp_lightning.foundation.errors import InputError
@@ -17,7 +17,12 @@ WIDTH, HEIGHT = 24, 64
 
 
 def _read(root: Path) -> list[Sample]:
-    return ksdd2.read(DataConfig("ksdd2", str(root), "-", "published", "none", 64, "none", "error"))
+    data = DataConfig("ksdd2", str(root), "-", "published", "none", 64, "none", "error")
+    return ksdd2.read(data).samples
+
+
+def _cropped_away(samples: list[Sample], crop: str) -> int:
+    return len(check_masks(samples, crop).cropped_away)
 
 
 def _write(
@@ -114,19 +119,19 @@ def test_truncated_mask_is_named(root: Path) -> None:
 def test_defect_at_the_end_of_a_tall_image_is_cropped_away(root: Path) -> None:
     # Of the fixture's two defects one lies in the middle, the other at the top.
     samples = _read(root)
-    assert defects_cropped_away(samples, "center") == 1
-    assert defects_cropped_away(samples, "none") == 0
+    assert _cropped_away(samples, "center") == 1
+    assert _cropped_away(samples, "none") == 0
 
 
 def test_every_cropped_defect_counts_once(root: Path) -> None:
     _write(root, "test/20002", (1, 1), (2, 2), (HEIGHT - 1, 5))
     _write(root, "test/20003", (HEIGHT - 1, 0))
-    assert defects_cropped_away(_read(root), "center") == 3
+    assert _cropped_away(_read(root), "center") == 3
 
 
 def test_defect_that_shows_in_part_is_not_cropped_away(root: Path) -> None:
     _write(root, "test/20000", (0, 0), (32, 12))
-    assert defects_cropped_away(_read(root), "center") == 0
+    assert _cropped_away(_read(root), "center") == 0
 
 
 @pytest.mark.parametrize(("row", "lost"), [(19, 1), (20, 0), (43, 0), (44, 1)])
@@ -135,7 +140,7 @@ def test_single_pixel_counts_by_the_exact_border_of_the_crop(
 ) -> None:
     _write(tmp_path, "train/1", (row, 7))
     _write(tmp_path, "test/2")
-    assert defects_cropped_away(_read(tmp_path), "center") == lost
+    assert _cropped_away(_read(tmp_path), "center") == lost
 
 
 @pytest.mark.parametrize("value", [1, 255])
@@ -145,7 +150,7 @@ def test_thin_defect_inside_the_crop_survives_at_the_dataset_size(tmp_path: Path
     for i, pixel in enumerate([(315, 115), (316, 114), (250, 1), (400, 228)]):
         _write(tmp_path, f"train/{i}", pixel, value=value, size=size)
     _write(tmp_path, "test/9", size=size)
-    assert defects_cropped_away(_read(tmp_path), "center") == 0
+    assert _cropped_away(_read(tmp_path), "center") == 0
 
 
 def test_wide_images_are_cropped_at_their_sides(tmp_path: Path) -> None:
@@ -153,11 +158,11 @@ def test_wide_images_are_cropped_at_their_sides(tmp_path: Path) -> None:
     _write(tmp_path, "train/1", (12, 2), size=size)
     _write(tmp_path, "train/2", (12, 32), size=size)
     _write(tmp_path, "test/3", size=size)
-    assert defects_cropped_away(_read(tmp_path), "center") == 1
+    assert _cropped_away(_read(tmp_path), "center") == 1
 
 
 def test_empty_mask_of_a_normal_image_is_no_defect_cropped_away(root: Path) -> None:
     # Some datasets in the MVTec layout ship all-zero masks in ground_truth/good.
     mask = root / "train/10000_GT.png"
     normal = Sample(root / "train/10000.png", "test/good/0.png", "test", "good", mask)
-    assert defects_cropped_away([normal], "center") == 0
+    assert _cropped_away([normal], "center") == 0

@@ -14,7 +14,7 @@ from irp_lightning.foundation.errors import InputError
 
 def _read(root: Path, category: str) -> list[Sample]:
     config = DataConfig("mvtec", str(root), category, "published", "none", 64, "none", "error")
-    return mvtec.read(config)
+    return mvtec.read(config).samples
 
 
 def _write(*files: Path) -> None:

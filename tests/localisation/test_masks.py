@@ -12,8 +12,8 @@ from irp_lightning.data.samples import Sample
 from irp_lightning.foundation.errors import InputError
 
 
-def sample(kind: str, mask: Path | None = None) -> Sample:
-    return Sample(Path(f"{kind}.png"), f"{kind}/0.png", "test", kind, mask)
+def sample(kind: str, mask: Path | None = None, path: Path = Path("photo.png")) -> Sample:
+    return Sample(path, f"{kind}/0.png", "test", kind, mask)
 
 
 def write_mask(file: Path, pixels: np.ndarray, mode: str = "L") -> Path:
@@ -42,7 +42,8 @@ def test_any_pixel_that_is_not_zero_is_a_defect(tmp_path: Path, mode: str) -> No
 def test_a_mask_is_fitted_as_its_image_is(tmp_path: Path) -> None:
     pixels = np.zeros((4, 8), np.uint8)
     pixels[0, 2] = pixels[3, 7] = 9
-    bad = sample("hole", write_mask(tmp_path / "m.png", pixels))
+    Image.new("RGB", (16, 8)).save(tmp_path / "photo.png")
+    bad = sample("hole", write_mask(tmp_path / "m.png", pixels), tmp_path / "photo.png")
     cropped = load_mask(bad, 4, "center")
     assert cropped.dtype == torch.bool
     assert cropped.nonzero().tolist() == [[0, 0]]  # the other lies beyond the central square

@@ -5,13 +5,13 @@ from pathlib import Path
 from irp_lightning.data.config import DataConfig
 from irp_lightning.data.generated import CATEGORIES, write_category
 from irp_lightning.data.readers import mvtec
-from irp_lightning.data.samples import Sample
+from irp_lightning.data.samples import Reading
 from irp_lightning.foundation.errors import WrongValue
 
 __all__ = ["read"]
 
 
-def read(data: DataConfig) -> list[Sample]:
+def read(data: DataConfig) -> Reading:
     """List the images of ``data.category`` in ``data.root``; generates them at the first call.
 
     Raises:

@@ -7,50 +7,153 @@ anomaly detection*, CVPR 2019.
 from pathlib import Path
 
 from irp_lightning.data.config import DataConfig
-from irp_lightning.data.samples import GOOD, Sample, image_files
+from irp_lightning.data.default_root import check_place, root_folder
+from irp_lightning.data.listing import Listing, image_files, mask_of, sub_folders
+from irp_lightning.data.mask_files import MaskFolder, split_masks
+from irp_lightning.data.normal_folders import check_answer, is_normal
+from irp_lightning.data.remarks import Remark, listed
+from irp_lightning.data.samples import GOOD, Reading, Sample
 from irp_lightning.foundation.errors import InputError, WrongValue
+from irp_lightning.foundation.names import printable
 
-__all__ = ["read"]
+__all__ = ["about_masks", "category_folder", "read", "read_category"]
 
 LAYOUT = "ROOT/CATEGORY/train/good/*.png, test/<defect or good>/*.png, ground_truth/<defect>/*_mask.png"
+SOURCE = (
+    "Set data.download=true, or download 'MVTec AD' from the page "
+    "www.mvtec.com/company/research/datasets/mvtec-ad and unpack it"
+)
+MASKS = "in ground_truth/KIND: NAME_mask.png, NAME.png or NAME/*.png"
 
 
-def read(data: DataConfig) -> list[Sample]:
+def read(data: DataConfig) -> Reading:
     """List the images of ``data.category``, one of the folders in ``data.root``.
 
     Returns:
         The samples, sorted by name: training images first, then test images.
 
     Raises:
-        InputError: The root, the category or its training images are missing.
+        InputError: The root, the category or its training images are missing; a folder may hold normal
+            images or defects; two images have one mask.
     """
-    root = Path(data.root)
-    if not root.is_dir():
-        raise WrongValue(
-            "root",
-            root,
-            f"is not a folder; looked for {LAYOUT}. Download 'MVTec AD' from the page "
-            "www.mvtec.com/company/research/datasets/mvtec-ad, unpack it and give its folder",
-        )
+    return read_category(category_folder(data, LAYOUT, SOURCE), data, LAYOUT)
+
+
+def category_folder(data: DataConfig, layout: str, source: str) -> Path:
+    """The folder of the category.
+
+    Args:
+        data: Says which.
+        layout: What the dataset looks like, for messages.
+        source: Where to get it, likewise.
+
+    Raises:
+        WrongValue: It, or the root, is not there.
+    """
+    root = root_folder(data.root, layout, source)
     folder = root / data.category
     if not folder.is_dir():
-        found = sorted(p.name for p in root.iterdir() if (p / "train" / GOOD).is_dir())
-        choice = f"choose one of: {', '.join(found)}" if found else f"no category is: expected {LAYOUT}"
+        check_place(root, f"{data.category}/train")
+        found = [p.name for p in sub_folders(root) if (p / "train").is_dir()]
+        choice = f"choose one of: {', '.join(found)}" if found else f"no category is: expected {layout}"
         raise WrongValue("category", data.category, f"is not in {root}; {choice}")
-    train = image_files(folder / "train" / GOOD)
-    if not train:
-        raise InputError(
-            f"{folder / 'train' / GOOD} holds no images; training needs normal images there ({LAYOUT})"
+    return folder
+
+
+def read_category(
+    folder: Path,
+    data: DataConfig,
+    layout: str,
+    *,
+    good: str = GOOD,
+    test: str = "test",
+    truth: str = "ground_truth",
+) -> Reading:
+    """List the images of one category.
+
+    Args:
+        folder: The category's.
+        data: Says what else to know.
+        layout: What the dataset looks like, for messages.
+        good: What the layout calls the folders of normal images.
+        test: The folder of the test images, a folder each kind.
+        truth: The folder of the masks, a folder each kind.
+    """
+    listing = Listing(folder, recursive=data.recursive)
+    kinds = [p for p in sub_folders(folder / test) if p != folder / truth]
+    if good == GOOD or data.normal:  # a layout with a name of its own leaves nothing open
+        check_answer(data.normal, [*sub_folders(folder / "train"), *kinds], folder)
+    normal = (good, *(data.normal or ()))
+    listing.loose(folder / test)
+    samples: list[Sample] = []
+    for kind in sub_folders(folder / "train"):
+        if is_normal(kind.name, normal):
+            samples += [Sample(path, listing.name(path), "train") for path in listing.images(kind)]
+        else:
+            listing.elsewhere(kind)
+    if not samples:
+        raise InputError(_nothing_to_train_on(folder / "train" / good, listing, layout))
+    beside, called_masks, unused = 0, [], []
+    for kind in kinds:
+        images, masks = split_masks(listing.images(kind))
+        beside += len(masks)
+        defect = GOOD if is_normal(kind.name, normal) else printable(kind.name)
+        if defect != GOOD:
+            kept = MaskFolder(folder / truth / kind.name)
+            masks |= kept.find(images, kind)
+            unused += kept.unused()
+        called_masks += [path for path in images if mask_of(path) and defect != GOOD]
+        samples += [
+            Sample(path, listing.name(path), "test", defect, masks.get(path) if defect != GOOD else None)
+            for path in images
+        ]
+    remarks = listing.remarks()
+    if beside:
+        text = f"{beside} files beside the images are taken for their masks, by their names"
+        remarks.append(Remark("masks_beside", beside, text))
+    if called_masks:
+        names = listed([listing.name(path) for path in called_masks])
+        text = (
+            f"{len(called_masks)} defective images are called as masks are ({names}); are they "
+            "photographs?"
         )
-    samples = [Sample(path, _name(path, folder), "train") for path in train]
-    for kind in sorted(p for p in (folder / "test").glob("[!.]*") if p.is_dir()):
-        for path in image_files(kind):
-            mask = folder / "ground_truth" / kind.name / f"{path.stem}_mask.png"
-            samples.append(
-                Sample(path, _name(path, folder), "test", kind.name, mask if mask.is_file() else None)
-            )
-    return samples
+        remarks.append(Remark("called_masks", len(called_masks), text, falsifies=True))
+    remarks += about_masks(samples, unused, listing, MASKS)
+    return Reading(samples, remarks)
 
 
-def _name(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix()
+def _nothing_to_train_on(good: Path, listing: Listing, layout: str) -> str:
+    passed = "".join(f"; {remark.text}" for remark in listing.remarks())
+    if loose := len(image_files(good.parent)):
+        passed += f"; {loose} images lie loose in {good.parent}: move them into {good.name}/"
+    return f"{good} holds no images; training needs normal images there ({layout}){passed}"
+
+
+def about_masks(
+    samples: list[Sample], unused: list[Path], listing: Listing, expected: str
+) -> list[Remark]:
+    """Which defects have no mask, and which masks no defect.
+
+    Args:
+        samples: All images of the category.
+        unused: Masks that belong to no image.
+        listing: Calls files by their names.
+        expected: Where masks are looked for.
+    """
+    remarks = []
+    defective = [sample for sample in samples if sample.label]
+    without = [sample.name for sample in defective if sample.mask is None]
+    if without and (len(without) < len(defective) or unused):
+        text = (
+            f"{len(without)} of {len(defective)} defective images have no mask ({listed(without)}) and "
+            f"count in no pixel measure; expected {expected}"
+        )
+        remarks.append(Remark("without_mask", len(without), text))
+    elif without:
+        text = f"none of the {len(defective)} defective images has a mask: there are no pixel measures"
+        remarks.append(Remark("without_mask", len(without), text))
+    if unused:
+        names = listed([listing.name(path) for path in unused])
+        text = f"{len(unused)} masks belong to no image ({names})"
+        remarks.append(Remark("masks_unused", len(unused), text))
+    return remarks

@@ -1,0 +1,53 @@
+"""Images whose files are identical, whatever they are called."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from irp_lightning.data.remarks import Remark, listed
+from irp_lightning.data.samples import Sample
+
+__all__ = ["duplicate_remarks", "identical"]
+
+
+def identical(hashes: Sequence[str]) -> list[list[int]]:
+    """Positions of the images of each content that several have, in order of first appearance."""
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for i, digest in enumerate(hashes):
+        found[digest].append(i)
+    return [positions for positions in found.values() if len(positions) > 1]
+
+
+def duplicate_remarks(samples: Sequence[Sample], hashes: Sequence[str]) -> list[Remark]:
+    """Say where identical files would make figures wrong: on both sides, under two labels, repeated."""
+    sides, labels, repeated = [], [], []
+    for positions in identical(hashes):
+        those = [samples[i] for i in positions]
+        pair = f"{those[0].name} = {those[1].name}"
+        if len({s.label for s in those}) > 1:
+            other = next(s for s in those if s.label != those[0].label)
+            labels += [f"{those[0].name} = {other.name}"]
+        elif len({s.side for s in those}) > 1:
+            other = next(s for s in those if s.side != those[0].side)
+            sides += [f"{those[0].name} = {other.name}"]
+        else:
+            repeated += [pair]
+    remarks = []
+    if labels:
+        text = (
+            f"{len(labels)} photographs are labelled normal and defective at once, byte for byte "
+            f"({listed(labels)}); remove the wrong ones"
+        )
+        remarks.append(Remark("identical_under_two_labels", len(labels), text, falsifies=True))
+    if sides:
+        text = (
+            f"{len(sides)} photographs lie on both sides, byte for byte ({listed(sides)}); those to "
+            "train on are left out. Others may be nearly so: data.groups=auto finds them"
+        )
+        remarks.append(Remark("identical_on_both_sides", len(sides), text, falsifies=True))
+    if repeated:
+        text = (
+            f"{len(repeated)} photographs lie there several times, byte for byte ({listed(repeated)}); "
+            "they stay together"
+        )
+        remarks.append(Remark("identical_on_one_side", len(repeated), text))
+    return remarks

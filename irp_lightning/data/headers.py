@@ -1,0 +1,113 @@
+"""What a file says of its image before the pixels are decoded."""
+
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import ExifTags, Image
+
+from irp_lightning.foundation.errors import InputError, one_line
+
+__all__ = ["DECODE_ERRORS", "Header", "bounded_header", "header_of", "read_header"]
+
+Image.MAX_IMAGE_PIXELS = None  # data.max_pixels refuses what is too large, and names a value to set
+
+# What Pillow was seen to raise on damaged files, besides its own UnidentifiedImageError (an OSError).
+DECODE_ERRORS = (OSError, SyntaxError, ValueError, IndexError, struct.error, zlib.error)
+
+TURNED = (5, 6, 7, 8)
+"""Orientations in which width and height change places."""
+
+SEQUENCES = ("TIFF", "GIF", "PNG", "WEBP")
+"""Formats whose further pictures are not just previews of the first."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """Size and kind of an image.
+
+    Attributes:
+        width: As stored, in pixels.
+        height: Likewise.
+        orientation: The camera's tag, 1 to 8; 1 is upright.
+        numbers: What a channel holds: ``"8-bit"``, ``"integers"`` (of 16 bits or more) or ``"floats"``.
+        pages: How many pictures the file holds.
+        colour: Whether a file of ``integers`` has several channels.
+        format: Pillow's name of it.
+    """
+
+    width: int
+    height: int
+    orientation: int
+    numbers: str
+    pages: int
+    colour: bool
+    format: str
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """Width and height once the orientation is applied."""
+        if self.orientation in TURNED:
+            return self.height, self.width
+        return self.width, self.height
+
+
+def read_header(path: Path) -> Header:
+    """Open an image without decoding it.
+
+    Raises:
+        InputError: It is missing or no image.
+    """
+    try:
+        with Image.open(path) as file:
+            return header_of(file)
+    except DECODE_ERRORS as error:
+        raise InputError(f"{path} is not a readable image ({one_line(error)})") from error
+
+
+def bounded_header(path: Path, most: int, option: str) -> Header:
+    """As :func:`read_header`, of images that are not too large to decode.
+
+    Args:
+        path: The file.
+        most: Pixels that it may have.
+        option: What sets them, for the message.
+
+    Raises:
+        InputError: It is missing, no image, or has more.
+    """
+    header = read_header(path)
+    if header.width * header.height > most:
+        raise InputError(
+            f"{path} has {header.width} x {header.height} pixels, more than {option}{most}; raise it if "
+            "the image is sound"
+        )
+    return header
+
+
+def header_of(file: Image.Image) -> Header:
+    """The header of a file that Pillow has opened and not decoded."""
+    # Pillow gives 16-bit colour as 8-bit, and says so in the decoder's arguments alone.
+    deep_colour = any(";16" in str(tile[3]) for tile in getattr(file, "tile", ())) and (
+        not file.mode.startswith("I")
+    )
+    deep = deep_colour or file.mode.startswith("I")
+    return Header(
+        *file.size,
+        orientation=_orientation(file),
+        numbers="integers" if deep else "floats" if file.mode == "F" else "8-bit",
+        pages=getattr(file, "n_frames", 1) if file.format in SEQUENCES else 1,
+        colour=deep_colour,
+        format=file.format or "",
+    )
+
+
+def _orientation(file: Image.Image) -> int:
+    if file.format == "PNG":
+        # Pillow would decode the whole picture in search of a tag behind it, where nobody writes one.
+        exif = Image.Exif()
+        exif.load(file.info.get("exif", b""))
+    else:
+        exif = file.getexif()
+    return int(exif.get(ExifTags.Base.Orientation, 1) or 1)

@@ -1,0 +1,68 @@
+"""Folders whose names mean that their images are normal, and the question whether they do."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from irp_lightning.data.listing import image_files
+from irp_lightning.data.samples import GOOD
+from irp_lightning.foundation.errors import WrongValue
+
+__all__ = ["check_answer", "is_normal", "means_normal"]
+
+WORDS = frozenset(
+    {"good", "normal", "ok", "okay", "io", "free", "pass", "passed", "clean", "healthy", "intact"}
+    | {"fine", "flawless", "perfect", "accept", "accepted", "gut"}
+)
+WITHOUT = re.compile(
+    r"(no|non|not|un|without|0|zero)(defect|defective|defects|anomaly|anomalous|damage|damaged|fault|faulty)"
+)
+AFTER = re.compile(r"(defect|anomaly|damage|fault)s?(free|less)")
+
+
+def means_normal(name: str) -> bool:
+    """Whether a folder's name reads as if its images were normal.
+
+    >>> [name for name in ("OK", "defect-free", "non_defective", "scratch") if means_normal(name)]
+    ['OK', 'defect-free', 'non_defective']
+    """
+    word = re.sub(r"[^a-z0-9]", "", name.lower()).removesuffix("images").removesuffix("parts")
+    return word in WORDS or bool(WITHOUT.fullmatch(word) or AFTER.fullmatch(word))
+
+
+def is_normal(name: str, answer: Sequence[str] | None) -> bool:
+    """Whether a folder's images count as normal: ``good``, and what ``data.normal`` names."""
+    return name == GOOD or name in (answer or ())
+
+
+def check_answer(answer: Sequence[str] | None, folders: Sequence[Path], category: Path) -> None:
+    """Ask where it is open whether the images of a folder are normal.
+
+    Args:
+        answer: ``data.normal``; None: nothing was said.
+        folders: The folders of images, one a kind.
+        category: The category's folder.
+
+    Raises:
+        WrongValue: A folder's name means normal and nothing was said; or a folder that was named is not
+            there.
+    """
+    names = [folder.name for folder in folders]
+    if answer is None:
+        for folder in folders:
+            if folder.name != GOOD and means_normal(folder.name):
+                place = folder.relative_to(category).as_posix()
+                raise WrongValue(
+                    "normal",
+                    "null",
+                    f"leaves open whether the {len(image_files(folder))} images of {place}/ are normal; "
+                    f"set data.normal={folder.name} if they are, data.normal={GOOD} if "
+                    f"'{folder.name}' is a kind of defect",
+                )
+    for name in answer or ():
+        if name not in (GOOD, *names):
+            raise WrongValue(
+                "normal",
+                name,
+                f"is no folder of images in {category}; there are: {', '.join(dict.fromkeys(names))}",
+            )

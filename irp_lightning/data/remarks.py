@@ -1,0 +1,39 @@
+"""What a reader, or what comes after it, has to say about the images: nothing is left out in silence."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+__all__ = ["Remark", "listed", "remark_rows"]
+
+
+@dataclass(frozen=True)
+class Remark:
+    """One thing that the user should know of the images.
+
+    Attributes:
+        kind: What it is about, a word or two with ``_``: by it tables count.
+        count: How many images, files or pairs it is about.
+        text: One line: what was found, and what to do about it.
+        falsifies: Figures of such images would say something else than they seem to.
+    """
+
+    kind: str
+    count: int
+    text: str
+    falsifies: bool = False
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """The first of some names, and how many more there are.
+
+    >>> listed(["a", "b", "c", "d", "e"])
+    'a, b, c and 2 more'
+    """
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def remark_rows(remarks: Sequence[Remark]) -> list[dict[str, Any]]:
+    """As ``metrics.json`` holds them."""
+    return [asdict(remark) for remark in remarks]

@@ -1,0 +1,85 @@
+"""Which files are images, and what is said of the others."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from irp_lightning.data.listing import Listing, image_files, mask_of, sub_folders
+from irp_lightning.data.normal_folders import means_normal
+
+
+def write(*files: Path) -> None:
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (2, 2)).save(file, "PNG")
+
+
+@pytest.mark.parametrize(
+    ("name", "image"),
+    [
+        ("000_mask.png", "000"),
+        ("000_MASK.PNG", "000"),
+        ("a-b_GT.bmp", "a-b"),
+        ("10301_GT (copy).png", "10301 (copy)"),
+        ("part_label.tif", "part"),
+        ("000.png", None),
+        ("mask.png", None),
+        ("_mask.png", None),
+        ("unmasked.png", None),
+    ],
+)
+def test_masks_are_told_by_their_names(name: str, image: str | None) -> None:
+    assert mask_of(Path(name)) == image
+
+
+@pytest.mark.parametrize(
+    "name", ["Good", "OK", "normal", "ok_parts", "no defect", "Defect-Free", "i.O."]
+)
+def test_names_that_mean_normal(name: str) -> None:
+    assert means_normal(name)
+
+
+@pytest.mark.parametrize("name", ["scratch", "not_ok", "nok", "abnormal", "bad", "broken", "goods", ""])
+def test_names_that_do_not(name: str) -> None:
+    assert not means_normal(name)
+
+
+def test_litter_is_neither_image_nor_kind_of_defect(tmp_path: Path) -> None:
+    write(tmp_path / "a.png", tmp_path / "._a.png", tmp_path / "@eaDir/a.png/thumb.jpg")
+    write(tmp_path / "__MACOSX/a.png", tmp_path / "lot/b.png")
+    (tmp_path / "Thumbs.db").write_bytes(b"")
+    assert image_files(tmp_path) == [tmp_path / "a.png"]
+    assert sub_folders(tmp_path) == [tmp_path / "lot"]
+
+
+def test_what_is_passed_over_is_counted_with_its_names(tmp_path: Path) -> None:
+    write(tmp_path / "good/a.png", tmp_path / "good/lot1/b.png", tmp_path / "good/lot1/deep/c.png")
+    for name in ("notes.txt", "raw.heic", "list", "other.heic"):
+        (tmp_path / "good" / name).write_bytes(b"")
+    listing = Listing(tmp_path)
+    assert [listing.name(path) for path in listing.images(tmp_path / "good")] == ["good/a.png"]
+    remarks = {remark.text.split(" (")[0]: remark for remark in listing.remarks()}
+    assert remarks["2 images in sub-folders are not read"].falsifies
+    assert "data.recursive=true" in remarks["2 images in sub-folders are not read"].text
+    assert remarks["2 files ending in .heic are no images and not read"].count == 2
+    assert remarks["1 files ending in .txt are no images and not read"].count == 1
+    assert remarks["1 files ending in nothing are no images and not read"].count == 1
+
+
+def test_recursion_reads_sub_folders_and_survives_a_circle(tmp_path: Path) -> None:
+    write(tmp_path / "good/a.png", tmp_path / "good/lot1/b.png", tmp_path / "good/.hidden/c.png")
+    (tmp_path / "good/lot1/up").symlink_to(tmp_path / "good")
+    listing = Listing(tmp_path, recursive=True)
+    names = [listing.name(path) for path in listing.images(tmp_path / "good")]
+    assert names == ["good/a.png", "good/lot1/b.png"]
+    assert listing.remarks() == []
+
+
+def test_a_name_that_is_no_utf_8_is_escaped(tmp_path: Path) -> None:
+    odd = tmp_path / "Gr\udcfcn.png"
+    try:
+        write(odd)
+    except OSError as error:
+        pytest.skip(f"this file system refuses the name: {error}")
+    assert Listing(tmp_path).name(image_files(tmp_path)[0]) == r"Gr\xfcn.png"
