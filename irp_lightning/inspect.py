@@ -96,16 +96,20 @@ def inspect(e: Experiment, *, decode: bool = False) -> bool:
         table.add_row(kind.side, kind.defect, str(kind.images), masks, kind.sizes, kind.files)
     print_wide(table)
     rows = [("groups", groups_line(images))]
-    wrong = [remark.text for remark in images.remarks if remark.falsifies]
+    remarks = list(images.remarks)
+    wrong = [remark.text for remark in remarks if remark.falsifies]
     try:
         pool = draw_pool(images, e.data.split, e.contamination.kind, e.noise, e.seed)
     except InputError as error:
         wrong.append(str(error))
     else:
         rows.append((f"noise={e.noise}", noise_line(images, pool)))
+        if len({images.samples[i].label for i in pool.test}) < 2:
+            text = "the test images are of one label, or none: there will be no AUROC"
+            remarks.append(Remark("one_label", len(pool.test), text))
     if e.data.on_bad_image == "error":
         wrong += [f"{problem}; mend it, or on_bad_image=skip" for problem in images.skipped.values()]
-    _print_lines(rows, wrong, images.remarks)
+    _print_lines(rows, wrong, remarks)
     seconds = time.perf_counter() - begun
     depth = "every image decoded" if decode else "images of 8 bits not decoded"
     verdict = f"{len(wrong)} of this would falsify or stop a run" if wrong else "nothing that falsifies"

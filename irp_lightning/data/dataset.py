@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -105,7 +105,7 @@ def read_surveyed(
         *found.remarks,
         *unnamed_rows(samples, data.groups),
         *depth_remarks(samples, deep, depth),
-        *_constant(samples, extents),
+        *_seen(samples, extents),
         *_grouped(groups),
     ]
     return Dataset(samples, groups, hashes, bad, found.cropped_away, depth, remarks)
@@ -159,12 +159,29 @@ def _skipped(bad: dict[str, str]) -> list[Remark]:
     return [Remark("skipped", len(bad), text)]
 
 
-def _constant(samples: list[Sample], extents: dict[str, Extent]) -> list[Remark]:
-    names = [s.name for s in samples if s.name in extents and extents[s.name].constant]
-    if not names:
-        return []
-    text = f"{len(names)} images show nothing but one colour ({listed(names)})"
-    return [Remark("constant", len(names), text, falsifies=2 * len(names) > len(samples))]
+def _seen(samples: list[Sample], extents: dict[str, Extent]) -> list[Remark]:
+    """What shows when images are decoded."""
+
+    def some(kind: str, what: Callable[[Extent], bool], text: str) -> list[Remark]:
+        names = [s.name for s in samples if s.name in extents and what(extents[s.name])]
+        # A few images of one colour are a few defects of the camera; more are read wrongly.
+        falsifies = kind == "constant" and 2 * len(names) > len(samples)
+        told = text.format(count=len(names), names=listed(names))
+        return [Remark(kind, len(names), told, falsifies)] if names else []
+
+    return [
+        *some("constant", lambda e: e.constant, "{count} images show nothing but one colour ({names})"),
+        *some(
+            "transparent",
+            lambda e: e.transparent,
+            "{count} images have transparent parts ({names}); what lies under them is taken as it is",
+        ),
+        *some(
+            "not_finite",
+            lambda e: not e.finite,
+            "{count} images hold numbers that are not finite ({names}); they are taken as 0",
+        ),
+    ]
 
 
 def _grouped(groups: list[str]) -> list[Remark]:

@@ -48,12 +48,16 @@ class Extent:
         lowest: Over all channels.
         highest: Likewise.
         constant: Whether each channel holds one value.
+        transparent: Whether some of it is, in part or whole.
+        finite: Whether all numbers are.
     """
 
     numbers: str
     lowest: float
     highest: float
     constant: bool
+    transparent: bool = False
+    finite: bool = True
 
 
 def find_depth(setting: str | int, extents: Mapping[str, Extent]) -> Depth:

@@ -6,6 +6,7 @@ on parts it was trained on. Groups come from a file, or are found from the image
 
 import csv
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -132,23 +133,33 @@ def read_groups(samples: list[Sample], file: Path) -> list[str]:
 
     An image that the file does not name, or names without a group, is a group of its own.
     """
-    groups = {row["path"]: f"file-{row['group']}" for row in _rows(file) if row["group"]}
-    if not any(sample.name in groups for sample in samples):
+    groups = {_path(row): f"file-{row['group']}" for row in _rows(file) if row["group"]}
+    names = [_composed(sample.name) for sample in samples]
+    if groups.keys().isdisjoint(names):
         reason = f"names none of the images; its paths must look like {samples[0].name}"
         raise WrongValue("groups", file, reason)
-    return [groups.get(sample.name, sample.name) for sample in samples]
+    return [groups.get(name, sample.name) for name, sample in zip(names, samples, strict=True)]
 
 
 def unnamed_rows(samples: list[Sample], source: str) -> list[Remark]:
     """Say which rows of a groups' file name no image."""
     if source in ("none", "auto"):
         return []
-    names = {sample.name for sample in samples}
-    unknown = [row["path"] for row in _rows(Path(source)) if row["path"] not in names]
+    names = {_composed(sample.name) for sample in samples}
+    unknown = [row["path"] for row in _rows(Path(source)) if _path(row) not in names]
     if not unknown:
         return []
     text = f"{len(unknown)} rows of {Path(source).name} name no image ({listed(unknown)})"
     return [Remark("group_rows_unused", len(unknown), text)]
+
+
+def _path(row: dict[str, str]) -> str:
+    return _composed(row["path"] or "")
+
+
+def _composed(name: str) -> str:
+    """Systems write accents in two ways; a table may come from another one than the files."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _rows(file: Path) -> list[dict[str, str]]:

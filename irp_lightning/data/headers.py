@@ -14,10 +14,19 @@ __all__ = ["DECODE_ERRORS", "Header", "bounded_header", "header_of", "read_heade
 Image.MAX_IMAGE_PIXELS = None  # data.max_pixels refuses what is too large, and names a value to set
 
 # What Pillow was seen to raise on damaged files, besides its own UnidentifiedImageError (an OSError).
-DECODE_ERRORS = (OSError, SyntaxError, ValueError, IndexError, struct.error, zlib.error)
+DECODE_ERRORS = (
+    *(OSError, SyntaxError, ValueError, TypeError, ArithmeticError, LookupError, MemoryError),
+    *(struct.error, zlib.error),
+)
+
+POINTER = b"version https://git-lfs"
+"""How a file begins that Git LFS left in an image's place."""
 
 TURNED = (5, 6, 7, 8)
 """Orientations in which width and height change places."""
+
+GREY = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+"""Pillow's modes of one channel."""
 
 SEQUENCES = ("TIFF", "GIF", "PNG", "WEBP")
 """Formats whose further pictures are not just previews of the first."""
@@ -33,7 +42,7 @@ class Header:
         orientation: The camera's tag, 1 to 8; 1 is upright.
         numbers: What a channel holds: ``"8-bit"``, ``"integers"`` (of 16 bits or more) or ``"floats"``.
         pages: How many pictures the file holds.
-        colour: Whether a file of ``integers`` has several channels.
+        colour: Whether it has several channels besides transparency.
         format: Pillow's name of it.
     """
 
@@ -63,7 +72,17 @@ def read_header(path: Path) -> Header:
         with Image.open(path) as file:
             return header_of(file)
     except DECODE_ERRORS as error:
-        raise InputError(f"{path} is not a readable image ({one_line(error)})") from error
+        raise InputError(f"{path} is not a readable image ({_reason(path, error)})") from error
+
+
+def _reason(path: Path, error: Exception) -> str:
+    try:
+        with path.open("rb") as stream:
+            if stream.read(len(POINTER)) == POINTER:
+                return "it is a pointer of Git LFS: run git lfs pull"
+    except OSError:
+        pass
+    return one_line(error)
 
 
 def bounded_header(path: Path, most: int, option: str) -> Header:
@@ -98,7 +117,7 @@ def header_of(file: Image.Image) -> Header:
         orientation=_orientation(file),
         numbers="integers" if deep else "floats" if file.mode == "F" else "8-bit",
         pages=getattr(file, "n_frames", 1) if file.format in SEQUENCES else 1,
-        colour=deep_colour,
+        colour=deep_colour or file.mode not in GREY,
         format=file.format or "",
     )
 

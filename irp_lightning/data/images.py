@@ -15,6 +15,9 @@ from irp_lightning.foundation.errors import InputError, one_line
 
 __all__ = ["examine", "fit_square", "load_rgb", "load_square"]
 
+OPAQUE = 255
+"""What alpha is of what is shown whole."""
+
 
 def load_rgb(path: Path, depth: Depth | None = None) -> Image.Image:
     """Decode an image of any common kind as 8-bit RGB.
@@ -116,15 +119,17 @@ def examine(paths: Sequence[Path], threads: int) -> dict[Path, Extent | str]:
 def _extent(image: Image.Image, numbers: NDArray[np.generic] | None) -> Extent:
     if numbers is None:
         ends = image.getextrema()
-        bands = ends if isinstance(ends[0], tuple) else (ends,)
-        if image.mode in ("RGBA", "LA", "PA"):  # transparency is dropped
-            bands = bands[:-1]
+        bands = list(ends) if isinstance(ends[0], tuple) else [ends]
+        transparent = "transparency" in image.info
+        if image.mode in ("RGBA", "LA", "PA"):
+            transparent = bands.pop()[0] < OPAQUE
         lows, highs = zip(*bands, strict=True)
-        return Extent("8-bit", min(lows), max(highs), lows == highs)
+        return Extent("8-bit", min(lows), max(highs), lows == highs, transparent)
     kind = "floats" if np.issubdtype(numbers.dtype, np.floating) else "integers"
     finite = numbers[np.isfinite(numbers)]
     if not finite.size:
         raise ValueError("none of its numbers is finite")
     low, high = float(finite.min()), float(finite.max())
     channels = numbers.reshape(-1, numbers.shape[-1] if numbers.ndim == 3 else 1)
-    return Extent(kind, low, high, bool(np.all(channels == channels[:1])))
+    constant = bool(np.all(channels == channels[:1]))
+    return Extent(kind, low, high, constant, finite=finite.size == numbers.size)

@@ -20,6 +20,21 @@ IMAGE_SUFFIXES = frozenset(
 LITTER = frozenset({"thumbs.db", "desktop.ini", "@eadir", "__macosx", "#recycle", "$recycle.bin"})
 """What systems leave in folders, besides names that begin with a dot; passed over without a word."""
 
+MASK_FOLDERS = frozenset(
+    {
+        "mask",
+        "masks",
+        "gt",
+        "ground_truth",
+        "groundtruth",
+        "label",
+        "labels",
+        "annotation",
+        "annotations",
+    }
+)
+"""Names of sub-folders that hold no photographs, in any case."""
+
 MASK = re.compile(r"(?P<image>.+)[_-](mask|gt|label|seg)(?P<copy> copy| \((copy|\d+)\))?", re.IGNORECASE)
 """The stem of a file that is called as masks are, and of the image it is of."""
 
@@ -71,6 +86,7 @@ class Listing:
         self.root, self.recursive = root, recursive
         self._endings: defaultdict[str, list[Path]] = defaultdict(list)
         self._nested: Counter[Path] = Counter()
+        self._of_masks: Counter[Path] = Counter()
         self._loose: list[Path] = []
         self._elsewhere: Counter[Path] = Counter()
 
@@ -85,7 +101,7 @@ class Listing:
             if not _is_image(path) and path.is_file():
                 self._endings[path.suffix.lower()].append(path)
             elif path.is_dir() and (count := sum(map(_is_image, self._walk(path)))):
-                self._nested[path] = count
+                (self._of_masks if path.name.lower() in MASK_FOLDERS else self._nested)[path] = count
         return [path for path in files if _is_image(path)]
 
     def loose(self, folder: Path) -> None:
@@ -110,6 +126,13 @@ class Listing:
                     falsifies=True,
                 )
             )
+        if self._of_masks:
+            names = [self.name(folder) for folder in self._of_masks]
+            text = (
+                f"{self._of_masks.total()} files of {listed(names)} are taken for masks, by the name of "
+                "the folder, and not read"
+            )
+            found.append(Remark("folders_of_masks", self._of_masks.total(), text))
         if self._loose:
             parent = self.name(self._loose[0].parent)
             text = (
@@ -132,7 +155,7 @@ class Listing:
         return found
 
     def _walk(self, folder: Path) -> list[Path]:
-        """All files below a folder, in sub-folders too, but for litter."""
+        """All files below a folder, in sub-folders too, but for litter; folders of masks as they are."""
         found: list[Path] = []
         folders, seen = [folder], set()
         while folders:
@@ -141,5 +164,6 @@ class Listing:
                 continue
             seen.add(real)
             for path in _inside(here):
-                (folders if path.is_dir() else found).append(path)
+                walked = path.is_dir() and path.name.lower() not in MASK_FOLDERS
+                (folders if walked else found).append(path)
         return sorted(found)

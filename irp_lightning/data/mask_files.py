@@ -6,6 +6,7 @@ from pathlib import Path
 
 from irp_lightning.data.listing import image_files, mask_of, sub_folders
 from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.names import same_name
 
 __all__ = ["MaskFolder", "split_masks"]
 
@@ -20,11 +21,11 @@ def split_masks(files: Sequence[Path]) -> tuple[list[Path], dict[Path, Path]]:
     """
     by_stem: defaultdict[tuple[Path, str], list[Path]] = defaultdict(list)
     for path in files:
-        by_stem[path.parent, path.stem.casefold()].append(path)
+        by_stem[path.parent, same_name(path.stem)].append(path)
     masks: dict[Path, Path] = {}
     for path in files:
         stem = mask_of(path)
-        for image in by_stem.get((path.parent, stem.casefold()), []) if stem else []:
+        for image in by_stem.get((path.parent, same_name(stem)), []) if stem else []:
             masks[image] = path
     beside = set(masks.values())
     return [path for path in files if path not in beside], masks
@@ -47,9 +48,9 @@ class MaskFolder:
         self._folders: dict[str, Path] = {}
         for inside in ("", *(path.name for path in sub_folders(folder))):
             for path in sorted(image_files(folder / inside), key=lambda p: mask_of(p) is not None):
-                self._files[inside.casefold(), (mask_of(path) or path.stem).casefold()] = path
+                self._files[same_name(inside), same_name(mask_of(path) or path.stem)] = path
             if inside:
-                self._folders[inside.casefold()] = folder / inside
+                self._folders[same_name(inside)] = folder / inside
         self._used: set[Path] = set()
 
     def find(self, images: Sequence[Path], below: Path) -> dict[Path, Path]:
@@ -64,7 +65,8 @@ class MaskFolder:
         """
         masks: dict[Path, Path] = {}
         for image in images:
-            stem, inside = image.stem.casefold(), image.parent.relative_to(below).as_posix().casefold()
+            stem = same_name(image.stem)
+            inside = same_name(image.parent.relative_to(below).as_posix())
             mask = self._files.get(("" if inside == "." else inside, stem))
             mask = mask or self._folders.get(stem) or self._files.get(("", stem))
             if mask is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from irp_lightning.data.config import DataConfig
+from irp_lightning.data.confounds import confound_remarks
 from irp_lightning.data.content import content_hashes
 from irp_lightning.data.download import fetch
 from irp_lightning.data.duplicates import duplicate_remarks
@@ -74,6 +75,7 @@ def survey(data: DataConfig) -> Survey:
         *reading.remarks,
         *masks.remarks,
         *_paged(samples, headers),
+        *confound_remarks(samples, headers),
         *duplicate_remarks([samples[i] for i in known], [str(hashes[i]) for i in known]),
     ]
     if masks.cropped_away:

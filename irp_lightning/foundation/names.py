@@ -5,9 +5,10 @@ A name that is no UTF-8 is written with a backslash for each byte that is none: 
 
 import os
 import re
+import unicodedata
 from pathlib import Path
 
-__all__ = ["named_file", "printable"]
+__all__ = ["named_file", "printable", "same_name"]
 
 
 def printable(name: str | os.PathLike[str]) -> str:
@@ -17,6 +18,15 @@ def printable(name: str | os.PathLike[str]) -> str:
     'Gr\\xfcn.png'
     """
     return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def same_name(name: str) -> str:
+    """What is equal of two names that differ in case alone, or in how a system writes their accents.
+
+    >>> same_name("GRU\u0308N") == same_name("gr\u00fcn")
+    True
+    """
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def named_file(folder: Path, name: str) -> Path:

@@ -4,6 +4,7 @@ Bergmann, Fauser, Sattlegger, Steger: *MVTec AD, a comprehensive real-world data
 anomaly detection*, CVPR 2019.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from irp_lightning.data.config import DataConfig
@@ -68,6 +69,7 @@ def read_category(
     good: str = GOOD,
     test: str = "test",
     truth: str = "ground_truth",
+    elsewhere: Sequence[str] = (),
 ) -> Reading:
     """List the images of one category.
 
@@ -78,6 +80,7 @@ def read_category(
         good: What the layout calls the folders of normal images.
         test: The folder of the test images, a folder each kind.
         truth: The folder of the masks, a folder each kind.
+        elsewhere: Further folders of the layout, of which the caller speaks.
     """
     listing = Listing(folder, recursive=data.recursive)
     kinds = [p for p in sub_folders(folder / test) if p != folder / truth]
@@ -85,15 +88,20 @@ def read_category(
         check_answer(data.normal, [*sub_folders(folder / "train"), *kinds], folder)
     normal = (good, *(data.normal or ()))
     listing.loose(folder / test)
+    for path in sub_folders(folder):
+        if path.name not in ("train", *(Path(name).parts[0] for name in (test, truth, *elsewhere))):
+            listing.elsewhere(path)
     samples: list[Sample] = []
+    beside, called_masks, unused = 0, [], []
     for kind in sub_folders(folder / "train"):
         if is_normal(kind.name, normal):
-            samples += [Sample(path, listing.name(path), "train") for path in listing.images(kind)]
+            images, masks = split_masks(listing.images(kind))
+            beside += len(masks)
+            samples += [Sample(path, listing.name(path), "train") for path in images]
         else:
             listing.elsewhere(kind)
     if not samples:
         raise InputError(_nothing_to_train_on(folder / "train" / good, listing, layout))
-    beside, called_masks, unused = 0, [], []
     for kind in kinds:
         images, masks = split_masks(listing.images(kind))
         beside += len(masks)

@@ -36,7 +36,9 @@ def read(data: DataConfig) -> Reading:
     if not (folder / TEST).is_dir():
         hint = "; data=mvtec reads the layout of MVTec AD" if (folder / "test").is_dir() else ""
         raise InputError(f"{folder} has no {TEST}; expected {LAYOUT}{hint}")
-    found = read_category(folder, data, LAYOUT, test=TEST, truth=f"{TEST}/ground_truth")
+    found = read_category(
+        folder, data, LAYOUT, test=TEST, truth=f"{TEST}/ground_truth", elsewhere=tuple(UNREAD)
+    )
     listing = Listing(folder, recursive=True)
     unread = {name: len(listing.images(folder / name)) for name in UNREAD}
     remarks = [
