@@ -85,7 +85,7 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
                 groups = fold_groups(train, found, e.data.groups, images.depth)
             named("refine")(check_refinement)(e.refine, len(pool.train), groups)
         for remark in images.remarks:
-            print(remark.text)
+            print(f"! {remark.text}" if remark.falsifies else remark.text)
         if e.batch_size > len(pool.train):
             print(f"batch_size={e.batch_size}: an epoch is one batch of the {len(pool.train)} images")
 

@@ -17,6 +17,12 @@ IMAGE_SUFFIXES = frozenset(
 )
 """Endings that Pillow decodes, in any case."""
 
+OTHER_IMAGES = frozenset(
+    {".heic", ".heif", ".avif", ".jxl", ".dng", ".raw", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf"}
+    | {".rw2", ".dcm", ".exr", ".hdr", ".npy", ".psd"}
+)
+"""Endings of images that are not decoded: what is missed with them are images all the same."""
+
 LITTER = frozenset({"thumbs.db", "desktop.ini", "@eadir", "__macosx", "#recycle", "$recycle.bin"})
 """What systems leave in folders, besides names that begin with a dot; passed over without a word."""
 
@@ -147,11 +153,13 @@ class Listing:
                 )
                 found.append(Remark("elsewhere", count, text))
         for ending, files in self._endings.items():
+            missed = ending in OTHER_IMAGES
+            why = "convert them, as to PNG" if missed else "no known format of images"
             text = (
-                f"{len(files)} files ending in {ending or 'nothing'} are no images and not read "
+                f"{len(files)} files ending in {ending or 'nothing'} are not read: {why} "
                 f"({listed([self.name(path) for path in files])})"
             )
-            found.append(Remark("other_endings", len(files), text))
+            found.append(Remark("other_endings", len(files), text, missed))
         return found
 
     def _walk(self, folder: Path) -> list[Path]:

@@ -62,9 +62,11 @@ def test_what_is_passed_over_is_counted_with_its_names(tmp_path: Path) -> None:
     remarks = {remark.text.split(" (")[0]: remark for remark in listing.remarks()}
     assert remarks["2 images in sub-folders are not read"].falsifies
     assert "data.recursive=true" in remarks["2 images in sub-folders are not read"].text
-    assert remarks["2 files ending in .heic are no images and not read"].count == 2
-    assert remarks["1 files ending in .txt are no images and not read"].count == 1
-    assert remarks["1 files ending in nothing are no images and not read"].count == 1
+    heic = remarks["2 files ending in .heic are not read: convert them, as to PNG"]
+    assert (heic.count, heic.falsifies) == (2, True)
+    for ending in (".txt", "nothing"):
+        text = remarks[f"1 files ending in {ending} are not read: no known format of images"]
+        assert (text.count, text.falsifies) == (1, False)
 
 
 def test_recursion_reads_sub_folders_and_survives_a_circle(tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def test_a_table_from_a_spreadsheet_with_semicolons_is_refused(folder: Path, tmp
 def test_photographs_of_a_telephone_are_named_with_their_ending(folder: Path) -> None:
     for file in files(folder, "train/good/*.png"):
         file.rename(file.with_suffix(".HEIC"))
-    with pytest.raises(InputError, match=r"16 files ending in \.heic are no images and not read"):
+    with pytest.raises(InputError, match=r"16 files ending in \.heic are not read: convert them"):
         read(folder)
 
 
