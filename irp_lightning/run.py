@@ -37,7 +37,7 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
     from irp_lightning.data.dataset import KNOWN_IMAGES, read_images
     from irp_lightning.data.groups import fold_groups
     from irp_lightning.data.known_images import KnownImages
-    from irp_lightning.detectors.build import check_detector, check_shareable
+    from irp_lightning.detectors.build import check_detector, check_shareable, check_size
     from irp_lightning.detectors.contract import wants_patches
     from irp_lightning.detectors.devices import check_trainer, choose_device
     from irp_lightning.detectors.fit import Checkpoints
@@ -67,6 +67,7 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
             if wants_patches(kind):
                 extractor, dtype = named("patches")(extractor.of_patches)(e.patches), e.patches.dtype
                 views = views.whole(extractor.spec.n_vectors)
+            named("model")(check_size)(e.model, extractor.dim, extractor.spec.n_vectors)
             looking = None
             if looks_at_patches(e.refine):
                 through = named("refine.backbone")(build)(

@@ -15,12 +15,12 @@ from irp_lightning.run import run
 Config = Callable[..., DictConfig]
 
 
-@pytest.mark.parametrize("cache", ["bank", "memory", "live"])
+@pytest.mark.parametrize("mode", ["bank", "memory", "live"])
 @pytest.mark.parametrize("model", ["patch_nn", "patch_gaussian"])
 def test_a_detector_of_patches_runs_predicts_and_shows_where(
-    config: Config, images: Path, tmp_path: Path, model: str, cache: str
+    config: Config, images: Path, tmp_path: Path, model: str, mode: str
 ) -> None:
-    settings = f"model={model}", "backbone=efficientnet_lite0", "localise=4", f"features.cache={cache}"
+    settings = f"model={model}", "backbone=efficientnet_lite0", "localise=4", f"features.cache={mode}"
     m = run(config("+experiment=demo", *settings), tmp_path / "run")
     assert m["localised_images"] == 4
     assert 0 <= m["pixel_auroc"] <= 1

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from irp_lightning.comparison.runs import Run
+from irp_lightning.comparison.values import Dataset
 
 __all__ = ["caveats"]
 
@@ -18,9 +19,9 @@ def caveats(runs: Sequence[Run]) -> list[str]:
 
 def _other_images(runs: Iterable[Run]) -> list[str]:
     """Cells beside each other whose test images are not the same: a folder that changed between them."""
-    found: defaultdict[tuple[str, str, int], Counter[str]] = defaultdict(Counter)
+    found: defaultdict[tuple[Dataset, str, int], Counter[str]] = defaultdict(Counter)
     for run in runs:
-        found[str(run.dataset), run.category, run.seed][run.tested] += 1
+        found[run.draw][run.tested] += 1
     return [
         f"{category} ({dataset}, seed {seed}): {sum(sets.values())} runs were tested on {len(sets)} "
         f"sets of images ({', '.join(map(str, sorted(sets.values(), reverse=True)))} runs) and pair "
@@ -34,15 +35,19 @@ def _falsifying(runs: Iterable[Run]) -> list[str]:
     """What runs said of their images, where it makes figures false."""
     found: Counter[tuple[str, str]] = Counter()
     for run in runs:
-        rows = run.record.metrics.get("dataset", {}).get("remarks", [])
+        rows = run.images.get("remarks")
         found.update(
             {
-                (run.category, str(row["text"]))
-                for row in rows
+                (run.category, str(row.get("text")))
+                for row in (rows if isinstance(rows, list) else [])
                 if isinstance(row, dict) and row.get("falsifies")
             }
         )
-    return [f"{category} ({count} runs): {text}" for (category, text), count in sorted(found.items())]
+    return [f"{category} ({_runs(count)}): {text}" for (category, text), count in sorted(found.items())]
+
+
+def _runs(count: int) -> str:
+    return f"{count} run{'s' if count > 1 else ''}"
 
 
 def _first(lines: list[str]) -> list[str]:

@@ -10,7 +10,17 @@ from typing import Any
 from scipy import stats
 
 from irp_lightning.comparison.runs import Run
-from irp_lightning.comparison.table import NOTHING, Entry, Table, number, parts, records, signed, text
+from irp_lightning.comparison.table import (
+    NOTHING,
+    Entry,
+    Table,
+    mean_sd,
+    number,
+    parts,
+    records,
+    signed,
+    text,
+)
 from irp_lightning.comparison.values import ORACLE, Method
 
 __all__ = ["Comparison", "compare_differences", "holm", "paired_table"]
@@ -23,7 +33,7 @@ LEAST_CLASSES = LEAST_PAIRS
 
 RECORD = (
     *("dataset", "detector", "noise", "method", "against", "pairs", "unit", "difference"),
-    *("interval_low", "interval_high", "p", "p_holm", "not_tested_because"),
+    *("interval_low", "interval_high", "p", "p_holm", "not_tested_because", "on_other_images"),
 )
 
 Places = dict[tuple[str, float, int, str], float]  # a run's place → AUROC
@@ -35,25 +45,26 @@ class Comparison:
 
     Attributes:
         n: How many pairs.
-        mean: Mean difference.
-        interval: 95 % confidence interval of the mean (t); None of one pair.
+        mean: Mean difference; None of no pair.
+        interval: 95 % confidence interval of the mean (t); None of fewer than two pairs.
         p: Of the Wilcoxon signed-rank test, two-sided; None where it is not tested.
         reason: Why it is not.
     """
 
     n: int
-    mean: float
+    mean: float | None
     interval: tuple[float, float] | None
     p: float | None
     reason: str = ""
 
 
 def compare_differences(differences: Sequence[float]) -> Comparison:
-    """Compare two methods by their differences, one a pair, at least one."""
-    n, mean = len(differences), statistics.fmean(differences)
+    """Compare two methods by their differences, one a pair."""
+    n = len(differences)
+    mean, sd = mean_sd(differences)
     interval = None
-    if n > 1:
-        half = stats.t.ppf(0.975, n - 1) * statistics.stdev(differences) / n**0.5
+    if mean is not None and sd is not None:
+        half = stats.t.ppf(0.975, n - 1) * sd / n**0.5
         interval = (mean - half, mean + half)
     # Pairs without a difference have no sign: the test leaves them out.
     unequal = [d for d in differences if d]
@@ -99,7 +110,7 @@ def paired_table(runs: Sequence[Run]) -> Table:
         title="Paired tests",
         caption=(
             "Runs that are equal in all but the removal method (class, noise, seed, detector, data) and "
-            "were tested on the same images. "
+            "were tested on the same images; cells of other images are counted and not paired. "
             "Difference: image AUROC of the first method minus the second's, the mean over the pairs, "
             "with its 95 % confidence interval (t). p: Wilcoxon's signed-rank test, two-sided; Holm: "
             "corrected for all tests of one dataset, detector and side of noise. A pair is a class "
@@ -127,15 +138,16 @@ def _family(methods: dict[Method, Places]) -> list[tuple[Any, ...]]:
     compared = []
     for first, second in ordered:
         unit, differences = _differences(methods[first], methods[second])
-        if differences:
-            compared.append((str(first), str(second), unit, compare_differences(differences)))
+        apart = _on_other_images(methods[first], methods[second])
+        if differences or apart:
+            compared.append((str(first), str(second), unit, apart, compare_differences(differences)))
     corrected = iter(holm([c.p for *_, c in compared if c.p is not None]))
     return [
         (
             *(first, second, c.n, unit, c.mean, *(c.interval or (None, None)), c.p),
-            *(None if c.p is None else next(corrected), c.reason),
+            *(None if c.p is None else next(corrected), c.reason, apart),
         )
-        for first, second, unit, c in compared
+        for first, second, unit, apart, c in compared
     ]
 
 
@@ -151,12 +163,20 @@ def _differences(one: Places, other: Places) -> tuple[str, list[float]]:
     return unit, [statistics.fmean(found) for found in pooled.values()]
 
 
+def _on_other_images(one: Places, other: Places) -> int:
+    """How many cells would pair, had both been tested on the same images."""
+    paired = {place[:3] for place in one.keys() & other.keys()}
+    return len(({place[:3] for place in one} & {place[:3] for place in other}) - paired)
+
+
 def _row(r: dict[str, Any]) -> list[Entry]:
-    low, high = r["interval_low"], r["interval_high"]
+    low, high, apart = r["interval_low"], r["interval_high"], r["on_other_images"]
+    left_out = f" ({apart} cell{'s' if apart > 1 else ''} on other images)" if apart else ""
+    difference = r["difference"]
     return [
         *(text(r[name]) for name in RECORD[:5]),
-        Entry(f"{r['pairs']} {r['unit']}", r["pairs"]),
-        Entry(signed(r["difference"]), r["difference"]),
+        Entry(f"{r['pairs']} {r['unit']}{left_out}", r["pairs"]),
+        Entry(NOTHING) if difference is None else Entry(signed(difference), difference),
         Entry(NOTHING) if low is None else Entry(f"{signed(low)} … {signed(high)}", low),
         Entry(f"{NOTHING} {r['not_tested_because']}") if r["p"] is None else _p(r["p"]),
         number(None) if r["p_holm"] is None else _p(r["p_holm"]),

@@ -1,8 +1,9 @@
 """Run folders → runs with checked figures."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ class Run:
         category: The class.
         noise: As asked for, in [0, 0.5].
         seed: Of the run.
-        tested: What it was tested on: one text for one set of images; of older runs, how many they were.
+        tested: What it was tested on: one text for one set of images. Of an older run, which does not
+            say, that of the runs beside it where it can be told, else how many images they were.
         auroc: Image AUROC on the test set, in [0, 1]; None where the test images are of one kind.
         injected: Defective training images.
         normal: Normal training images.
@@ -56,6 +58,16 @@ class Run:
         return self.record.folder
 
     @property
+    def images(self) -> Mapping[str, Any]:
+        """What it says of its images; older runs say less."""
+        return _images(self.record.metrics)
+
+    @property
+    def draw(self) -> tuple[Dataset, str, int]:
+        """Runs that agree in it are tested on the same images at any noise, if no file changes."""
+        return self.dataset, self.category, self.seed
+
+    @property
     def setting(self) -> tuple[Dataset, Detector, str, float, int]:
         """All that was asked for but the method."""
         return self.dataset, self.detector, self.category, self.noise, self.seed
@@ -79,7 +91,7 @@ def read_runs(folder: Path) -> tuple[list[Run], list[Unusable]]:
             runs.append(_run(record))
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             unusable.append(Unusable.unreadable(record.folder, error))
-    return runs, sorted(unusable, key=lambda other: other.folder)
+    return _with_tested(runs), sorted(unusable, key=lambda other: other.folder)
 
 
 def _run(record: Record) -> Run:
@@ -96,7 +108,7 @@ def _run(record: Record) -> Run:
         category=str(config["data"]["category"]),
         noise=_number(metrics, "noise_requested"),
         seed=int(config["seed"]),
-        tested=str(metrics.get("dataset", {}).get("tested") or metrics.get("test_images", "")),
+        tested=str(_images(metrics).get("tested") or metrics.get("test_images", "")),
         auroc=None if metrics["image_auroc"] is None else _number(metrics, "image_auroc"),
         injected=injected,
         normal=images - injected,
@@ -105,6 +117,24 @@ def _run(record: Record) -> Run:
         rounds=_count(metrics, "rounds"),
         seconds=sum(seconds.values()) if isinstance(seconds, dict) else None,
     )
+
+
+def _images(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
+    said = metrics.get("dataset")
+    return said if isinstance(said, Mapping) else {}
+
+
+def _with_tested(runs: Sequence[Run]) -> list[Run]:
+    """Give an older run the set of the runs beside it that is as large, if there is one alone."""
+    sets: dict[tuple[object, ...], set[str]] = defaultdict(set)
+    for run in runs:
+        if "tested" in run.images:
+            sets[*run.draw, str(run.record.metrics.get("test_images"))].add(run.tested)
+    told = []
+    for run in runs:
+        alike = sets.get((*run.draw, run.tested), set())
+        told.append(replace(run, tested=next(iter(alike))) if len(alike) == 1 else run)
+    return told
 
 
 def _number(metrics: Mapping[str, Any], key: str) -> float:

@@ -38,7 +38,10 @@ OF_DETECTORS = (
     *("model.", "backbone.", "views.", "epochs", "batch_size", "data.image_size", "data.crop"),
     *("features.", "trainer."),
 )
-OF_DATASETS = ("data.split", "data.groups", "contamination.")
+OF_DATASETS = (
+    *("data.split", "data.groups", "data.normal", "data.recursive", "data.depth"),
+    "contamination.",
+)
 
 
 @dataclass(frozen=True)

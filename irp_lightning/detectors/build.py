@@ -11,7 +11,7 @@ from irp_lightning.detectors.contract import has_gradient
 from irp_lightning.foundation.errors import WrongValue
 from irp_lightning.foundation.plugins import named_object
 
-__all__ = ["build_detector", "check_detector", "check_shareable", "is_plain"]
+__all__ = ["build_detector", "check_detector", "check_shareable", "check_size", "is_plain"]
 
 
 def check_detector(model: ModelConfig) -> type[L.LightningModule]:
@@ -51,6 +51,17 @@ def build_detector(model: ModelConfig, dim: int, seed: int) -> L.LightningModule
     """
     L.seed_everything(seed, workers=True, verbose=False)
     return check_detector(model)(dim=dim, **model.rest)
+
+
+def check_size(model: ModelConfig, dim: int, n_vectors: int) -> None:
+    """Ask a detector whether it can be fitted to features of a size: (N, n_vectors, dim).
+
+    Raises:
+        WrongValue: It says that it cannot.
+    """
+    check = getattr(check_detector(model), "check_size", None)
+    if check is not None:
+        check(dim=dim, n_vectors=n_vectors, **model.rest)
 
 
 def check_shareable(model: ModelConfig, dim: int) -> None:

@@ -7,7 +7,9 @@ rebuilds it from its arguments and its state. It never sees a label.
 
 A detector may have a class attribute ``max_epochs``: the epochs after which training changes no more;
 and ``wants = "patches"``: K is then the places of one picture, row by row, and not rotated views of it.
-Such a one may also have ``score_map``: the score of each place.
+Such a one may also have ``score_map``: the score of each place. A class method
+``check_size(dim, n_vectors, **arguments)`` may refuse what it cannot be fitted to, before features are
+extracted.
 """
 
 from typing import Protocol, runtime_checkable

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from irp_lightning.detectors.patches import PatchDetector
 from irp_lightning.features.preparation import free_memory
-from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.errors import WrongValue
 
 __all__ = ["PatchGaussian", "whitening_of"]
 
@@ -40,12 +40,25 @@ class PatchGaussian(PatchDetector):
         self.register_buffer("mean", torch.zeros(1, dim))
         self.register_buffer("whitening", torch.eye(dim)[None])
 
-    def fit(self, batches: Iterable[Tensor]) -> None:
-        """One pass.
+    @classmethod
+    def check_size(cls, dim: int, n_vectors: int, places: str = "shared") -> None:
+        """Refuse what would be killed: sums, covariances and their factors, in float64.
 
         Raises:
-            InputError: The Gaussians of all places do not fit into memory.
+            WrongValue: The Gaussians of all places do not fit into memory.
         """
+        count = n_vectors if places == "own" else 1
+        needed, free = 4 * 8 * count * dim**2, free_memory(torch.device("cpu"))
+        if needed > free:
+            raise WrongValue(
+                "places",
+                places,
+                f"takes {needed / 2**30:.1f} GiB for {count} Gaussians of {dim} numbers, and "
+                f"{free / 2**30:.1f} are free; set patches.width=100, a coarser patches.grid, or "
+                "model.places=shared",
+            )
+
+    def fit(self, batches: Iterable[Tensor]) -> None:
         count, total, square = 0, torch.zeros(()), torch.zeros(())
         origin: Tensor | None = None
         for batch in batches:
@@ -53,7 +66,6 @@ class PatchGaussian(PatchDetector):
             patches = batch.transpose(0, 1) if self.places == "own" else batch.flatten(0, 1)[None]
             # About some patch: about 0 small variances would drown in large means.
             if origin is None:
-                _check_memory(len(patches), self.dim)
                 origin = patches[:, :1].clone()
             patches = patches - origin
             count += patches.shape[1]
@@ -90,14 +102,3 @@ def whitening_of(covariance: Tensor) -> Tensor:
     factor = torch.linalg.cholesky(covariance + ridge[:, None, None] * identity)
     inverse = torch.linalg.solve_triangular(factor, identity.expand_as(factor), upper=False)
     return inverse.transpose(1, 2)
-
-
-def _check_memory(places: int, dim: int) -> None:
-    """Refuse what would be killed: sums, covariances and their factors, in float64."""
-    needed, free = 4 * 8 * places * dim**2, free_memory(torch.device("cpu"))
-    if needed > free:
-        raise InputError(
-            f"model.places=own takes {needed / 2**30:.1f} GiB for {places} Gaussians of {dim} numbers, "
-            f"and {free / 2**30:.1f} are free; set patches.width=100, a coarser patches.grid, or "
-            "model.places=shared"
-        )

@@ -52,7 +52,8 @@ def write_run_to() -> WriteRun:
         reader: str = "mvtec",
         train_images: int = 100,
         files: Callable[[str, str], tuple[str, str]] | None = _mvtec,
-        dataset: dict[str, Any] | None = None,
+        dataset: Any = None,
+        test_images: int | None = None,
         **overrides: Any,
     ) -> Path:
         folder.mkdir(parents=True)
@@ -93,6 +94,8 @@ def write_run_to() -> WriteRun:
         }
         if dataset is not None:
             metrics["dataset"] = dataset
+        if test_images is not None:
+            metrics["test_images"] = test_images
         (folder / "metrics.json").write_text(json.dumps(metrics))
         with (folder / "removed.csv").open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream)

@@ -1,14 +1,17 @@
 """Runs that are less comparable than they look are said and not paired."""
 
-import json
+import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from irp_lightning.compare import main
 from irp_lightning.comparison.caveats import MOST, caveats
+from irp_lightning.comparison.names import without_duplicates
 from irp_lightning.comparison.overview import gap_closures
 from irp_lightning.comparison.paired import paired_table
+from irp_lightning.run import run
 
 
 def test_cells_tested_on_other_images_are_said_and_not_paired(write_run, titled) -> None:
@@ -22,8 +25,10 @@ def test_cells_tested_on_other_images_are_said_and_not_paired(write_run, titled)
     (line,) = caveats(runs)
     assert line.startswith("tile (mvtec, seed 0): 3 runs were tested on 2 sets of images (2, 1 runs)")
     rows = {(row[3].text, row[4].text): row[5].text for row in paired_table(runs).rows}
-    assert rows["irp", "vanilla"] == "2 classes × seeds"
+    assert rows["irp", "vanilla"] == "2 classes × seeds (1 cell on other images)"
     assert rows["oracle", "vanilla"] == "3 classes × seeds"
+    counts = {(r["method"], r["against"]): r["on_other_images"] for r in paired_table(runs).records}
+    assert counts == {("irp", "vanilla"): 1, ("oracle", "vanilla"): 0, ("oracle", "irp"): 1}
     closed = {folder.name for folder in gap_closures(runs)}
     assert {"irp1", "irp2", "none0", "oracle0"} <= closed
     assert "irp0" not in closed
@@ -37,11 +42,50 @@ def test_runs_of_one_set_are_compared_without_a_word(write_run, titled) -> None:
 
 
 def test_older_runs_are_told_apart_by_how_many_images_they_were_tested_on(write_run, titled) -> None:
-    for name, images in (("a", 40), ("b", 40), ("c", 41)):
-        file = write_run(name, "irp", noise=0.1 * (1 + "abc".index(name))) / "metrics.json"
-        file.write_text(json.dumps(json.loads(file.read_text()) | {"test_images": images}))
+    for noise, images in ((0.1, 40), (0.2, 40), (0.3, 41)):
+        write_run(f"{noise}", "irp", noise=noise, test_images=images)
     (line,) = caveats(titled())
     assert "2 sets of images (2, 1 runs)" in line
+
+
+def test_methods_of_which_no_cell_pairs_are_said(write_run, titled) -> None:
+    for noise in (0.1, 0.2):
+        for method in ("none", "irp"):
+            write_run(f"{method}{noise}", method, noise=noise, dataset={"tested": method})
+    (row,) = paired_table(titled()).rows
+    assert [entry.text for entry in row[3:]] == [
+        *("irp", "vanilla", "0 classes × seeds (2 cells on other images)", "–", "–"),
+        *("– fewer than 6 pairs", "–"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("newer", "pairs"),
+    [
+        ({"irp": ("a", 40)}, "1 classes × seeds"),
+        ({"irp": ("a", 41)}, "0 classes × seeds (1 cell on other images)"),
+        # Which of two sets as large an older run saw cannot be told.
+        ({"irp": ("a", 40), "osr": ("b", 40)}, "0 classes × seeds (1 cell on other images)"),
+    ],
+)
+def test_an_older_run_pairs_with_newer_ones_of_as_many_images(
+    newer: dict[str, tuple[str, int]], pairs: str, write_run, titled
+) -> None:
+    write_run("old", "none", test_images=40)
+    for method, (tested, images) in newer.items():
+        write_run(method, method, dataset={"tested": tested}, test_images=images)
+    rows = {(row[3].text, row[4].text): row[5].text for row in paired_table(titled()).rows}
+    assert {rows[method, "vanilla"] for method in newer} == {pairs}
+    assert bool(caveats(titled())) == pairs.startswith("0")
+
+
+def test_folders_that_are_read_otherwise_are_no_folder_that_changed(write_run, titled) -> None:
+    write_run("a", dataset={"tested": "a"})
+    write_run("b", dataset={"tested": "b"}, data__recursive=True)
+    write_run("c", dataset={"tested": "c"}, data__normal=["ok"])
+    write_run("d", dataset={"tested": "d"}, data__depth=12)
+    runs, repeated = without_duplicates(titled())
+    assert (len(runs), repeated, caveats(runs)) == (4, [], [])
 
 
 def test_what_falsifies_a_runs_figures_is_repeated_once(
@@ -54,6 +98,9 @@ def test_what_falsifies_a_runs_figures_is_repeated_once(
     for seed in range(2):
         write_run(f"a{seed}", "irp", seed=seed, dataset={"remarks": rows})
     write_run("older", "irp", seed=2, dataset={"remarks": ["a line"]})
+    for seed, other in enumerate([{"remarks": None}, {"remarks": 3}, [1], "bottle"], 3):
+        write_run(f"other{seed}", "irp", seed=seed, dataset=other)
+    assert len(titled()) == 7
     assert caveats(titled()) == ["tile (2 runs): <b>2 pages</b>"]
     main([str(sweep)])
     assert "! tile (2 runs): <b>2 pages</b>" in capsys.readouterr().out
@@ -68,3 +115,26 @@ def test_many_lines_are_cut_short(write_run, titled) -> None:
     lines = caveats(titled())
     assert len(lines) == MOST + 1
     assert lines[-1] == "… and 3 more of this kind"
+
+
+def test_real_runs_tell_a_folder_that_changed_from_one_that_moved(
+    config, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, sweep = tmp_path / "images", tmp_path / "sweep"
+    shutil.copytree(images, root)
+    (tmp_path / "elsewhere").mkdir()
+
+    def tested(name: str, *overrides: str) -> str:
+        metrics = run(config("model=gaussian", *overrides), sweep / name)
+        return metrics["dataset"]["tested"]
+
+    first = tested("none", "refine=none", f"data.root={root}", "noise=0.3")
+    root = root.rename(tmp_path / "elsewhere" / "images")
+    assert tested("irp", "refine=irp", f"data.root={root}", "noise=0.1") == first
+    main([str(sweep)])
+    assert "sets of images" not in capsys.readouterr().out
+    Image.new("RGB", (64, 64), (90, 120, 90)).save(root / "fabric" / "test" / "good" / "added.png")
+    assert tested("oracle", "refine=oracle", f"data.root={root}", "noise=0.3") != first
+    main([str(sweep)])
+    shown = capsys.readouterr().out
+    assert "3 runs were tested on 2 sets of images (2, 1 runs)" in shown

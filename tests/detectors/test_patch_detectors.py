@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from irp_lightning.detectors import patch_gaussian
+from irp_lightning.detectors.build import check_size
+from irp_lightning.detectors.config import ModelConfig
 from irp_lightning.detectors.contract import ScoresPatches, wants_patches
 from irp_lightning.detectors.patch_gaussian import PatchGaussian
 from irp_lightning.detectors.patch_nearest import PatchNearest, _reservoir, coreset
 from irp_lightning.detectors.patches import PatchDetector
-from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.errors import WrongValue
 
 DIM, PLACES = 4, 25
 DETECTORS: list[tuple[type[PatchDetector], dict[str, Any]]] = [
@@ -130,8 +132,9 @@ def test_own_gaussians_know_what_belongs_where() -> None:
 
 def test_gaussians_that_do_not_fit_into_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patch_gaussian, "free_memory", lambda device: 1000.0)
-    with pytest.raises(InputError, match=r"^model.places=own takes .* GiB for 25 Gaussians"):
-        PatchGaussian(DIM, places="own").fit([pictures(20, 1)])
+    own = ModelConfig(f"{PatchGaussian.__module__}.PatchGaussian", rest={"places": "own"})
+    with pytest.raises(WrongValue, match=r"^places=own takes .* GiB for 25 Gaussians"):
+        check_size(own, DIM, PLACES)
 
 
 @given(st.integers(2, 60), st.integers(1, 60), st.integers(0, 99))

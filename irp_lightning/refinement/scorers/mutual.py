@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from irp_lightning.foundation.errors import WrongValue
 from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.patch_maps import grid_sides, pool_patches, relative_scores
 from irp_lightning.refinement.scoring import TrainingImages
@@ -54,9 +53,6 @@ class Mutual:
         config: ``bank_share``: m as a share of n; ``references``: how many images are references, drawn
             by the seed where there are more; ``grid``: patches per side, neighbours of a finer grid
             averaged; ``views``: rotated views of each reference.
-
-    Raises:
-        WrongValue: An image has no reference but those of its own group.
     """
 
     wants: ClassVar[str] = "patches"
@@ -66,13 +62,9 @@ class Mutual:
         self.sides = grid_sides(config.grid, images.features.n_views // config.views)
         generator = torch.Generator().manual_seed(images.seed)
         count = len(images.positions)
-        self.references = torch.randperm(count, generator=generator)[: config.references].sort().values
+        self.references = _draw(images.groups, config.references, generator)
         self._sampled = torch.randperm(count, generator=generator)[:SAMPLED]
         self._own = images.groups[:, None] == images.groups[self.references]
-        if self._own.all(dim=1).any():
-            raise WrongValue(
-                "references", config.references, "leaves an image without one of another group; raise it"
-            )
         self._kept: list[_Kept] = []
         self._maps = torch.empty(0)
 
@@ -129,6 +121,16 @@ class Mutual:
     def _patches(self, images: Tensor) -> list[Tensor]:
         """(B,) → for each grid (B, views · grid², D): the views one after another, unrotated first."""
         return pool_patches(self.images.vectors(images), self.views, self.sides)
+
+
+def _draw(groups: Tensor, most: int, generator: torch.Generator) -> Tensor:
+    """Some images, of two groups at least: none is left without a reference. (N,) → (R,), ascending."""
+    order = torch.randperm(len(groups), generator=generator)
+    drawn, rest = order[:most], order[most:]
+    others = rest[groups[rest] != groups[drawn[0]]]
+    if len(others) and (groups[drawn] == groups[drawn[0]]).all():
+        drawn = torch.cat([drawn[:-1], others[:1]])
+    return drawn.sort().values
 
 
 @dataclass(frozen=True)

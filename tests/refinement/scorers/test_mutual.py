@@ -10,7 +10,6 @@ from refine_small import fitting, training_images
 from torch import Tensor
 
 from irp_lightning.evaluation.metrics import auroc
-from irp_lightning.foundation.errors import WrongValue
 from irp_lightning.refinement.clean import Cleaning, clean
 from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.scorers import mutual
@@ -125,8 +124,10 @@ def test_references_are_a_seeded_draw() -> None:
 
 
 def test_an_image_needs_a_reference_of_another_group() -> None:
-    with pytest.raises(WrongValue, match=r"^references=2 leaves an image without one of another group"):
-        scorer(patches(), torch.tensor([0] * 59 + [1]), references=2)
+    found = scorer(patches(), torch.tensor([0] * 59 + [1]), references=2)
+    assert 59 in found.references
+    assert len(found.references) == 2
+    assert found(ALL).isfinite().all()
 
 
 def test_references_seen_in_other_views_know_the_poses() -> None:
@@ -158,11 +159,13 @@ def test_the_maps_of_the_removed_are_kept_in_their_order() -> None:
         "x", scoring="mutual", grid=SIDE, max_rounds=3, rule="false_discovery", k=0.1, remove="all"
     )
     done = clean(scorer(patches()), config, Cleaning(ALL))
-    gone = int((~done.active).sum())
-    assert gone >= BAD // 2
-    assert done.maps is not None
-    assert done.maps.shape == (gone, SIDE, SIDE)
+    gone = set((~done.active).nonzero().flatten().tolist())
+    # The rule is bold on so few images; what is bad goes first.
+    assert set(range(BAD)) <= gone
     first = done.rounds[0]
+    assert set(first.scores.topk(BAD).indices.tolist()) == set(range(BAD))
+    assert done.maps is not None
+    assert done.maps.shape == (len(gone), SIDE, SIDE)
     removed = first.removed.nonzero().flatten()
     worst = removed[first.scores[removed].argmax()]
     fresh = scorer(patches())
