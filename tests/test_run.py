@@ -137,9 +137,9 @@ def test_nll_runs_without_a_rule(config: Config, tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("cache", ["memory", "live"])
-def test_the_other_feature_sources(config: Config, tmp_path: Path, cache: str) -> None:
-    cfg = config("+experiment=demo", f"features.cache={cache}", "epochs=1", "max_rounds=1")
+@pytest.mark.parametrize("mode", ["memory", "live"])
+def test_the_other_feature_sources(config: Config, tmp_path: Path, mode: str) -> None:
+    cfg = config("+experiment=demo", f"features.cache={mode}", "epochs=1", "max_rounds=1")
     assert run(cfg, tmp_path)["image_auroc"] is not None
 
 

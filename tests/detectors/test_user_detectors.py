@@ -136,9 +136,9 @@ def test_what_is_fitted_in_one_pass_sees_the_views_that_are_scored(
     assert found["image_auroc"] is not None
 
 
-@pytest.mark.parametrize("cache", ["memory", "live"])
-def test_robust_with_the_other_feature_sources(config: Config, tmp_path: Path, cache: str) -> None:
-    cfg = config("+experiment=demo", f"features.cache={cache}", "epochs=1", "refine.k=0.5")
+@pytest.mark.parametrize("mode", ["memory", "live"])
+def test_robust_with_the_other_feature_sources(config: Config, tmp_path: Path, mode: str) -> None:
+    cfg = config("+experiment=demo", f"features.cache={mode}", "epochs=1", "refine.k=0.5")
     assert run(cfg, tmp_path)["image_auroc"] is not None
     assert metrics(tmp_path)["removed_good"] + metrics(tmp_path)["removed_bad"] > 0
 
