@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from irp_lightning.config.compose import CONF, checked
 from irp_lightning.foundation.errors import named
+from irp_lightning.foundation.names import printable
 from irp_lightning.sweeps.command_line import run_command, run_job
 
 __all__ = ["main", "run"]
@@ -31,12 +32,17 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
     """
     e = checked(cfg)
     # Here and not above: --help, refusals and complete cells need not wait for torch.
+    import torch
+
+    from irp_lightning.cleaning.product import calibration_of, find_suspects, write_product
+    from irp_lightning.cleaning.report import Content, settings_of
     from irp_lightning.config.compose import looks_through
     from irp_lightning.data.contamination import draw_pool
     from irp_lightning.data.content import set_digest
     from irp_lightning.data.dataset import KNOWN_IMAGES, read_images
     from irp_lightning.data.groups import fold_groups
     from irp_lightning.data.known_images import KnownImages
+    from irp_lightning.data.verdicts import read_verdicts
     from irp_lightning.detectors.build import check_detector, check_shareable, check_size
     from irp_lightning.detectors.contract import wants_patches
     from irp_lightning.detectors.devices import check_trainer, choose_device
@@ -49,6 +55,7 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
     from irp_lightning.refinement.checks import check_refinement, looks_at_patches
     from irp_lightning.refinement.clean import Cleaning
     from irp_lightning.refinement.fitting import Fitting
+    from irp_lightning.refinement.ranking import follow, rank
     from irp_lightning.runs import record
     from irp_lightning.runs.session import session
     from irp_lightning.runs.summary import print_summary
@@ -85,6 +92,8 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
                 train, found = pool.of(images.samples), pool.of(images.groups)
                 groups = fold_groups(train, found, e.data.groups, images.depth)
             named("refine")(check_refinement)(e.refine, len(pool.train), groups)
+            train = pool.of(images.samples)
+            verdicts = read_verdicts(e.review, train) if e.review else {}
         for remark in images.remarks:
             print(f"! {remark.text}" if remark.falsifies else remark.text)
         if e.batch_size > len(pool.train):
@@ -126,7 +135,14 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
                     e.seed,
                 )
                 begun, keep = Cleaning.load(here.cleaning), partial(here.keep, record.CLEANING)
-                cleaning = fitting.clean(e.refine, patches, groups, begun, lambda c: keep(c.save))
+                trusted = torch.tensor([sample.trusted for sample in train])
+                cleaning = automatic = fitting.clean(
+                    e.refine, patches, groups, begun, lambda c: keep(c.save), trusted
+                )
+                if e.false_alarms is not None and groups is not None:
+                    scored = fitting.training_images(patches, groups)
+                    ranking = rank(fitting.scorer(e.refine, scored), cleaning.active)
+                    cleaning = follow(cleaning, ranking, verdicts) if verdicts else cleaning
                 fitted = fitting.fit(
                     e.refine,
                     cleaning,
@@ -166,6 +182,24 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
                     "tested": set_digest((images.hashes[i], images.samples[i].label) for i in pool.test),
                 },
             }
+            if e.false_alarms is not None and groups is not None:
+                with here.watch("report"):
+                    test = [images.samples[i] for i in pool.test]
+                    calibration, scores = calibration_of(
+                        fitting, fitted, cleaning, groups, e.false_alarms, [s.label for s in test]
+                    )
+                    content = Content(
+                        title=printable(Path(e.data.root).name),
+                        suspects=find_suspects(scored, train, cleaning, ranking, scores),
+                        maps=ranking.maps,
+                        calibration=calibration,
+                        images=images,
+                        rounds=cleaning.rounds,
+                        settings=settings_of(e, here.config),
+                        looks={train[i].name: defective for i, defective in verdicts.items()},
+                        expected=int((~automatic.active).sum()),
+                    )
+                    metrics["cleaning"] = write_product(here.folder, test, content)
             log_evaluation(loggers, evaluation, metrics, fitted.steps, path)
         metrics = here.finish(metrics)
     print_summary(metrics, path)

@@ -27,6 +27,7 @@ def load_experiment(values: Mapping[str, Any]) -> Experiment:
     """
     experiment = load(Experiment, values)
     _check_views(experiment)
+    _check_cleaning(experiment)
     if experiment.trainer.is_distributed:
         _check_distributed(experiment)
     for group, backbone in (
@@ -52,6 +53,27 @@ def _check_views(experiment: Experiment) -> None:
                 f"views.{key}={value} is more than the {views.count} views there are; "
                 f"raise views.count or lower views.{key}"
             )
+
+
+def _check_cleaning(experiment: Experiment) -> None:
+    refine, asked = experiment.refine, experiment.false_alarms
+    if asked is None:
+        if experiment.review is not None:
+            raise InputError(
+                f"review={experiment.review} moves suspects, and there are none without false_alarms; "
+                "take +experiment=folder, or set false_alarms=0.01"
+            )
+        return
+    if refine.scoring not in ("mutual", "gaussian", "ensemble") or not refine.is_out_of_sample:
+        raise InputError(
+            f"false_alarms={asked} needs suspects that are found by their patches, and refine="
+            f"{refine.name} finds none; set refine=robust, or false_alarms=null"
+        )
+    if experiment.trainer.is_distributed:
+        raise InputError(
+            f"false_alarms={asked} fits detectors of its own and cannot share processes with "
+            "trainer.strategy=ddp; set trainer=default"
+        )
 
 
 def _check_distributed(experiment: Experiment) -> None:

@@ -7,7 +7,16 @@ from irp_lightning.config.sweep import SweepConfig
 from irp_lightning.data.config import ContaminationConfig, DataConfig
 from irp_lightning.detectors.config import ModelConfig, TrainerConfig
 from irp_lightning.features.config import BackboneConfig, FeaturesConfig, PatchesConfig, ViewsConfig
-from irp_lightning.foundation.fields import flag, group, nothing, number, path, text, whole
+from irp_lightning.foundation.fields import (
+    file_name,
+    flag,
+    group,
+    nothing,
+    number,
+    path,
+    text,
+    whole,
+)
 from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.tracking.config import LoggerConfig
 
@@ -19,7 +28,9 @@ class Experiment:
     """One run: what ``conf/config.yaml`` holds, and the groups it is made of.
 
     ``lam``, ``max_rounds`` and ``round_epochs`` say nothing by themselves: a method takes them into its
-    ``refine`` block, or has no use for them.
+    ``refine`` block, or has no use for them. With ``false_alarms`` a run also keeps a threshold that
+    normal images exceed so seldom, and what :mod:`irp_lightning.clean` leaves; ``review`` is what
+    somebody who looked says of some images.
     """
 
     name: str = text(says=nothing)
@@ -31,6 +42,10 @@ class Experiment:
     batch_size: int = whole(1)
     localise: int | None = whole(0, optional=True)
     references: bool = flag()
+    false_alarms: float | None = number(
+        0, 1, "a share between 0 and 1, such as 0.01, or null", open_ends=True, optional=True
+    )
+    review: str | None = path(optional=True, says=file_name)
     seed: int = whole(0)
     checkpoint_seconds: float = number(0, math.inf, "seconds, at least 0", says=nothing)
     cache_dir: str = path()

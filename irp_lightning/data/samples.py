@@ -8,10 +8,13 @@ from typing import Any
 from irp_lightning.data.remarks import Remark
 from irp_lightning.foundation.errors import WrongValue
 
-__all__ = ["GOOD", "SIDES", "Reading", "Sample", "checked_samples"]
+__all__ = ["GOOD", "SIDES", "UNLABELLED", "Reading", "Sample", "checked_samples"]
 
 GOOD = "good"
 """The defect name of a normal image, as in the MVTec-AD folders."""
+
+UNLABELLED = "unlabelled"
+"""Likewise of an image of which nobody knows; it counts as normal where one must be said."""
 
 SIDES = ("train", "test")
 
@@ -27,6 +30,7 @@ class Sample:
         defect: The kind of defect, ``"good"`` for a normal image.
         mask: The file of the defect's pixel mask, where there is one; or a folder of files that each
             hold a part of it.
+        trusted: Whether somebody says that a training image is normal, so that it stays.
     """
 
     path: Path
@@ -34,11 +38,12 @@ class Sample:
     side: str
     defect: str = GOOD
     mask: Path | None = None
+    trusted: bool = False
 
     @property
     def label(self) -> int:
-        """1 for a defective image, 0 for a normal one."""
-        return int(self.defect != GOOD)
+        """1 for a defective image, 0 for a normal one, and one of which nobody knows."""
+        return int(self.defect not in (GOOD, UNLABELLED))
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,13 @@ import torch
 
 from irp_lightning.detectors.build import check_detector, is_plain
 from irp_lightning.detectors.config import ModelConfig
+from irp_lightning.evaluation.conformal import Calibration
 from irp_lightning.features.config import is_own
 from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.foundation.errors import InputError, WrongValue, one_line
 from irp_lightning.foundation.fields import load
 
-__all__ = ["CheckpointContents", "Loaded", "load_detector"]
+__all__ = ["CheckpointContents", "Loaded", "add_calibration", "load_detector"]
 
 KEY = "irp_lightning"
 REMEDY = "give a run folder or its checkpoints/last.ckpt"
@@ -34,11 +35,13 @@ class Loaded:
         detector: In evaluation mode, on the CPU.
         extractor: Turns images into its features.
         n_views: How many of the fixed views a score is averaged over.
+        calibration: The threshold, and what scores mean; None where none was asked for.
     """
 
     detector: L.LightningModule
     extractor: FeatureExtractor
     n_views: int
+    calibration: Calibration | None = None
 
 
 class CheckpointContents(L.Callback):
@@ -94,11 +97,26 @@ def load_detector(path: Path, *, own_backbone: bool = False) -> Loaded:
         extractor = _extractor(contents["extractor"], own_backbone)
         detector = _make(kind, {**arguments, "dim": int(contents["dim"])})
         detector.load_state_dict(saved["state_dict"])
+        state = contents.get("calibration")
+        calibration = None if state is None else Calibration.of_state(state)
     except InputError as error:
         raise InputError(f"{file}: {error}") from error
     except Exception as error:
         raise _not_whole(file, error) from error
-    return Loaded(detector.eval(), extractor.eval(), n_views)
+    return Loaded(detector.eval(), extractor.eval(), n_views, calibration)
+
+
+def add_calibration(file: Path, calibration: Calibration, to: Path) -> None:
+    """Write a checkpoint again, with the threshold that its detector was given.
+
+    Args:
+        file: A checkpoint of this project.
+        calibration: The threshold.
+        to: Where to write it.
+    """
+    saved = torch.load(file, map_location="cpu", weights_only=True)
+    saved[KEY]["calibration"] = calibration.state()
+    torch.save(saved, to)
 
 
 def _extractor(exported: dict[str, Any], own_backbone: bool) -> FeatureExtractor:

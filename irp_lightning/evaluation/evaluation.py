@@ -10,7 +10,7 @@ from torch import Tensor
 from irp_lightning.data.contamination import TrainingPool
 from irp_lightning.data.dataset import Dataset
 from irp_lightning.data.depth import Depth
-from irp_lightning.data.samples import Sample
+from irp_lightning.data.samples import UNLABELLED, Sample
 from irp_lightning.evaluation.metrics import auroc, average_precision, removal_counts
 from irp_lightning.evaluation.separation import separation
 from irp_lightning.evaluation.tables import Row, removed_rows, round_rows, score_rows
@@ -19,6 +19,13 @@ from irp_lightning.refinement.fitting import Fitted
 from irp_lightning.refinement.rounds import Round
 
 __all__ = ["Evaluation", "evaluate"]
+
+
+OF_LABELS = (
+    *("noise_achieved", "removed_good", "removed_bad", "removal_precision", "removal_recall"),
+    "detection_auroc",
+)
+"""Figures that are not known where nobody has labelled the training images."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +113,8 @@ def evaluate(
         "train_images": len(train),
         "test_images": len(test),
     }
+    if any(sample.defect == UNLABELLED for sample in train):
+        figures |= dict.fromkeys(OF_LABELS)
     return Evaluation(
         train,
         test,

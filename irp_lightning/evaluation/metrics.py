@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from sklearn.metrics import average_precision_score, roc_auc_score
+import numpy as np
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 from torch import Tensor
 
-__all__ = ["auroc", "average_precision", "removal_counts"]
+__all__ = ["auroc", "average_precision", "best_f1_threshold", "removal_counts"]
 
 
 def auroc(scores: Tensor, labels: Tensor) -> float | None:
@@ -28,6 +29,18 @@ def average_precision(scores: Tensor, labels: Tensor) -> float | None:
     if labels.unique().numel() < 2:
         return None
     return float(average_precision_score(labels.numpy(), scores.double().numpy()))
+
+
+def best_f1_threshold(scores: Tensor, labels: Tensor) -> float | None:
+    """The score at and above which alarms have the best F1; arguments as for :func:`auroc`.
+
+    Chosen by the labels: no promise for other images.
+    """
+    if labels.unique().numel() < 2:
+        return None
+    precision, recall, thresholds = precision_recall_curve(labels.numpy(), scores.double().numpy())
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
+    return float(thresholds[f1[:-1].argmax()])
 
 
 def removal_counts(removed: Tensor, labels: Tensor) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,7 @@ def clean(
     config: RefineConfig,
     begun: Cleaning,
     *,
+    trusted: Tensor | None = None,
     after_round: Callable[[Cleaning], None] = lambda cleaning: None,
 ) -> Cleaning:
     """Score, judge and prune until nothing stands out, or for ``max_rounds``.
@@ -68,6 +69,7 @@ def clean(
         scorer: Scores all images by what is active.
         config: The rule and when to stop.
         begun: Where to begin, or to go on: all images active at first.
+        trusted: (N,), bool: images that are never removed.
         after_round: Told after each round, to keep what was found.
 
     Raises:
@@ -79,6 +81,8 @@ def clean(
         active, rounds = cleaning.active, cleaning.rounds
         scores = _scores(scorer, active).masked_fill(~active, torch.nan)
         found = judge(scores, active, config)
+        if trusted is not None:
+            found = replace(found, removed=found.removed & ~trusted)
         seconds = time.perf_counter() - start
         done = Round(len(rounds), active, scores, None, found.removed, found.threshold, seconds)
         cleaning = Cleaning(

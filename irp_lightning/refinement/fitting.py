@@ -9,6 +9,7 @@ import lightning as L
 import torch
 from lightning.pytorch.loggers import Logger
 from torch import Tensor
+from tqdm import tqdm
 
 from irp_lightning.data.contamination import TrainingPool
 from irp_lightning.detectors.build import build_detector
@@ -26,10 +27,14 @@ from irp_lightning.foundation.errors import named
 from irp_lightning.refinement.callback import IterativeRefinement
 from irp_lightning.refinement.clean import Cleaning, clean
 from irp_lightning.refinement.config import LABELS, RefineConfig
+from irp_lightning.refinement.folds import draw_folds
 from irp_lightning.refinement.rounds import Round
-from irp_lightning.refinement.scoring import TrainingImages, find_scorer
+from irp_lightning.refinement.scoring import Scorer, TrainingImages, find_scorer
 
 __all__ = ["Fitted", "Fitting"]
+
+CALIBRATION_FOLDS = 5
+"""Detectors that are each fitted without a fold of what is kept: more know more, and take longer."""
 
 NOTHING_REMOVED = RefineConfig("none")
 
@@ -101,6 +106,7 @@ class Fitting:
         groups: Sequence[int] | None,
         begun: Cleaning | None,
         after_round: Callable[[Cleaning], None],
+        trusted: Tensor | None = None,
     ) -> Cleaning:
         """Remove before the fit what the method removes then.
 
@@ -110,20 +116,30 @@ class Fitting:
             groups: The object that each training image shows, for scoring out of sample.
             begun: How far a run that was stopped had come.
             after_round: Told after each round.
+            trusted: (N,), bool: images that stay.
         """
         if refine.scoring == LABELS:
             return Cleaning(self.without_injected)
         if not refine.is_out_of_sample:
             return Cleaning(self.everything)
-        images = TrainingImages(
+        assert groups is not None  # drawn wherever scoring is out of sample
+        scorer = self.scorer(refine, self.training_images(patches, groups))
+        begun = begun or Cleaning(self.everything)
+        return clean(scorer, refine, begun, trusted=trusted, after_round=after_round)
+
+    def scorer(self, refine: RefineConfig, images: TrainingImages) -> Scorer:
+        """What scores training images out of sample."""
+        return named("refine")(find_scorer(refine.scoring))(images, refine)
+
+    def training_images(self, patches: ImageFeatures | None, groups: Sequence[int]) -> TrainingImages:
+        """What a scorer may know of the training images; see :meth:`clean`."""
+        return TrainingImages(
             self.features if patches is None else patches,
             torch.tensor(self.pool.train),
             torch.tensor(groups),
             self.seed,
             self.fit_and_score,
         )
-        scorer = named("refine")(find_scorer(refine.scoring))(images, refine)
-        return clean(scorer, refine, begun or Cleaning(self.everything), after_round=after_round)
 
     def fit_and_score(self, fitted_on: Tensor, scored: Tensor) -> Tensor:
         """Scores of some training images by a detector fitted to others: (N,), (N,), bool → (M,)."""
@@ -182,6 +198,25 @@ class Fitting:
         scores, gone = last.scores.clone(), ~data.active
         scores[gone] = score_images(detector, data.scored_batches(data.train_images[gone]))
         return Fitted(detector, rounds, converged, scores, last.test_scores, steps, cleaning.maps)
+
+    def out_of_sample(self, active: Tensor, groups: Sequence[int]) -> Tensor:
+        """Scores of what is kept by detectors that were fitted to the rest of it, by fold and group.
+
+        Args:
+            active: (N,), bool: what is kept, of at least two groups.
+            groups: The object that each training image shows.
+
+        Returns:
+            (N,), NaN for what is not kept.
+        """
+        kept = torch.tensor(groups)[active]
+        folds = min(CALIBRATION_FOLDS, len(kept.unique()))
+        fold = torch.full((len(active),), -1)
+        fold[active] = draw_folds(kept, folds, self.seed)
+        scores = torch.full((len(active),), torch.nan)
+        for k in tqdm(range(folds), desc="calibrate", unit="fold", disable=None, leave=False):
+            scores[fold == k] = self.fit_and_score(active & (fold != k), fold == k)
+        return scores
 
     def references(
         self, refine: RefineConfig, cleaning: Cleaning, fitted: Fitted

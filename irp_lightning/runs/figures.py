@@ -9,7 +9,7 @@ from sklearn.metrics import roc_curve as roc_points
 from torch import Tensor
 
 from irp_lightning.data.depth import Depth
-from irp_lightning.data.samples import Sample
+from irp_lightning.data.samples import UNLABELLED, Sample
 from irp_lightning.evaluation.metrics import auroc
 from irp_lightning.evaluation.tables import Row
 from irp_lightning.localisation.overlay import overlay, stretched
@@ -96,6 +96,8 @@ def removed_gallery(
     bad = sum(row["label"] for row in rows)
     of = f", the first {len(shown)} shown" if len(rows) > len(shown) else ""
     figure.suptitle(f"removed: {bad} defective (red), {len(rows) - bad} normal (green){of}")
+    if any(row["defect"] == UNLABELLED for row in rows):
+        figure.suptitle(f"removed: {len(rows)} unlabelled images{of}")
     axes = figure.subplots(lines, COLUMNS, squeeze=False)
     for axis in axes.flatten():
         axis.set_axis_off()
@@ -110,7 +112,8 @@ def removed_gallery(
         axis.set_axis_on()
         axis.set(xticks=[], yticks=[])
         for spine in axis.spines.values():
-            spine.set(color=BAD_COLOUR if row["label"] else GOOD_COLOUR, linewidth=3)
+            known = BAD_COLOUR if row["label"] else GOOD_COLOUR
+            spine.set(color="grey" if row["defect"] == UNLABELLED else known, linewidth=3)
         # Names are data: a dollar sign in a folder's name must not start a formula.
         axis.set_title(f"{row['defect']}, r{row['round']}", fontsize=7, parse_math=False)
     return figure

@@ -18,15 +18,19 @@ from irp_lightning.foundation.errors import InputError
 
 __all__ = [
     "CHECKPOINT",
+    "CLEAN",
     "CLEANING",
     "CONFIG",
+    "DETECTOR",
     "FIGURES",
     "LEFT_BEHIND",
     "MANIFEST",
     "METRICS",
     "REMOVED",
+    "REPORT",
     "ROUNDS",
     "SCORES",
+    "SUSPECTS",
     "RunFolder",
     "csv_text",
     "read_json",
@@ -35,10 +39,12 @@ __all__ = [
 CONFIG, METRICS = "config.yaml", "metrics.json"
 MANIFEST, ROUNDS, REMOVED, SCORES = "manifest.csv", "rounds.csv", "removed.csv", "scores.csv"
 FIGURES = "figures"
+SUSPECTS, CLEAN, REPORT, DETECTOR = "suspects.csv", "clean.csv", "report.html", "detector.ckpt"
 CHECKPOINT, CLEANING = "checkpoints/last.ckpt", "checkpoints/cleaning.ckpt"
 
 LEFT_BEHIND = (
     *(METRICS, "checkpoints", MANIFEST, ROUNDS, REMOVED, SCORES),
+    *(SUSPECTS, CLEAN, REPORT, DETECTOR),
     *(FIGURES, "wandb", "logs", "logs-*", CONFIG),
 )
 """All that a run writes. What marks it as whole goes first, what marks it as a run last: a removal

@@ -26,7 +26,7 @@ from irp_lightning.sweeps.launchers import check_launcher
 from irp_lightning.sweeps.made import remove_if_made
 from irp_lightning.sweeps.outcomes import note, print_outcomes
 
-__all__ = ["complete_run", "run_command", "run_job"]
+__all__ = ["complete_run", "quiet", "run_command", "run_job"]
 
 EXTRAS = {
     "hydra/launcher=ray": ("ray", "ray"),
@@ -93,7 +93,7 @@ def run_job(cfg: DictConfig, run: Run) -> float:
             print(f"skipped, it is complete: {folder}")
             outcome = {"status": "skipped"}
         else:
-            _quiet()
+            quiet()
             metrics = run(cfg, folder)
             outcome = {"status": "complete"}
         value = metrics.get(cfg.sweep.objective)
@@ -156,7 +156,7 @@ def _check_idle(overrides: Sequence[str], cfg: DictConfig) -> None:
         )
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Silence what Lightning says about things that are as they should be here."""
     import lightning.pytorch  # noqa: F401 (it sets its own levels when it is imported)
 

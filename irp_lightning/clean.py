@@ -1,0 +1,183 @@
+"""Clean a folder of photographs: ``python -m irp_lightning.clean DIR --out OUT``."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from irp_lightning.config.compose import CONF
+from irp_lightning.config.overrides import check_overrides
+from irp_lightning.foundation.errors import InputError, one_line
+from irp_lightning.foundation.names import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["clean_folder", "configured", "main"]
+
+EPILOGUE = """\
+OUT holds suspects.csv (what does not belong, the worst first), clean.csv (the rest, in anomalib's
+Tabular format), report.html (look at it), detector.ckpt (for python -m irp_lightning.predict
+OUT/detector.ckpt IMAGES) and the files of a run. DIR is not touched. Stopped half-way, the same command
+goes on.
+
+DIR/normal/ is trusted, DIR/defect/ and DIR/test/KIND/ are tested on, where they are there; all other
+images are unlabelled. DIR may be a CSV image_path,label_index,split.
+
+exit status: 0; 1 for bad input; 130 where it was interrupted.
+"""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        check_overrides(chosen.overrides)
+        export = next(
+            ((how, getattr(chosen, how)) for how in ("link", "copy", "move") if getattr(chosen, how)),
+            None,
+        )
+        cfg = configured(
+            chosen.folder,
+            chosen.out,
+            false_alarms=chosen.false_alarms,
+            review=chosen.review,
+            groups=chosen.groups,
+            force=chosen.force or chosen.review is not None,
+            overrides=chosen.overrides,
+        )
+        clean_folder(cfg, chosen.out)
+        if export is not None:
+            from irp_lightning.cleaning.sorting import sort_photographs
+
+            sort_photographs(chosen.out, *export, really=chosen.yes)
+    except InputError as error:
+        raise SystemExit(f"irp_lightning: {error}") from None
+    except KeyboardInterrupt:
+        print("irp_lightning: interrupted; the same command goes on", file=sys.stderr)
+        raise SystemExit(130) from None
+    print(f" report           {printable((chosen.out / 'report.html').absolute())}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m irp_lightning.clean",
+        description=__doc__,
+        epilog=EPILOGUE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="any tree of photographs, or a CSV")
+    parser.add_argument("--out", type=Path, required=True, help="a folder for the results")
+    parser.add_argument(
+        "--false-alarms",
+        type=float,
+        default=0.01,
+        metavar="SHARE",
+        help="of good parts that may raise an alarm (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--review", type=Path, metavar="CSV", help="what somebody said in the report (path,verdict)"
+    )
+    parser.add_argument(
+        "--groups",
+        default="none",
+        metavar="none|auto|CSV",
+        help="photographs of one part (default: %(default)s: near-duplicates are kept together)",
+    )
+    how = parser.add_mutually_exclusive_group()
+    for name, what in (
+        ("link", "link the photographs"),
+        ("copy", "copy them"),
+        ("move", "move them"),
+    ):
+        how.add_argument(
+            f"--{name}",
+            type=Path,
+            metavar="DEST",
+            help=f"{what} into DEST/train/good and DEST/test/suspect, MVTec's layout; says what it "
+            "would do, and does it with --yes",
+        )
+    parser.add_argument("--yes", action="store_true", help="do what --link, --copy or --move says")
+    parser.add_argument("--force", action="store_true", help="begin anew, whatever OUT holds")
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="key=value",
+        help="as of irp_lightning.run: seed=1, refine.k=0.05",
+    )
+    return parser
+
+
+def configured(
+    folder: Path,
+    out: Path,
+    *,
+    false_alarms: float = 0.01,
+    review: Path | None = None,
+    groups: str = "none",
+    force: bool = False,
+    overrides: Sequence[str] = (),
+) -> DictConfig:
+    """The configuration of a cleaning: experiment ``folder``.
+
+    Raises:
+        InputError: There is no such folder, the results would lie in it, or an override is wrong.
+    """
+    root, into = folder.expanduser().resolve(), out.expanduser().resolve()
+    if not root.exists():
+        raise InputError(f"{printable(folder)} is not there; give a folder of photographs")
+    if root.is_dir() and into.is_relative_to(root):
+        raise InputError(
+            f"--out {printable(out)} lies in {printable(folder)}: its pictures would be taken for "
+            "photographs; give a folder beside it"
+        )
+    if into.exists() and not into.is_dir():
+        raise InputError(f"--out {printable(out)} is a file; give a folder")
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            cfg = compose("config", ["+experiment=folder", "data.root=.", *overrides])
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InputError(one_line(error)) from error
+    with open_dict(cfg):
+        # Not as overrides: a path may hold what means something in Hydra's grammar.
+        for key, value in (
+            ("data.root", root),
+            ("data.groups", groups),
+            ("review", review),
+        ):
+            OmegaConf.update(cfg, key, None if value is None else str(value).replace("${", "\\${"))
+        cfg.false_alarms, cfg.sweep.force = false_alarms, force
+    return cfg
+
+
+def clean_folder(cfg: DictConfig, out: Path) -> "Mapping[str, Any]":
+    """Run it, unless it is complete.
+
+    Returns:
+        What ``metrics.json`` holds.
+    """
+    from irp_lightning.run import run
+    from irp_lightning.runs.summary import print_summary
+    from irp_lightning.sweeps.command_line import complete_run, quiet
+    from irp_lightning.sweeps.made import remove_if_made
+
+    try:
+        metrics = complete_run(out, cfg)
+        if metrics is not None:
+            print(f"complete already: {printable(out)}")
+            print_summary(dict(metrics), out)
+            return metrics
+        quiet()
+        return run(cfg, out)
+    finally:
+        remove_if_made(out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Which images look alike: the nearest kept one of a suspect, and suspects that one click may decide."""
+
+from collections.abc import Callable
+
+import torch
+from sklearn.cluster import AgglomerativeClustering
+from torch import Tensor
+
+__all__ = ["clusters", "descriptions", "look_alikes", "worst_patches"]
+
+BATCH = 64
+"""Images that are read at once."""
+
+ALIKE = 0.25
+"""Suspects whose worst patches lie nearer than this, in cosine distance, are alike."""
+
+MOST_CLUSTERED = 2000
+"""Suspects beyond these, the least suspicious ones, are left as clusters of their own."""
+
+Vectors = Callable[[Tensor], Tensor]
+"""Patches of some images: (B,) → (B, P, D)."""
+
+
+def descriptions(vectors: Vectors, count: int) -> Tensor:
+    """One vector for each image, the mean of its patches, standardised: (count, D)."""
+    found = torch.cat([vectors(part).float().mean(dim=1).cpu() for part in _parts(count)])
+    return (found - found.mean(dim=0)) / found.std(dim=0).clamp_min(1e-6)
+
+
+def look_alikes(described: Tensor, kept: Tensor) -> Tensor:
+    """The other kept image that each image is most like: (N, D), (N,) bool → (N,), int64."""
+    candidates = kept.nonzero().flatten()
+    apart = torch.cdist(described, described[candidates])
+    apart = apart.masked_fill(candidates[None] == torch.arange(len(described))[:, None], torch.inf)
+    return candidates[apart.argmin(dim=1)]
+
+
+def worst_patches(vectors: Vectors, images: Tensor, maps: Tensor) -> Tensor:
+    """Of some images the patch that stands out most: (M,), (M, h, w) → (M, D)."""
+    side = maps.shape[1]
+    found = []
+    for part in torch.arange(len(images)).split(BATCH):
+        patches = vectors(images[part]).float().cpu()
+        fine = int(patches.shape[1] ** 0.5)
+        flat = maps[part].flatten(1).argmax(dim=1)
+        # The middle of the map's patch, in the finer grid.
+        row = ((flat // side + 0.5) * fine / side).long().clamp_max(fine - 1)
+        column = ((flat % side + 0.5) * fine / side).long().clamp_max(fine - 1)
+        found.append(patches[torch.arange(len(part)), row * fine + column])
+    return torch.cat(found)
+
+
+def clusters(worst: Tensor, ordinary: Tensor) -> Tensor:
+    """Numbers of clusters of suspects whose worst patches are alike: (M, D) → (M,), int64.
+
+    Args:
+        worst: Of suspects, the most suspicious first.
+        ordinary: (D,), the mean patch: what all pictures share says nothing.
+
+    Returns:
+        From 0 in order of first appearance.
+    """
+    count = len(worst)
+    if count < 2:
+        return torch.zeros(count, dtype=torch.long)
+    unit = torch.nn.functional.normalize(worst[:MOST_CLUSTERED] - ordinary, dim=1)
+    model = AgglomerativeClustering(
+        n_clusters=None, metric="cosine", linkage="average", distance_threshold=ALIKE
+    )
+    labels = model.fit_predict(unit.double().numpy()).tolist()
+    labels += range(len(labels), count)
+    number: dict[int, int] = {}
+    return torch.tensor([number.setdefault(label, len(number)) for label in labels])
+
+
+def _parts(count: int) -> tuple[Tensor, ...]:
+    return torch.arange(count).split(BATCH)

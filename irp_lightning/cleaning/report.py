@@ -1,0 +1,203 @@
+"""The report of a cleaning as one page that needs no network."""
+
+import base64
+import io
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from PIL import Image
+from torch import Tensor
+
+from irp_lightning import __version__
+from irp_lightning.cleaning.suspects import Suspect
+from irp_lightning.config.compose import looks_through
+from irp_lightning.config.experiment import Experiment
+from irp_lightning.data.dataset import Dataset
+from irp_lightning.data.depth import Depth
+from irp_lightning.evaluation.conformal import Calibration
+from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.names import printable
+from irp_lightning.localisation.overlay import overlay
+from irp_lightning.refinement.rounds import Round
+from irp_lightning.runs.thumbnail import thumbnail
+
+__all__ = ["Content", "render", "settings_of"]
+
+MOST_SUSPECTS, MOST_KEPT = 2000, 200
+"""Images that are shown with pictures; all are in the tables."""
+
+SIDE, JPEG_QUALITY = 176, 78
+
+
+@dataclass(frozen=True)
+class Content:
+    """What stands in the report.
+
+    Attributes:
+        title: The folder.
+        suspects: All training images, the most suspicious first.
+        maps: (N, h, w), of the training images: where their scores come from.
+        calibration: The threshold.
+        images: What was read.
+        rounds: Of the removal.
+        settings: As names and values.
+        looks: Verdicts that were followed, by name.
+        expected: How many images the rule alone removes: where the page's search for the cut begins.
+    """
+
+    title: str
+    suspects: Sequence[Suspect]
+    maps: Tensor
+    calibration: Calibration
+    images: Dataset
+    rounds: Sequence[Round]
+    settings: Sequence[tuple[str, str]]
+    looks: Mapping[str, bool]
+    expected: int
+
+
+def render(content: Content) -> str:
+    """The page. Every name in it is data and is escaped; pictures are inside it."""
+    environment = Environment(
+        loader=PackageLoader("irp_lightning.cleaning", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    c = content.calibration
+    removed = sum(s.cluster is not None for s in content.suspects)
+    return environment.get_template("report.html").render(
+        content=content,
+        calibration=c,
+        removed=removed,
+        facts=_facts(content),
+        rounds=[
+            (r.number, int(r.active.sum()), _short(r.threshold), int(r.removed.sum()))
+            for r in content.rounds
+        ],
+        # Within a script nothing is escaped but what could end it.
+        data=Markup(json.dumps(_data(content), ensure_ascii=False).replace("<", "\\u003c")),
+        style=_source(environment, "report.css"),
+        script=_source(environment, "report.js"),
+        version=__version__,
+        today=date.today().isoformat(),
+    )
+
+
+def settings_of(e: Experiment, config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the report says of how it came about.
+
+    Args:
+        e: The experiment.
+        config: The same as plain values.
+    """
+    looked = looks_through(e)
+    return [
+        ("folder", printable(e.data.root)),
+        ("removal", f"{e.refine.name}: {e.refine.scoring}, {e.refine.rule} (k = {e.refine.k})"),
+        ("looked through", f"{looked.name}, {e.patches.image_size} px"),
+        ("detector", f"{e.model.title} on {e.backbone.name}"),
+        ("false alarms asked for", f"{100 * config['false_alarms']:g} %"),
+        ("groups", str(e.data.groups)),
+        ("seed", str(e.seed)),
+        ("irp_lightning", __version__),
+        *((name, version(name)) for name in ("torch", "timm", "lightning")),
+    ]
+
+
+def _facts(content: Content) -> list[tuple[str, str]]:
+    facts = content.images.facts()
+    counts = Counter(s.cluster for s in content.suspects if s.cluster is not None)
+    removed = counts.total()
+    groups = sum(count > 1 for count in counts.values())
+    return [
+        ("photographs to train on", str(len(content.suspects))),
+        ("suspects", f"{removed} ({100 * removed / max(1, len(content.suspects)):.1f} %)"),
+        ("groups of like suspects", str(groups)),
+        ("kept", str(len(content.suspects) - removed)),
+        ("copies of another", str(facts["identical"])),
+        ("left out, unreadable", str(facts["skipped"])),
+        ("looked at by a person", str(len(content.looks))),
+    ]
+
+
+def _short(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"
+
+
+def _data(content: Content) -> dict[str, Any]:
+    """What the page's script reads."""
+    removed = [s for s in content.suspects if s.cluster is not None]
+    kept = [s for s in content.suspects if s.cluster is None]
+    shown = sorted([*removed[:MOST_SUSPECTS], *kept[:MOST_KEPT]], key=lambda s: s.rank)
+    # The map's scale is one for all: what is hot in one is as suspicious as what is hot in another.
+    low = float(np.median(content.maps.numpy())) if content.maps.numel() else 0.0
+    high = float(np.quantile(content.maps.amax(dim=(1, 2)).numpy(), 0.98)) if len(content.maps) else 1.0
+    pictures: dict[str, str] = {}
+    depth = content.images.depth
+    items = []
+    for s in shown:
+        picture, heat = _pictures(s, content.maps[s.index], low, high, depth)
+        alike = s.look_alike.name
+        if alike not in pictures:
+            pictures[alike] = _uri(_thumbnail(s.look_alike.path, depth))
+        items.append(
+            {
+                "path": s.sample.name,
+                "rank": s.rank,
+                "score": round(s.score, 3),
+                "percentile": round(s.percentile, 1),
+                "round": s.round,
+                "cluster": s.cluster,
+                "trusted": s.sample.trusted,
+                "alike": alike,
+                "picture": picture,
+                "map": heat,
+            }
+        )
+    calibration = content.calibration
+    return {
+        "items": items,
+        "pictures": pictures,
+        "count": len(content.suspects),
+        "expected": content.expected,
+        "looks": dict(content.looks),
+        "kept": sorted(round(s.detector_score, 5) for s in kept),
+        "removed": sorted(round(s.detector_score, 5) for s in removed),
+        "threshold": calibration.threshold,
+    }
+
+
+def _pictures(suspect: Suspect, heat: Tensor, low: float, high: float, depth: Depth) -> tuple[str, str]:
+    picture = _thumbnail(suspect.sample.path, depth)
+    scaled = ((heat - low) / max(high - low, 1e-9)).clamp(0, 1).numpy()
+    large = np.asarray(Image.fromarray(scaled).resize(picture.size, Image.Resampling.BILINEAR))
+    return _uri(picture), _uri(Image.fromarray(overlay(np.asarray(picture), large)))
+
+
+def _thumbnail(path: Any, depth: Depth) -> Image.Image:
+    try:
+        return thumbnail(path, SIDE, depth)
+    except InputError:  # it was there when it was read
+        return Image.new("RGB", (SIDE, SIDE), "grey")
+
+
+def _uri(picture: Image.Image) -> str:
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=JPEG_QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode()}"
+
+
+def _source(environment: Environment, name: str) -> Markup:
+    # Ours, not data: it goes into the page as it is.
+    assert environment.loader is not None
+    return Markup(environment.loader.get_source(environment, name)[0])
