@@ -1,9 +1,12 @@
-"""Score images with a trained detector: ``python -m irp_lightning.predict RUN_FOLDER IMAGES...``."""
+"""Score images with a trained detector: ``python -m irp_lightning.predict DETECTOR IMAGES...``."""
 
 import argparse
 import csv
+import glob
+import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +18,21 @@ from irp_lightning.foundation.names import printable
 if TYPE_CHECKING:  # imported when it is needed: help must not wait for torch
     from torch import Tensor
 
+    from irp_lightning.evaluation.conformal import Calibration
+
 __all__ = ["main", "predict"]
+
+JUDGED = ("percentile", "decision", "threshold")
+"""Columns of a detector that was given a threshold."""
+
+EPILOGUE = """\
+prints path,score; of a detector that was given a threshold (irp_lightning.clean) also percentile (the share
+of good training images that score lower, which detectors have in common), decision (normal or defective) and
+threshold. Images are read one after another: memory does not grow with their number.
+
+exit status: 0, whatever was decided; 1 if an image has no score, or nothing could be done; 2 for wrong
+arguments; 130 where it was interrupted; 141 where the reader went away.
+"""
 
 
 def predict(checkpoint: Path, images: Sequence[Path], *, own_backbone: bool = False) -> "Tensor":
@@ -43,18 +60,51 @@ def predict(checkpoint: Path, images: Sequence[Path], *, own_backbone: bool = Fa
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line: prints ``path,score`` as CSV, and writes heat maps where asked to.
+    """The command line: a row for each image, and heat maps where asked to.
 
     An image that has no score does not stop the others: it is named at the end, and the status is 1.
     """
-    parser = argparse.ArgumentParser(prog="python -m irp_lightning.predict", description=__doc__)
-    parser.add_argument("checkpoint", type=Path, help="run folder, or its checkpoints/last.ckpt")
-    parser.add_argument("images", type=Path, nargs="+", help="image files, or folders of them")
+    chosen = _parser().parse_args(arguments)
+    try:
+        wrong = _print_scores(chosen)
+    except InputError as error:
+        wrong = [str(error)]
+    except BrokenPipeError:  # whoever reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    if wrong:
+        raise SystemExit("\n".join(f"irp_lightning: {line}" for line in wrong))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m irp_lightning.predict",
+        description=__doc__,
+        epilog=EPILOGUE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "checkpoint", type=Path, help="detector.ckpt, a run folder, or its checkpoints/last.ckpt"
+    )
+    parser.add_argument(
+        "images",
+        nargs="+",
+        help="image files, folders of them, patterns such as 'new/*.png', or - for names on standard input",
+    )
     parser.add_argument(
         "--heat-maps",
         type=Path,
         metavar="DIR",
         help="write each image there as PNG, with the pixels that its score comes from in colour",
+    )
+    parser.add_argument("--json", action="store_true", help="a JSON object a line instead of CSV")
+    parser.add_argument(
+        "--false-alarms",
+        type=_share,
+        metavar="SHARE",
+        help="take the threshold that this share of good parts may exceed, not the detector's own",
     )
     parser.add_argument(
         "--own-backbone",
@@ -68,52 +118,67 @@ def main(arguments: list[str] | None = None) -> None:
         metavar="N",
         help="larger images have no score (default: %(default)s)",
     )
-    chosen = parser.parse_args(arguments)
-    try:
-        wrong = _print_scores(
-            chosen.checkpoint,
-            _files(chosen.images),
-            chosen.heat_maps,
-            chosen.own_backbone,
-            chosen.max_pixels,
-        )
-    except InputError as error:
-        wrong = [str(error)]
-    if wrong:
-        raise SystemExit("\n".join(f"irp_lightning: {line}" for line in wrong))
+    return parser
 
 
-def _files(paths: Sequence[Path]) -> list[Path]:
-    files = [file for path in paths for file in (image_files(path) if path.is_dir() else [path])]
-    if not files:
-        raise InputError(f"no images in {', '.join(map(str, paths))}")
-    return files
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no share between 0 and 1")
+    return value
 
 
-def _print_scores(
-    checkpoint: Path, images: list[Path], heat_maps: Path | None, own_backbone: bool, max_pixels: int
-) -> list[str]:
+def _files(given: Sequence[str]) -> Iterator[Path]:
+    """The image files that are meant, one after the other: names on standard input as they come."""
+    for name in given:
+        path = Path(name)
+        if name == "-":
+            lines = sys.stdin.buffer
+            yield from (Path(os.fsdecode(line.rstrip(b"\r\n"))) for line in lines if line.strip())
+        elif path.is_dir():
+            yield from image_files(path)
+        elif not path.exists() and glob.has_magic(name):
+            yield from map(Path, sorted(glob.glob(name, recursive=True)))  # noqa: PTH207
+        else:
+            yield path
+
+
+def _print_scores(chosen: argparse.Namespace) -> list[str]:
     """Print the scores, write the heat maps; what went wrong with which image, in one line each."""
     from irp_lightning.detectors.checkpoint import load_detector
     from irp_lightning.detectors.prediction import score_files
     from irp_lightning.localisation.heat_map_folder import check_heat_map_folder, write_heat_maps
 
+    files: Iterable[Path] = _files(chosen.images)
+    if "-" not in chosen.images:
+        files = list(files)
+        if not files:
+            raise InputError(f"no images in {', '.join(chosen.images)}")
+    heat_maps: Path | None = chosen.heat_maps
     if heat_maps is not None:
+        files = list(files)
         try:
-            check_heat_map_folder(heat_maps, images)
+            check_heat_map_folder(heat_maps, files)
         except InputError as error:
             raise InputError(f"--heat-maps {error}") from error
-    loaded = load_detector(checkpoint, own_backbone=own_backbone)
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["path", "score"])
+    loaded = load_detector(chosen.checkpoint, own_backbone=chosen.own_backbone)
+    calibration = loaded.calibration
+    if chosen.false_alarms is not None:
+        if calibration is None:
+            raise InputError(
+                f"--false-alarms {chosen.false_alarms}: {chosen.checkpoint} has no calibration; train it "
+                "with irp_lightning.clean, or with false_alarms=0.01"
+            )
+        calibration = calibration.at(chosen.false_alarms)
+    rows = _Rows(chosen.json, calibration)
     scored, wrong = [], []
-    for path, score in score_files(loaded, images, max_pixels):
+    for path, score in score_files(loaded, files, chosen.max_pixels):
         if isinstance(score, InputError):
             wrong.append(_complaint(path, score))
             continue
-        scored.append(path)
-        writer.writerow([printable(path), score])
-        sys.stdout.flush()
+        if heat_maps is not None:
+            scored.append(path)
+        rows.write(path, score)
     # The scores first: they are there already, and each heat map takes its time.
     if heat_maps is not None and scored:
         try:
@@ -121,6 +186,34 @@ def _print_scores(
         except InputError as error:
             wrong.append(str(error))
     return wrong
+
+
+class _Rows:
+    """Rows on standard output, each as soon as it is known.
+
+    Args:
+        as_json: JSON lines instead of CSV.
+        calibration: What a score means; None: the score is all there is.
+    """
+
+    def __init__(self, as_json: bool, calibration: "Calibration | None") -> None:
+        self.as_json, self.calibration = as_json, calibration
+        self.csv = csv.writer(sys.stdout, lineterminator="\n")
+        if not as_json:
+            self.csv.writerow(["path", "score", *(JUDGED if calibration is not None else ())])
+
+    def write(self, path: Path, score: float) -> None:
+        """One image."""
+        row: dict[str, object] = {"path": printable(path), "score": score}
+        if (known := self.calibration) is not None:
+            percentile = round(known.percentile_of(score), 2)
+            decision = "defective" if score > known.threshold else "normal"
+            row |= dict(zip(JUDGED, (percentile, decision, known.threshold), strict=True))
+        if self.as_json:
+            print(json.dumps(row, ensure_ascii=False))
+        else:
+            self.csv.writerow(row.values())
+        sys.stdout.flush()
 
 
 def _complaint(path: Path, error: InputError) -> str:

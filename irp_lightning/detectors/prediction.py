@@ -2,7 +2,8 @@
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -21,13 +22,13 @@ BATCH_SIZE = 16
 
 
 def score_files(
-    loaded: Loaded, paths: Sequence[Path], max_pixels: int = MAX_PIXELS
+    loaded: Loaded, paths: Iterable[Path], max_pixels: int = MAX_PIXELS
 ) -> Iterator[tuple[Path, float | InputError]]:
     """Anomaly scores, higher is more anomalous, one after the other, in memory that does not grow.
 
     Args:
         loaded: The detector.
-        paths: Image files.
+        paths: Image files; they are asked for a few at a time.
         max_pixels: Larger images have no score.
 
     Yields:
@@ -36,13 +37,18 @@ def score_files(
     Raises:
         InputError: The detector does not give one score per image.
     """
-    features = LiveFeatures(paths, loaded.extractor, os.cpu_count() or 1)
-    for start in range(0, len(paths), BATCH_SIZE):
-        batch = paths[start : start + BATCH_SIZE]
+    for batch in _batches(paths):
+        features = LiveFeatures(batch, loaded.extractor, min(os.cpu_count() or 1, len(batch)))
         refused = [_refusal(path, max_pixels) for path in batch]
-        positions = torch.tensor([start + i for i, error in enumerate(refused) if error is None])
+        positions = torch.tensor([i for i, error in enumerate(refused) if error is None])
         scores = iter(_scores(loaded, features, positions) if len(positions) else ())
         yield from ((path, error or next(scores)) for path, error in zip(batch, refused, strict=True))
+
+
+def _batches(paths: Iterable[Path]) -> Iterator[list[Path]]:
+    rest = iter(paths)
+    while batch := list(islice(rest, BATCH_SIZE)):
+        yield batch
 
 
 def _refusal(path: Path, max_pixels: int) -> InputError | None:

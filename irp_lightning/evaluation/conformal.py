@@ -51,6 +51,10 @@ class Calibration:
         total = torch.cat([torch.zeros(1, dtype=torch.double), self.weights.cumsum(0)])
         return 100 * total[torch.searchsorted(self.scores, scores.double())] / total[-1]
 
+    def percentile_of(self, score: float) -> float:
+        """The same of one score."""
+        return self.percentile(torch.tensor([score], dtype=torch.double)).item()
+
     def at(self, asked: float) -> "Calibration":
         """The same scores with another rate; of what was removed nothing is known any more."""
         return replace(
