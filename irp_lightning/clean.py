@@ -36,7 +36,7 @@ exit status: 0; 1 for bad input; 130 where it was interrupted.
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    chosen = _parser().parse_args(arguments)
+    chosen = _parser().parse_intermixed_args(arguments)
     try:
         check_overrides(chosen.overrides)
         export = next(

@@ -26,9 +26,9 @@ JUDGED = ("percentile", "decision", "threshold")
 """Columns of a detector that was given a threshold."""
 
 EPILOGUE = """\
-prints path,score; of a detector that was given a threshold (irp_lightning.clean) also percentile (the share
-of good training images that score lower, which detectors have in common), decision (normal or defective) and
-threshold. Images are read one after another: memory does not grow with their number.
+prints path,score; of a detector that was given a threshold (irp_lightning.clean) also percentile (the
+share of good training images that score lower, which detectors have in common), decision (normal or
+defective) and threshold. Images are read one after another: memory does not grow with their number.
 
 exit status: 0, whatever was decided; 1 if an image has no score, or nothing could be done; 2 for wrong
 arguments; 130 where it was interrupted; 141 where the reader went away.
@@ -91,7 +91,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "images",
         nargs="+",
-        help="image files, folders of them, patterns such as 'new/*.png', or - for names on standard input",
+        help="image files, folders of them, patterns such as 'new/*.png', or - for names on standard "
+        "input",
     )
     parser.add_argument(
         "--heat-maps",
@@ -166,8 +167,8 @@ def _print_scores(chosen: argparse.Namespace) -> list[str]:
     if chosen.false_alarms is not None:
         if calibration is None:
             raise InputError(
-                f"--false-alarms {chosen.false_alarms}: {chosen.checkpoint} has no calibration; train it "
-                "with irp_lightning.clean, or with false_alarms=0.01"
+                f"--false-alarms {chosen.false_alarms}: {chosen.checkpoint} has no calibration; "
+                "train it with irp_lightning.clean, or with false_alarms=0.01"
             )
         calibration = calibration.at(chosen.false_alarms)
     rows = _Rows(chosen.json, calibration)

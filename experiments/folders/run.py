@@ -1,9 +1,9 @@
 """Flat folders of neutral names: what cleaning finds, what it is worth, whether the promise is kept.
 
 ``python -m experiments.folders.run --data ../shared/data/mvtec_layout --work DIR``: resumable, one row a
-folder in ``results.csv``. Of each category train/good is mixed with some of its defects, half of each kind at
-the most, under numbers for names; labels are kept aside and join the results alone. The other defects and
-test/good are held out.
+folder in ``results.csv``. Of each category train/good is mixed with some of its defects, half of each
+kind at the most, under numbers for names; labels are kept aside and join the results alone. The other
+defects and test/good are held out.
 """
 
 import argparse
@@ -142,6 +142,11 @@ def measure(folder: Path, labels: dict[str, int], seed: int, overrides: list[str
         result[f"promised_{asked}"] = at.promised
         result[f"false_alarms_{asked}"] = int((test_good > at.threshold).sum())
         result[f"hits_{asked}"] = int((test_bad > at.threshold).sum())
+    # What a threshold that is tuned on labels would do, and on these very images: best F1, as anomalib's
+    # F1AdaptiveThreshold takes it, from precision and recall at each score.
+    best = metrics["cleaning"]["best_f1_threshold"]
+    result["false_alarms_best_f1"] = int((test_good >= best).sum())
+    result["hits_best_f1"] = int((test_bad >= best).sum())
     result |= looks(order, len(suspects))
     return result
 
@@ -149,8 +154,8 @@ def measure(folder: Path, labels: dict[str, int], seed: int, overrides: list[str
 def looks(order: list[int], expected: int) -> dict[str, float]:
     """Recall and precision after some looks: by what the page proposes, and from the top down.
 
-    After looks by proposal all before the cut goes; from the top down what was seen to be defective goes, and
-    what the rule removes of the rest.
+    After looks by proposal all before the cut goes; from the top down what was seen to be defective
+    goes, and what the rule removes of the rest.
     """
     result = {}
     for count in LOOKS:

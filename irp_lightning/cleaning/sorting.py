@@ -1,6 +1,5 @@
 """The photographs in folders, as the tables of a cleaning say: MVTec's layout."""
 
-import csv
 import os
 import shutil
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import printable
+from irp_lightning.runs.folder import SUSPECTS, csv_rows
 from irp_lightning.runs.record import Record, read_record
 
 __all__ = ["sort_photographs"]
@@ -61,8 +61,7 @@ def sort_photographs(out: Path, how: str, to: Path, *, really: bool) -> list[tup
 def _plan(out: Path, to: Path) -> list[tuple[Path, Path]]:
     record = read_record(out)
     assert isinstance(record, Record)  # it was just completed
-    with (out / "suspects.csv").open(newline="", encoding="utf-8") as stream:
-        suspects = {row["path"] for row in csv.DictReader(stream)}
+    suspects = {row["path"] for row in csv_rows(out / SUSPECTS)}
     plan, taken = [], set()
     for row in record.manifest():
         if row["split"] != "train":

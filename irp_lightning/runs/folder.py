@@ -32,6 +32,7 @@ __all__ = [
     "SCORES",
     "SUSPECTS",
     "RunFolder",
+    "csv_rows",
     "csv_text",
     "read_json",
 ]
@@ -150,6 +151,20 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return stream.getvalue()
+
+
+def csv_rows(file: Path) -> list[dict[str, str]]:
+    """The rows of a CSV table, as text by column.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is no table.
+    """
+    try:
+        with file.open(newline="", encoding="utf-8") as stream:
+            return list(csv.DictReader(stream))
+    except csv.Error as error:
+        raise ValueError(f"{file} is no table ({error})") from error
 
 
 def _finite(value: Any) -> Any:

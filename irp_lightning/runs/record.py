@@ -1,6 +1,5 @@
 """What a run leaves behind, written and read in one place."""
 
-import csv
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -29,6 +28,7 @@ from irp_lightning.runs.folder import (
     ROUNDS,
     SCORES,
     RunFolder,
+    csv_rows,
     csv_text,
     read_json,
 )
@@ -187,15 +187,15 @@ class Record:
 
     def rounds(self) -> list[dict[str, str]]:
         """What happened, round by round."""
-        return _rows(self.folder / ROUNDS)
+        return csv_rows(self.folder / ROUNDS)
 
     def removed(self) -> list[dict[str, str]]:
         """The removed training images, in the order of their removal."""
-        return _rows(self.folder / REMOVED)
+        return csv_rows(self.folder / REMOVED)
 
     def scores(self) -> list[dict[str, str]]:
         """The test images."""
-        return _rows(self.folder / SCORES)
+        return csv_rows(self.folder / SCORES)
 
     def photograph(self, name: str) -> Photograph | None:
         """The file of an image, by its name in the tables, and of its mask.
@@ -280,7 +280,7 @@ def read_manifest(folder: Path) -> list[dict[str, str]]:
     Raises:
         OSError, ValueError: It is not there, or is no table.
     """
-    return _rows(folder / MANIFEST)
+    return csv_rows(folder / MANIFEST)
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:
@@ -358,14 +358,6 @@ def _yaml(file: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ValueError(f"{file.name} holds no configuration")
     return content
-
-
-def _rows(file: Path) -> list[dict[str, str]]:
-    try:
-        with file.open(newline="", encoding="utf-8") as stream:
-            return list(csv.DictReader(stream))
-    except csv.Error as error:
-        raise ValueError(f"{file} is no table ({error})") from error
 
 
 def _without(row: Mapping[str, str], *columns: str) -> dict[str, str]:

@@ -1,0 +1,158 @@
+"""The same in Python: clean a folder, fit a detector, score and explain images.
+
+>>> from irp_lightning.api import Detector, clean, fit
+"""
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from irp_lightning.clean import clean_folder, configured
+from irp_lightning.data.images import load_square
+from irp_lightning.detectors.checkpoint import Loaded, load_detector
+from irp_lightning.detectors.contract import ScoresPatches
+from irp_lightning.detectors.prediction import score_files
+from irp_lightning.foundation.atomic import write_whole
+from irp_lightning.foundation.errors import InputError
+from irp_lightning.runs.folder import CHECKPOINT, CLEAN, DETECTOR, SUSPECTS, csv_rows, csv_text
+
+__all__ = ["Cleaning", "Detector", "clean", "fit"]
+
+
+class Detector:
+    """A detector of patches with its threshold.
+
+    Args:
+        file: A ``detector.ckpt``, or a run folder.
+
+    Raises:
+        InputError: There is none.
+    """
+
+    def __init__(self, file: str | Path) -> None:
+        path = Path(file)
+        path = path / DETECTOR if (path / DETECTOR).is_file() else path
+        self._loaded: Loaded = load_detector(path)
+        self._content = (path / CHECKPOINT if path.is_dir() else path).read_bytes()
+
+    @classmethod
+    def load(cls, file: str | Path) -> "Detector":
+        """What :meth:`save` has written."""
+        return cls(file)
+
+    def save(self, file: str | Path) -> None:
+        """Write it as one file."""
+        write_whole(Path(file), lambda partial: partial.write_bytes(self._content))
+
+    @property
+    def threshold(self) -> float | None:
+        """Scores above it raise an alarm; None where none was asked for."""
+        return None if self._loaded.calibration is None else self._loaded.calibration.threshold
+
+    def score(self, images: Iterable[str | Path]) -> Tensor:
+        """Anomaly scores of image files, higher is more anomalous: (B,).
+
+        Raises:
+            InputError: An image has no score.
+        """
+        scores = []
+        for _, score in score_files(self._loaded, map(Path, images)):
+            if isinstance(score, InputError):
+                raise score
+            scores.append(score)
+        return torch.tensor(scores)
+
+    @torch.no_grad()
+    def explain(self, image: str | Path) -> Tensor:
+        """The score of each place of a picture, row by row: (grid, grid), at least 0.
+
+        Raises:
+            InputError: The image cannot be read, or the detector does not look at places.
+        """
+        detector, extractor = self._loaded.detector, self._loaded.extractor
+        if not isinstance(detector, ScoresPatches):
+            raise InputError(
+                f"{type(detector).__name__} scores whole images; take a detector of patches"
+            )
+        spec = extractor.spec
+        square = load_square(Path(image), spec.image_size, spec.crop, spec.numbers)
+        vectors = extractor(square[None], extractor.angles[None])
+        return detector.score_map(vectors).view(spec.grid, spec.grid)
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """What a folder was found to hold.
+
+    Attributes:
+        folder: Where the tables, the report and the detector lie.
+        suspects: Names of what does not belong, the worst first.
+        kept: Files of the rest.
+        detector: Fitted to the rest.
+        metrics: What ``metrics.json`` holds.
+    """
+
+    folder: Path
+    suspects: Sequence[str]
+    kept: Sequence[Path]
+    detector: Detector
+    metrics: dict[str, Any]
+
+
+def clean(
+    folder: str | Path, out: str | Path, *, false_alarms: float = 0.01, overrides: Sequence[str] = ()
+) -> Cleaning:
+    """Find what does not belong in a folder of photographs, and fit a detector to the rest.
+
+    Args:
+        folder: Any tree of images, or a CSV of them.
+        out: A folder for the results; what lies there complete is not computed again.
+        false_alarms: The share of good parts that may raise an alarm.
+        overrides: As of ``python -m irp_lightning.run``.
+
+    Raises:
+        InputError: The folder, or a value, is wrong.
+    """
+    into = Path(out)
+    cfg = configured(Path(folder), into, false_alarms=false_alarms, overrides=overrides)
+    metrics = dict(clean_folder(cfg, into))
+    kept = [row for row in csv_rows(into / CLEAN) if row["split"] == "train"]
+    return Cleaning(
+        into,
+        [row["path"] for row in csv_rows(into / SUSPECTS)],
+        [Path(row["image_path"]) for row in kept],
+        Detector(into),
+        metrics,
+    )
+
+
+def fit(
+    images: Iterable[str | Path],
+    *,
+    false_alarms: float = 0.01,
+    overrides: Sequence[str] = (),
+) -> Detector:
+    """Fit a detector, with a threshold, to images that are trusted to be normal.
+
+    Args:
+        images: Their files.
+        false_alarms: The share of good parts that may raise an alarm.
+        overrides: As of ``python -m irp_lightning.run``.
+
+    Raises:
+        InputError: There are too few, or a value is wrong.
+    """
+    columns = ("image_path", "label_index", "split")
+    rows = [dict(zip(columns, (Path(i).absolute(), 0, "train"), strict=True)) for i in images]
+    with tempfile.TemporaryDirectory() as made:
+        table = Path(made) / "images.csv"
+        table.write_text(csv_text(columns, rows), encoding="utf-8", errors="surrogateescape")
+        out = Path(made) / "out"
+        cfg = configured(table, out, false_alarms=false_alarms, overrides=overrides)
+        clean_folder(cfg, out)
+        return Detector(out)

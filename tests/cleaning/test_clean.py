@@ -1,0 +1,152 @@
+"""From a folder to suspects, a clean list, a threshold, a report; and back with a review."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from irp_lightning import predict
+from irp_lightning.clean import main
+from irp_lightning.detectors.checkpoint import load_detector
+
+
+def table(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_every_photograph_is_a_suspect_or_kept(photos: Path, cleaned: Path) -> None:
+    suspects, kept = table(cleaned / "suspects.csv"), table(cleaned / "clean.csv")
+    assert len(suspects) + len(kept) == len(list(photos.iterdir()))
+    assert suspects
+    scores = [float(row["score"]) for row in suspects]
+    assert scores == sorted(scores, reverse=True)
+    names = {row["path"] for row in suspects}
+    assert names.isdisjoint(Path(row["image_path"]).name for row in kept)
+    assert all(row["look_alike"] not in names for row in suspects)
+    assert {(row["label_index"], row["split"]) for row in kept} == {("0", "train")}
+    assert json.loads((cleaned / "metrics.json").read_text())["removed_bad"] is None
+
+
+def test_the_detector_judges_without_the_photographs_it_learnt_from(
+    cleaned: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calibration = load_detector(cleaned / "detector.ckpt").calibration
+    assert calibration is not None
+    predict.main([str(cleaned / "detector.ckpt"), str(photos / "0*.png"), "--json"])
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(rows) == 10
+    for row in rows:
+        assert row["threshold"] == calibration.threshold
+        assert row["decision"] == ("defective" if row["score"] > row["threshold"] else "normal")
+        expected = 100 * (calibration.scores < row["score"]).double().mean()
+        assert row["percentile"] == pytest.approx(expected.item(), abs=0.01)
+
+
+def test_names_on_standard_input_are_scored_and_one_bad_file_stops_nothing(
+    cleaned: Path, photos: Path
+) -> None:
+    names = f"{photos / '00.png'}\nnowhere.png\n{photos / '01.png'}\n"
+    command = [sys.executable, "-m", "irp_lightning.predict", str(cleaned / "detector.ckpt"), "-"]
+    done = subprocess.run(command, input=names, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert [line.rpartition("/")[2][:6] for line in done.stdout.splitlines()[1:]] == ["00.png", "01.png"]
+    assert "nowhere.png" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_another_rate_moves_the_threshold(
+    cleaned: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = str(photos / "00.png")
+    predict.main([str(cleaned / "detector.ckpt"), image, "--false-alarms", "0.5"])
+    bold = float(capsys.readouterr().out.splitlines()[1].split(",")[-1])
+    calibration = load_detector(cleaned / "detector.ckpt").calibration
+    assert calibration is not None
+    assert bold < calibration.threshold
+
+
+def test_the_same_command_again_computes_nothing(
+    photos: Path, cleaned: Path, small_overrides: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (cleaned / "report.html").stat().st_mtime_ns
+    main([str(photos), "--out", str(cleaned), "--false-alarms", "0.05", *small_overrides])
+    assert "complete already" in capsys.readouterr().out
+    assert (cleaned / "report.html").stat().st_mtime_ns == before
+
+
+def test_a_review_is_followed(
+    photos: Path, cleaned: Path, small_overrides: list[str], tmp_path: Path
+) -> None:
+    suspects, kept = table(cleaned / "suspects.csv"), table(cleaned / "clean.csv")
+    spared, caught = suspects[0]["path"], Path(kept[0]["image_path"]).name
+    review = tmp_path / "review.csv"
+    with review.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([("path", "verdict"), (spared, "normal"), (caught, "defective")])
+    out = tmp_path / "out"
+    main([str(photos), "--out", str(out), "--review", str(review), *small_overrides])
+    gone = {row["path"] for row in table(out / "suspects.csv")}
+    assert caught in gone
+    assert spared not in gone
+    said = json.loads((out / "metrics.json").read_text())["cleaning"]
+    assert said["looks"] == 2
+    assert said["alarms_among_confirmed_normal"].endswith("of 1")
+
+
+def test_trusted_photographs_stay(photos: Path, small_overrides: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    (folder / "normal").mkdir(parents=True)
+    names = [p for p in sorted(photos.iterdir()) if p.suffix == ".png"]
+    for i, file in enumerate(names):
+        # What would be removed first is trusted.
+        place = folder / "normal" if file.name.startswith(("b", "<", "it")) else folder
+        (place / f"{i}.png").write_bytes(file.read_bytes())
+    main([str(folder), "--out", str(tmp_path / "out"), *small_overrides])
+    assert not [row for row in table(tmp_path / "out/suspects.csv") if row["path"].startswith("normal/")]
+
+
+@pytest.mark.parametrize("how", ["copy", "link"])
+def test_photographs_are_sorted_when_asked_twice(
+    photos: Path, cleaned: Path, small_overrides: list[str], tmp_path: Path, how: str
+) -> None:
+    command = [str(photos), "--out", str(cleaned), "--false-alarms", "0.05", f"--{how}"]
+    command += [str(tmp_path / "sorted")]
+    main([*command, *small_overrides])
+    assert not (tmp_path / "sorted").exists()
+    main([*command, "--yes", *small_overrides])
+    good = list((tmp_path / "sorted/train/good").iterdir())
+    suspects = list((tmp_path / "sorted/test/suspect").iterdir())
+    assert len(suspects) == len(table(cleaned / "suspects.csv"))
+    assert len(good) + len(suspects) == len(list(photos.iterdir()))
+    assert good[0].is_symlink() == (how == "link")
+    with pytest.raises(SystemExit, match="is there already"):
+        main([*command, "--yes", *small_overrides])
+
+
+def test_bad_input_is_one_line_and_leaves_nothing(photos: Path, tmp_path: Path) -> None:
+    review = tmp_path / "review.csv"
+    review.write_text("path,verdict\nnowhere.png,normal\n", encoding="utf-8")
+    for arguments, message in (
+        ([str(tmp_path / "no"), "--out", str(tmp_path / "o")], "is not there"),
+        ([str(photos), "--out", str(photos / "o")], "lies in"),
+        ([str(photos), "--out", str(review)], "is a file"),
+        ([str(photos), "--out", str(tmp_path / "o"), "--false-alarms", "2"], "false_alarms=2.0"),
+        ([str(photos), "--out", str(tmp_path / "o"), "refine=irp"], "refine=robust"),
+        ([str(photos), "--out", str(tmp_path / "o"), "--review", str(review)], "nowhere.png in line 2"),
+        ([str(photos), "--out", str(tmp_path / "o"), "--review", "no.csv"], "cannot be read"),
+    ):
+        with pytest.raises(SystemExit, match=message) as error:
+            main(arguments)
+        assert "\n" not in str(error.value)
+    assert not (tmp_path / "o").exists()
+
+
+def test_scores_of_kept_photographs_are_out_of_sample(cleaned: Path) -> None:
+    calibration = load_detector(cleaned / "detector.ckpt").calibration
+    assert calibration is not None
+    listed = torch.tensor([float(row["detector_score"]) for row in table(cleaned / "clean.csv")])
+    torch.testing.assert_close(listed.sort().values, calibration.scores.float())

@@ -1,0 +1,96 @@
+"""The report in a real browser."""
+
+import csv
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from irp_lightning.refinement.looks import best_cut, next_look
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("there is no chromium on PATH")
+    with playwright.sync_playwright() as p:
+        found = p.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def page(browser: Any, cleaned: Path) -> Iterator[Any]:
+    made = browser.new_page()
+    problems: list[str] = []
+    made.on("pageerror", lambda error: problems.append(str(error)))
+    made.on("dialog", lambda dialog: problems.append("a name was run as a script"))
+    made.on(
+        "request", lambda r: None if r.url[:5] in ("file:", "data:", "blob:") else problems.append(r.url)
+    )
+    made.goto((cleaned / "report.html").as_uri())
+    yield made
+    made.close()
+    assert problems == []
+
+
+def data(cleaned: Path) -> dict[str, Any]:
+    found = re.search(
+        r'id="data">(.*?)</script>', (cleaned / "report.html").read_text("utf-8"), re.DOTALL
+    )
+    assert found is not None
+    return dict(json.loads(found[1]))
+
+
+def test_suspects_are_shown_with_what_they_are_like(page: Any, cleaned: Path) -> None:
+    with (cleaned / "suspects.csv").open(newline="", encoding="utf-8") as stream:
+        names = [row["path"] for row in csv.DictReader(stream)]
+    shown = page.locator(".item .name").all_inner_texts()
+    assert [" ".join(n.split()) for n in shown] == [" ".join(n.split()) for n in names[:24]]
+    assert page.locator(".item").first.locator("img").count() == 3
+    for image in page.locator(".item img").all()[:6]:
+        image.scroll_into_view_if_needed()
+        assert image.evaluate("i => i.decode().then(() => i.naturalWidth)") > 0
+
+
+def test_what_is_proposed_and_saved_is_what_the_command_follows(
+    page: Any, cleaned: Path, tmp_path: Path
+) -> None:
+    known = data(cleaned)
+    rank = {item["path"]: item["rank"] for item in known["items"]}
+    looks: dict[int, bool] = {}
+    for defective in (True, False, True):
+        page.click("#propose")
+        focused = page.evaluate("document.activeElement.dataset.path")
+        assert rank[focused] == next_look(known["count"], known["expected"], looks)
+        page.keyboard.press("d" if defective else "n")
+        looks[rank[focused]] = defective
+    cut = best_cut(known["count"], known["expected"], looks)
+    assert f"{cut} of {known['count']} images would go" in page.inner_text("#progress")
+    with page.expect_download() as download:
+        page.click("#save")
+    download.value.save_as(tmp_path / "review.csv")
+    with (tmp_path / "review.csv").open(newline="", encoding="utf-8") as stream:
+        rows = {rank[row["path"]]: row["verdict"] == "defective" for row in csv.DictReader(stream)}
+    assert rows == looks
+
+
+def test_a_threshold_can_be_tried(page: Any) -> None:
+    before = page.inner_text("#alarms")
+    page.focus("#slider")
+    page.keyboard.press("Home")
+    assert page.inner_text("#alarms") != before
+    everything = re.search(r"alarm at (\d+) of (\d+) kept", page.inner_text("#alarms"))
+    assert everything is not None
+    assert int(everything[1]) >= int(everything[2]) - 1  # the lowest is not above itself
+
+
+def test_the_page_fits_a_phone(page: Any) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360

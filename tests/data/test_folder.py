@@ -1,0 +1,93 @@
+"""Any tree of photographs, and tables of them."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from irp_lightning.data.config import DataConfig
+from irp_lightning.data.readers.folder import read
+from irp_lightning.data.samples import Sample
+from irp_lightning.foundation.errors import InputError
+
+
+def config(root: Path) -> DataConfig:
+    return DataConfig("folder", str(root), "x", "published", "none", 64, "none", "skip", recursive=True)
+
+
+def photo(file: Path, shade: int = 0) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", (8, 8), shade).save(file)
+    return file
+
+
+def by_name(root: Path) -> dict[str, Sample]:
+    return {sample.name: sample for sample in read(config(root)).samples}
+
+
+def test_a_tree_is_unlabelled_but_for_three_folders(tmp_path: Path) -> None:
+    for name in (
+        "a.png",
+        "line 1/b.png",
+        "Normal/c.png",
+        "defect/d.png",
+        "test/ok/e.png",
+        "test/cut/f.png",
+    ):
+        photo(tmp_path / name)
+    found = by_name(tmp_path)
+    kinds = {name: (s.side, s.defect, s.label, s.trusted) for name, s in found.items()}
+    assert kinds == {
+        "a.png": ("train", "unlabelled", 0, False),
+        "line 1/b.png": ("train", "unlabelled", 0, False),
+        "Normal/c.png": ("train", "good", 0, True),
+        "defect/d.png": ("test", "defective", 1, False),
+        "test/ok/e.png": ("test", "good", 0, False),
+        "test/cut/f.png": ("test", "cut", 1, False),
+    }
+
+
+def test_what_is_not_read_or_not_trusted_is_said(tmp_path: Path) -> None:
+    for name in ("a.png", "good/b.png", "test/c.png"):
+        photo(tmp_path / name)
+    remarks = {remark.kind: remark for remark in read(config(tmp_path)).remarks}
+    assert remarks["loose"].falsifies
+    assert "good/ are unlabelled" in remarks["not_trusted"].text
+
+
+def test_a_table_says_what_is_known(tmp_path: Path) -> None:
+    for name in "abcd":
+        photo(tmp_path / f"{name}.png")
+    table = tmp_path / "t.csv"
+    rows = "a.png,,\nb.png,0,train\nc.png,1,train\nd.png,0,test\n"
+    table.write_text(f"image_path,label_index,split\n{rows}", encoding="utf-8")
+    found = by_name(table)
+    kinds = {name: (s.side, s.label, s.trusted) for name, s in found.items()}
+    assert kinds == {
+        "a.png": ("train", 0, False),
+        "b.png": ("train", 0, True),
+        "c.png": ("test", 1, False),
+        "d.png": ("test", 0, False),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path\na.png\n", "has the columns"),
+        ("image_path,label_index\na.png,bad\n", "line 2: label_index=bad"),
+        ("image_path,label_index\na.png,1\n", "has no images to train on"),
+    ],
+)
+def test_a_wrong_table_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        read(config(tmp_path / "t.csv"))
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    with pytest.raises(InputError, match="no images to train on"):
+        read(config(tmp_path / "in"))
+    shutil.rmtree(tmp_path / "in")
