@@ -18,7 +18,7 @@ from irp_lightning.foundation.names import printable
 if TYPE_CHECKING:  # imported when it is needed: help must not wait for torch
     from torch import Tensor
 
-    from irp_lightning.evaluation.conformal import Calibration
+    from irp_lightning.detectors.conformal import Calibration
 
 __all__ = ["main", "predict"]
 

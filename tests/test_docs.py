@@ -213,7 +213,7 @@ def test_an_override_in_passing_names_what_there_is(code: str) -> None:
     check_overrides(code.split())
 
 
-@pytest.mark.parametrize("verb", ["bank", "compare", "dashboard", "predict"])
+@pytest.mark.parametrize("verb", ["bank", "clean", "compare", "dashboard", "predict"])
 def test_options_of_the_other_verbs_exist(
     verb: str, command: Callable[..., Any], tmp_path: Path
 ) -> None:

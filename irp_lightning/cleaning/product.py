@@ -20,7 +20,7 @@ from irp_lightning.cleaning.suspects import (
 )
 from irp_lightning.data.samples import Sample
 from irp_lightning.detectors.checkpoint import add_calibration
-from irp_lightning.evaluation.conformal import Calibration, calibrate
+from irp_lightning.detectors.conformal import Calibration, calibrate
 from irp_lightning.evaluation.metrics import best_f1_threshold
 from irp_lightning.refinement.clean import Cleaning
 from irp_lightning.refinement.fitting import Fitted, Fitting

@@ -22,7 +22,7 @@ from irp_lightning.config.compose import looks_through
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.data.dataset import Dataset
 from irp_lightning.data.depth import Depth
-from irp_lightning.evaluation.conformal import Calibration
+from irp_lightning.detectors.conformal import Calibration
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import printable
 from irp_lightning.localisation.overlay import overlay

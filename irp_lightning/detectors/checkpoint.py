@@ -15,7 +15,7 @@ import torch
 
 from irp_lightning.detectors.build import check_detector, is_plain
 from irp_lightning.detectors.config import ModelConfig
-from irp_lightning.evaluation.conformal import Calibration
+from irp_lightning.detectors.conformal import Calibration
 from irp_lightning.features.config import is_own
 from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.foundation.errors import InputError, WrongValue, one_line

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irp_lightning.evaluation.conformal import Calibration, calibrate
+from irp_lightning.detectors.conformal import Calibration, calibrate
 
 SCORES = st.lists(st.integers(-50, 50), min_size=1, max_size=60)
 RATES = st.floats(0.01, 0.9)
