@@ -159,3 +159,13 @@ def test_names_reach_a_pipe_that_is_no_utf_8(folder: Path, command: Command, tmp
     assert result.returncode == 0, result.stderr
     assert r"Gr\xfcn [bold].txt" in result.stdout
     assert not (tmp_path / "outputs").exists()
+
+
+def test_a_folder_nobody_has_sorted_is_called_so(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = images / "fabric/train/good"
+    main(["data=folder", f"data.root={folder}", "noise=0", f"cache_dir={tmp_path}"])
+    out = capsys.readouterr().out
+    assert "trains on 16 unlabelled and 0 trusted images" in out
+    assert "unlabelled" in out.splitlines()[3]

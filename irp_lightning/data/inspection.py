@@ -8,7 +8,7 @@ from irp_lightning.data.contamination import TrainingPool
 from irp_lightning.data.dataset import Dataset
 from irp_lightning.data.depth import UNIT, Depth
 from irp_lightning.data.headers import Header
-from irp_lightning.data.samples import GOOD, SIDES, Sample
+from irp_lightning.data.samples import GOOD, SIDES, UNLABELLED, Sample
 from irp_lightning.data.survey import Survey
 
 __all__ = ["Kind", "groups_line", "kinds", "noise_line"]
@@ -54,7 +54,9 @@ def kinds(found: Survey, depth: Depth) -> list[Kind]:
             side,
             defect,
             len(members[side, defect]),
-            None if defect == GOOD else sum(s.mask is not None for s, _ in members[side, defect]),
+            None
+            if defect in (GOOD, UNLABELLED)
+            else sum(s.mask is not None for s, _ in members[side, defect]),
             _sizes([header.upright for _, header in members[side, defect] if header]),
             _most(_file(header, depth) for _, header in members[side, defect] if header),
         )
@@ -102,7 +104,12 @@ def noise_line(images: Dataset, pool: TrainingPool) -> str:
     """What a run trains on and tests on."""
     bad = len(pool.injected)
     tested = sum(images.samples[i].label for i in pool.test)
+    tests = f"tests on {len(pool.test) - tested} normal and {tested} defective"
+    unlabelled = sum(images.samples[i].defect == UNLABELLED for i in pool.train)
+    if unlabelled:
+        trusted = len(pool.train) - unlabelled
+        return f"trains on {unlabelled} unlabelled and {trusted} trusted images, {tests}"
     return (
         f"trains on {len(pool.train) - bad} normal and {bad} defective images (noise {pool.noise:.3f}), "
-        f"tests on {len(pool.test) - tested} normal and {tested} defective; {len(pool.dropped)} not used"
+        f"{tests}; {len(pool.dropped)} not used"
     )
