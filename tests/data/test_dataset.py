@@ -81,7 +81,7 @@ def test_images_come_with_their_digests_and_groups(data: DataConfig) -> None:
 
 
 def test_readers_are_the_files_in_their_folder() -> None:
-    assert set(READERS) == {"btad", "generated", "ksdd2", "mtd", "mvtec", "mvtec_ad2", "visa"}
+    assert set(READERS) == {"btad", "folder", "generated", "ksdd2", "mtd", "mvtec", "mvtec_ad2", "visa"}
 
 
 def test_reader_of_ksdd2_is_found_by_its_name(data: DataConfig, tmp_path: Path) -> None:
