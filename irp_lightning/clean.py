@@ -2,22 +2,16 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
 
-from irp_lightning.config.compose import CONF
-from irp_lightning.config.overrides import check_overrides
-from irp_lightning.foundation.errors import InputError, one_line
+from irp_lightning.config.compose import composed
+from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import printable
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from irp_lightning.runs.folder import REPORT
 
 __all__ = ["clean_folder", "configured", "main"]
 
@@ -38,7 +32,6 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     chosen = _parser().parse_intermixed_args(arguments)
     try:
-        check_overrides(chosen.overrides)
         export = next(
             ((how, getattr(chosen, how)) for how in ("link", "copy", "move") if getattr(chosen, how)),
             None,
@@ -62,7 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("irp_lightning: interrupted; the same command goes on", file=sys.stderr)
         raise SystemExit(130) from None
-    print(f" report           {printable((chosen.out / 'report.html').absolute())}")
+    print(f" report           {printable((chosen.out / REPORT).absolute())}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -91,17 +84,13 @@ def _parser() -> argparse.ArgumentParser:
         help="photographs of one part (default: %(default)s: near-duplicates are kept together)",
     )
     how = parser.add_mutually_exclusive_group()
-    for name, what in (
-        ("link", "link the photographs"),
-        ("copy", "copy them"),
-        ("move", "move them"),
-    ):
+    for name in ("link", "copy", "move"):
         how.add_argument(
             f"--{name}",
             type=Path,
             metavar="DEST",
-            help=f"{what} into DEST/train/good and DEST/test/suspect, MVTec's layout; says what it "
-            "would do, and does it with --yes",
+            help=f"{name} the photographs into DEST/train/good and DEST/test/suspect, MVTec's layout; "
+            "says what it would do, and does it with --yes",
         )
     parser.add_argument("--yes", action="store_true", help="do what --link, --copy or --move says")
     parser.add_argument("--force", action="store_true", help="begin anew, whatever OUT holds")
@@ -139,11 +128,7 @@ def configured(
         )
     if into.exists() and not into.is_dir():
         raise InputError(f"--out {printable(out)} is a file; give a folder")
-    try:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            cfg = compose("config", ["+experiment=folder", "data.root=.", *overrides])
-    except (HydraException, OmegaConfBaseException) as error:
-        raise InputError(one_line(error)) from error
+    cfg = composed(["+experiment=folder", "data.root=.", *overrides])
     with open_dict(cfg):
         # Not as overrides: a path may hold what means something in Hydra's grammar.
         for key, value in (
@@ -156,7 +141,7 @@ def configured(
     return cfg
 
 
-def clean_folder(cfg: DictConfig, out: Path) -> "Mapping[str, Any]":
+def clean_folder(cfg: DictConfig, out: Path) -> Mapping[str, Any]:
     """Run it, unless it is complete.
 
     Returns:

@@ -6,16 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
 from rich.table import Table
 
-from irp_lightning.config.compose import CONF, checked
+from irp_lightning.config.compose import checked, composed
 from irp_lightning.config.experiment import Experiment
-from irp_lightning.config.overrides import check_overrides
 from irp_lightning.data.remarks import Remark
-from irp_lightning.foundation.errors import InputError, named, one_line
+from irp_lightning.foundation.errors import InputError, named
 from irp_lightning.foundation.names import printable
 from irp_lightning.runs.summary import print_wide
 
@@ -41,22 +37,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--decode", action="store_true", help="decode every image to its end")
     chosen = parser.parse_args(arguments)
     try:
-        sound = inspect(_experiment(chosen.overrides), decode=chosen.decode)
+        sound = inspect(checked(composed(chosen.overrides)), decode=chosen.decode)
     except InputError as error:
         raise SystemExit(f"irp_lightning: {error}") from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     if not sound:
         raise SystemExit(1)
-
-
-def _experiment(overrides: Sequence[str]) -> Experiment:
-    check_overrides(overrides)
-    try:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            return checked(compose("config", list(overrides)))
-    except (HydraException, OmegaConfBaseException) as error:
-        raise InputError(one_line(error)) from error
 
 
 def inspect(e: Experiment, *, decode: bool = False) -> bool:

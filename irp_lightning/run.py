@@ -87,12 +87,11 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
             images = named("data")(read_images)(e.data, known)
             extractor = extractor.at_depth(images.depth)
             pool = draw_pool(images, e.data.split, e.contamination.kind, e.noise, e.seed)
+            train = pool.of(images.samples)
             groups = None
             if e.refine.is_out_of_sample:
-                train, found = pool.of(images.samples), pool.of(images.groups)
-                groups = fold_groups(train, found, e.data.groups, images.depth)
+                groups = fold_groups(train, pool.of(images.groups), e.data.groups, images.depth)
             named("refine")(check_refinement)(e.refine, len(pool.train), groups)
-            train = pool.of(images.samples)
             verdicts = read_verdicts(e.review, train) if e.review else {}
         for remark in images.remarks:
             print(f"! {remark.text}" if remark.falsifies else remark.text)
@@ -195,7 +194,7 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
                         calibration=calibration,
                         images=images,
                         rounds=cleaning.rounds,
-                        settings=settings_of(e, here.config),
+                        settings=settings_of(e),
                         looks={train[i].name: defective for i, defective in verdicts.items()},
                         expected=int((~automatic.active).sum()),
                     )

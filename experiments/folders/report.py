@@ -5,40 +5,39 @@ from collections.abc import Callable, Sequence
 
 from scipy import stats
 
-from experiments.folders.run import ASKED, HERE, LOOKS, read
+from experiments.common.tables import markdown, read_rows
+from experiments.folders.run import ASKED, HERE, LOOKS
 
 Row = dict[str, str]
+
+SHARES = ("precision", "recall", "first", "ranking_auroc", "auroc_before", "auroc_after")
+FOUND = (
+    *("folder", "noise", "photographs", "removed", "precision", "recall", "among the first"),
+    *("ranking AUROC", "AUROC before", "after"),
+)
 
 
 def main() -> None:
     """Print them."""
-    rows = read(HERE / "results.csv")
-    keys = sorted({(row["category"], row["noise"]) for row in rows})
-    groups = [(*key, [r for r in rows if (r["category"], r["noise"]) == key]) for key in keys]
-    print(
-        "| folder | noise | photographs | removed | precision | recall | among the first |",
-        "ranking AUROC | AUROC before | after |\n|" + " --- |" * 10,
-    )
-    for category, noise, some in groups:
-        counts = f"{mean(some, 'images'):.0f} | {mean(some, 'removed'):.1f}"
-        shares = [mean(some, key) for key in ("precision", "recall", "first", "ranking_auroc")]
-        areas = [mean(some, key) for key in ("auroc_before", "auroc_after")]
-        print(
-            f"| {category} | {noise} | {counts} |", " | ".join(f"{v:.3f}" for v in shares + areas), "|"
-        )
+    rows = read_rows(HERE / "results.csv")
+    lines = []
+    for category, noise in sorted({(row["category"], row["noise"]) for row in rows}):
+        some = [r for r in rows if (r["category"], r["noise"]) == (category, noise)]
+        counts = f"{mean(some, 'images'):.0f}", f"{mean(some, 'removed'):.1f}"
+        lines.append((category, noise, *counts, *(f"{mean(some, key):.3f}" for key in SHARES)))
+    print(markdown(FOUND, lines))
     change = [float(r["auroc_after"]) - float(r["auroc_before"]) for r in rows]
     low, high = stats.t.interval(0.95, len(change) - 1, statistics.fmean(change), stats.sem(change))
     print(
         f"\nAUROC after minus before, {len(rows)} folders: {statistics.fmean(change):+.4f} "
         f"({low:+.4f} … {high:+.4f})\n"
     )
-    names = [f"{100 * asked:g} %" for asked in ASKED]
-    print(
-        "| folder |",
-        " | ".join(f"asked {n}: got | defects found" for n in names),
-        "| best F1: got | found |",
-    )
-    print("|" + " --- |" * (3 + 2 * len(ASKED)))
+    head = [
+        name
+        for end in (*(f"asked {100 * asked:g} %" for asked in ASKED), "best F1")
+        for name in (f"{end}: got", "defects found")
+    ]
+    lines = []
     for name in [*sorted({row["category"] for row in rows}), "all"]:
         some = [row for row in rows if name in (row["category"], "all")]
         entries = [
@@ -49,19 +48,17 @@ def main() -> None:
                 share(some, f"hits_{end}", "test_bad"),
             )
         ]
-        print(f"| {name} |", " | ".join(entries), "|")
+        lines.append((name, *entries))
+    print(markdown(("folder", *head), lines), end="\n\n")
+    columns = [f"{way}_{{}}_{what}" for way in ("proposed", "top") for what in ("recall", "precision")]
+    lines = [("0", *2 * [f"{mean(rows, what):.3f}" for what in ("recall", "precision")])]
+    lines += [
+        (str(count), *(f"{mean(rows, column.format(count)):.3f}" for column in columns))
+        for count in LOOKS
+    ]
     print(
-        "\n| looks | proposed: recall | precision | from the top: recall | precision |\n|" + " --- |" * 5
+        markdown(("looks", "proposed: recall", "precision", "from the top: recall", "precision"), lines)
     )
-    rule = f"{mean(rows, 'recall'):.3f} | {mean(rows, 'precision'):.3f}"
-    print(f"| 0 | {rule} | {rule} |")
-    for count in LOOKS:
-        found = [
-            f"{mean(rows, f'{way}_{count}_{what}'):.3f}"
-            for way in ("proposed", "top")
-            for what in ("recall", "precision")
-        ]
-        print(f"| {count} |", " | ".join(found), "|")
 
 
 def mean(rows: Sequence[Row], key: str) -> float:

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from experiments.common.tables import read_rows, write_rows
 from irp_lightning.clean import clean_folder, configured
 from irp_lightning.detectors.checkpoint import load_detector
 from irp_lightning.evaluation.metrics import auroc
@@ -38,14 +39,22 @@ def main() -> None:
     parser.add_argument("--table", type=Path, default=HERE / "results.csv")
     parser.add_argument("overrides", nargs="*")
     chosen = parser.parse_args()
+    rows: list[dict[str, Any]] = list(read_rows(chosen.table)) if chosen.table.is_file() else []
     for seed in chosen.seeds:
         for noise in chosen.noises:
             for category in chosen.categories:
                 key = {"category": category, "noise": str(noise), "seed": str(seed)}
-                if not any(key.items() <= row.items() for row in read(chosen.table)):
+                if not any(key.items() <= row.items() for row in rows):
                     folder = chosen.work / f"{category}-{noise}-{seed}"
                     labels = make_folder(chosen.data / category, folder, noise, seed)
-                    append(chosen.table, key | measure(folder, labels, seed, chosen.overrides))
+                    found = key | measure(folder, labels, seed, chosen.overrides)
+                    rows.append(rounded(found))
+                    write_rows(chosen.table, rows)
+
+
+def rounded(row: dict[str, Any]) -> dict[str, Any]:
+    """As it stands in the table."""
+    return {key: round(v, 4) if isinstance(v, float) else v for key, v in row.items()}
 
 
 def make_folder(source: Path, folder: Path, noise: float, seed: int) -> dict[str, int]:
@@ -99,7 +108,7 @@ def measure(folder: Path, labels: dict[str, int], seed: int, overrides: list[str
     cfg = configured(table, folder / "none", overrides=[*with_seed, "refine=none"])
     cfg.false_alarms = None
     before = clean_folder(cfg, folder / "none")
-    suspects, kept = read(out / "suspects.csv"), read(out / "clean.csv")
+    suspects, kept = read_rows(out / "suspects.csv"), read_rows(out / "clean.csv")
     kept = [row for row in kept if row["split"] == "train"]
     name = {str((folder / key).absolute()): key for key in labels}
     ranked = sorted(
@@ -112,7 +121,7 @@ def measure(folder: Path, labels: dict[str, int], seed: int, overrides: list[str
     found, defects = sum(labels[row["path"]] for row in suspects), sum(order)
     calibration = load_detector(out / "detector.ckpt").calibration
     assert calibration is not None
-    tested = read(out / "scores.csv")
+    tested = read_rows(out / "scores.csv")
     test_good = torch.tensor([float(row["score"]) for row in tested if row["label"] == "0"])
     test_bad = torch.tensor([float(row["score"]) for row in tested if row["label"] == "1"])
     result: dict[str, Any] = {
@@ -178,24 +187,6 @@ def _found(name: str, order: list[int], gone: list[bool]) -> dict[str, float]:
         f"{name}_recall": right / max(1, sum(order)),
         f"{name}_precision": right / max(1, sum(gone)),
     }
-
-
-def read(file: Path) -> list[dict[str, str]]:
-    """The rows of a table; none where there is none."""
-    if not file.is_file():
-        return []
-    with file.open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
-
-
-def append(file: Path, row: dict[str, Any]) -> None:
-    """Add a row, the header first where the table is new."""
-    new = not file.is_file()
-    with file.open("a", newline="", encoding="utf-8") as stream:
-        table = csv.DictWriter(stream, row)
-        if new:
-            table.writeheader()
-        table.writerow({key: round(v, 4) if isinstance(v, float) else v for key, v in row.items()})
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ Vectors = Callable[[Tensor], Tensor]
 
 def descriptions(vectors: Vectors, count: int) -> Tensor:
     """One vector for each image, the mean of its patches, standardised: (count, D)."""
-    found = torch.cat([vectors(part).float().mean(dim=1).cpu() for part in _parts(count)])
+    parts = torch.arange(count).split(BATCH)
+    found = torch.cat([vectors(part).float().mean(dim=1).cpu() for part in parts])
     return (found - found.mean(dim=0)) / found.std(dim=0).clamp_min(1e-6)
 
 
@@ -71,7 +72,3 @@ def clusters(worst: Tensor, ordinary: Tensor) -> Tensor:
     labels += range(len(labels), count)
     number: dict[int, int] = {}
     return torch.tensor([number.setdefault(label, len(number)) for label in labels])
-
-
-def _parts(count: int) -> tuple[Tensor, ...]:
-    return torch.arange(count).split(BATCH)

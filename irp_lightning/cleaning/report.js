@@ -16,14 +16,18 @@ try {
 }
 const ranks = new Map(data.items.map((item) => [item.path, item.rank]));
 
-function belief() {
+// What was said of the images of this page, by rank.
+function looks() {
+  return Object.entries(verdicts)
+    .filter(([path, defective]) => defective !== null && ranks.has(path))
+    .map(([path, defective]) => [ranks.get(path), defective]);
+}
+
+function belief(seen) {
   const logs = [];
   for (let cut = 0; cut <= data.count; cut++) {
     let log = -Math.abs(Math.log((cut + 1) / (data.expected + 1))) / SPREAD - Math.log(cut + 1);
-    for (const [path, defective] of Object.entries(verdicts)) {
-      if (defective === null || !ranks.has(path)) continue;
-      log += Math.log(ranks.get(path) < cut === defective ? RIGHT : 1 - RIGHT);
-    }
+    for (const [rank, defective] of seen) log += Math.log(rank < cut === defective ? RIGHT : 1 - RIGHT);
     logs.push(log);
   }
   const most = Math.max(...logs);
@@ -33,9 +37,10 @@ function belief() {
 }
 
 function bestCut() {
-  if (!Object.entries(verdicts).some(([path, v]) => v !== null && ranks.has(path))) return data.expected;
+  const seen = looks();
+  if (!seen.length) return data.expected;
   let sum = 0;
-  const found = belief();
+  const found = belief(seen);
   for (let cut = 0; cut < found.length; cut++) {
     sum += found[cut];
     if (sum >= 0.5 - 1e-9) return cut;
@@ -43,8 +48,7 @@ function bestCut() {
   return data.count;
 }
 
-function nextLook() {
-  const cut = bestCut();
+function nextLook(cut) {
   let best = null;
   for (const item of data.items) {
     if ((verdicts[item.path] ?? null) !== null) continue;
@@ -143,12 +147,11 @@ function say(items, verdict) {
 function progress() {
   const said = Object.values(verdicts).filter((v) => v !== null);
   const defective = said.filter(Boolean).length;
+  const cut = bestCut();
   byId("progress").textContent =
     `${said.length} looked at: ${defective} defective, ${said.length - defective} normal; by these looks ` +
-    `${bestCut()} of ${data.count} images would go`;
-  const next = nextLook();
-  byId("propose").disabled = next === null;
-  byId("propose").dataset.path = next?.path ?? "";
+    `${cut} of ${data.count} images would go`;
+  byId("propose").disabled = nextLook(cut) === null;
 }
 
 function draw(focus) {
@@ -173,7 +176,7 @@ function show(choice, path) {
 }
 
 function lookAtNext() {
-  const next = nextLook();
+  const next = nextLook(bestCut());
   if (next !== null) show(3, next.path);
 }
 

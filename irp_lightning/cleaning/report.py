@@ -1,17 +1,13 @@
 """The report of a cleaning as one page that needs no network."""
 
-import base64
-import io
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 from torch import Tensor
@@ -27,6 +23,7 @@ from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import printable
 from irp_lightning.localisation.overlay import overlay
 from irp_lightning.refinement.rounds import Round
+from irp_lightning.runs.pages import jpeg_uri, render_page
 from irp_lightning.runs.thumbnail import thumbnail
 
 __all__ = ["Content", "render", "settings_of"]
@@ -66,19 +63,12 @@ class Content:
 
 def render(content: Content) -> str:
     """The page. Every name in it is data and is escaped; pictures are inside it."""
-    environment = Environment(
-        loader=PackageLoader("irp_lightning.cleaning", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    c = content.calibration
-    removed = sum(s.cluster is not None for s in content.suspects)
-    return environment.get_template("report.html").render(
+    return render_page(
+        "irp_lightning.cleaning",
+        "report",
         content=content,
-        calibration=c,
-        removed=removed,
+        calibration=content.calibration,
+        removed=sum(not s.is_kept for s in content.suspects),
         facts=_facts(content),
         rounds=[
             (r.number, int(r.active.sum()), _short(r.threshold), int(r.removed.sum()))
@@ -86,27 +76,19 @@ def render(content: Content) -> str:
         ],
         # Within a script nothing is escaped but what could end it.
         data=Markup(json.dumps(_data(content), ensure_ascii=False).replace("<", "\\u003c")),
-        style=_source(environment, "report.css"),
-        script=_source(environment, "report.js"),
-        version=__version__,
-        today=date.today().isoformat(),
     )
 
 
-def settings_of(e: Experiment, config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What the report says of how it came about.
-
-    Args:
-        e: The experiment.
-        config: The same as plain values.
-    """
+def settings_of(e: Experiment) -> list[tuple[str, str]]:
+    """What the report says of how it came about."""
     looked = looks_through(e)
+    asked = [] if e.false_alarms is None else [("false alarms asked for", f"{100 * e.false_alarms:g} %")]
     return [
         ("folder", printable(e.data.root)),
         ("removal", f"{e.refine.name}: {e.refine.scoring}, {e.refine.rule} (k = {e.refine.k})"),
         ("looked through", f"{looked.name}, {e.patches.image_size} px"),
         ("detector", f"{e.model.title} on {e.backbone.name}"),
-        ("false alarms asked for", f"{100 * config['false_alarms']:g} %"),
+        *asked,
         ("groups", str(e.data.groups)),
         ("seed", str(e.seed)),
         ("irp_lightning", __version__),
@@ -116,7 +98,7 @@ def settings_of(e: Experiment, config: Mapping[str, Any]) -> list[tuple[str, str
 
 def _facts(content: Content) -> list[tuple[str, str]]:
     facts = content.images.facts()
-    counts = Counter(s.cluster for s in content.suspects if s.cluster is not None)
+    counts = Counter(s.cluster for s in content.suspects if not s.is_kept)
     removed = counts.total()
     groups = sum(count > 1 for count in counts.values())
     return [
@@ -136,8 +118,8 @@ def _short(value: float | None) -> str:
 
 def _data(content: Content) -> dict[str, Any]:
     """What the page's script reads."""
-    removed = [s for s in content.suspects if s.cluster is not None]
-    kept = [s for s in content.suspects if s.cluster is None]
+    removed = [s for s in content.suspects if not s.is_kept]
+    kept = [s for s in content.suspects if s.is_kept]
     shown = sorted([*removed[:MOST_SUSPECTS], *kept[:MOST_KEPT]], key=lambda s: s.rank)
     # The map's scale is one for all: what is hot in one is as suspicious as what is hot in another.
     low = float(np.median(content.maps.numpy())) if content.maps.numel() else 0.0
@@ -164,7 +146,6 @@ def _data(content: Content) -> dict[str, Any]:
                 "map": heat,
             }
         )
-    calibration = content.calibration
     return {
         "items": items,
         "pictures": pictures,
@@ -173,7 +154,7 @@ def _data(content: Content) -> dict[str, Any]:
         "looks": dict(content.looks),
         "kept": sorted(round(s.detector_score, 5) for s in kept),
         "removed": sorted(round(s.detector_score, 5) for s in removed),
-        "threshold": calibration.threshold,
+        "threshold": content.calibration.threshold,
     }
 
 
@@ -192,12 +173,4 @@ def _thumbnail(path: Any, depth: Depth) -> Image.Image:
 
 
 def _uri(picture: Image.Image) -> str:
-    stream = io.BytesIO()
-    picture.save(stream, "JPEG", quality=JPEG_QUALITY)
-    return f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode()}"
-
-
-def _source(environment: Environment, name: str) -> Markup:
-    # Ours, not data: it goes into the page as it is.
-    assert environment.loader is not None
-    return Markup(environment.loader.get_source(environment, name)[0])
+    return jpeg_uri(picture, JPEG_QUALITY)

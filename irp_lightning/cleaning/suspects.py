@@ -44,6 +44,11 @@ class Suspect:
     cluster: int | None
     detector_score: float
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether it was trained on."""
+        return self.cluster is None
+
 
 def suspects_of(
     train: Sequence[Sample],
@@ -98,7 +103,7 @@ def suspect_rows(suspects: Sequence[Suspect]) -> list[dict[str, Any]]:
             "detector_score": s.detector_score,
         }
         for s in suspects
-        if s.cluster is not None
+        if not s.is_kept
     ]
 
 
@@ -107,7 +112,7 @@ def clean_rows(suspects: Sequence[Suspect], test: Sequence[Sample]) -> list[dict
 
     Paths are absolute, so that anything trains on it from anywhere.
     """
-    kept = sorted((s for s in suspects if s.cluster is None), key=lambda s: s.sample.name)
+    kept = sorted((s for s in suspects if s.is_kept), key=lambda s: s.sample.name)
     return [
         *(_row(s.sample.path, 0, "train", round(s.score, 6), s.detector_score) for s in kept),
         *(_row(sample.path, sample.label, "test", None, None) for sample in test),

@@ -5,19 +5,15 @@ import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-from PIL import Image
-
-from irp_lightning import __version__
 from irp_lightning.comparison.curves import Picture
 from irp_lightning.comparison.export import save_svg
 from irp_lightning.comparison.gallery import Group, counts
 from irp_lightning.comparison.table import Table
+from irp_lightning.runs.pages import Filters, jpeg_uri, render_page
 
 __all__ = ["Content", "link_to", "render"]
 
@@ -56,21 +52,8 @@ def render(content: Content) -> str:
 
     Every name in it is data and is escaped; pictures are inside it.
     """
-    environment = Environment(
-        loader=PackageLoader("irp_lightning.comparison", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"svg": _svg, "jpeg": _jpeg, "counts": counts}
-    return environment.get_template("page.html").render(
-        content=content,
-        style=_source(environment, "page.css"),
-        script=_source(environment, "page.js"),
-        version=__version__,
-        today=date.today().isoformat(),
-    )
+    filters: Filters = {"svg": _svg, "jpeg": partial(jpeg_uri, quality=JPEG_QUALITY), "counts": counts}
+    return render_page("irp_lightning.comparison", "page", filters, content=content)
 
 
 def link_to(folder: Path, page: Path) -> str:
@@ -78,19 +61,7 @@ def link_to(folder: Path, page: Path) -> str:
     return quote(Path(os.path.relpath(folder.resolve(), page.resolve())).as_posix()) + "/"
 
 
-def _source(environment: Environment, name: str) -> Markup:
-    # Ours, not data: it goes into the page as it is.
-    assert environment.loader is not None
-    return Markup(environment.loader.get_source(environment, name)[0])
-
-
 def _svg(picture: Picture) -> str:
     stream = io.BytesIO()
     save_svg(picture.figure, stream)
     return f"data:image/svg+xml;base64,{base64.b64encode(stream.getvalue()).decode()}"
-
-
-def _jpeg(picture: Image.Image) -> str:
-    stream = io.BytesIO()
-    picture.save(stream, "JPEG", quality=JPEG_QUALITY)
-    return f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode()}"

@@ -1,18 +1,23 @@
 """Where the configuration's files lie, and how one becomes a checked :class:`Experiment`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from irp_lightning.config.checks import load_experiment
 from irp_lightning.config.experiment import Experiment
+from irp_lightning.config.overrides import check_overrides
 from irp_lightning.data.default_root import default_root
 from irp_lightning.features.config import BackboneConfig
-from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.errors import InputError, one_line
 from irp_lightning.foundation.fields import load
 
-__all__ = ["CONF", "checked", "looks_through"]
+__all__ = ["CONF", "checked", "composed", "looks_through"]
 
 _PACKAGE = Path(__file__).parent.parent
 # In a wheel the configuration lies inside the package; in a checkout beside it.
@@ -20,6 +25,20 @@ CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / 
 
 # Roots in conf/data/; Hydra hands resolvers on to the processes of its launchers.
 OmegaConf.register_new_resolver("data_root", default_root, replace=True)
+
+
+def composed(overrides: Sequence[str]) -> DictConfig:
+    """The configuration with some overrides, for commands that Hydra does not start.
+
+    Raises:
+        InputError: An override cannot be read, or names what there is not.
+    """
+    check_overrides(overrides)
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return compose("config", list(overrides))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InputError(one_line(error)) from error
 
 
 def checked(cfg: DictConfig) -> Experiment:

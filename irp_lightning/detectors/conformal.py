@@ -111,7 +111,7 @@ def _from_weights(ordered: Tensor, weights: Tensor, asked: float, removed: Tenso
     threshold = ordered[place].item()
     # Scores that are equal do not exceed it either.
     below = total[ordered <= threshold][-1].item()
-    promised = max(asked, 1 / (count + 1)) if not reaches.any() else asked
+    promised = asked if reaches.any() else 1 / (count + 1)
     k = min(count, max(1, round(below)))
     low, high = stats.beta.interval(CONFIDENCE, count + 1 - k, k)
     above = int((removed.double() > threshold).sum())

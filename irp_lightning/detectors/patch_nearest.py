@@ -62,17 +62,17 @@ class PatchNearest(PatchDetector):
 
     def _nearest(self, queries: Tensor) -> Tensor:
         if self.neighbours > 1:
-            return self._weighted(queries)
+            return self._among_all(queries)
         # One product and one minimum; the few queries that found themselves are looked at again.
         squares = queries.square().sum(dim=1)
         product = torch.addmm(self.bank.square().sum(dim=1), queries, self.bank.T, alpha=-2)
         apart = (product.amin(dim=1) + squares).clamp_min_(0).sqrt_()
         itself = apart < SAME * squares.sqrt()
         if itself.any():
-            apart[itself] = self._weighted(queries[itself])
+            apart[itself] = self._among_all(queries[itself])
         return apart
 
-    def _weighted(self, queries: Tensor) -> Tensor:
+    def _among_all(self, queries: Tensor) -> Tensor:
         apart = _distances(queries, self.bank)
         itself = apart < SAME * queries.norm(dim=1, keepdim=True)
         count = min(self.neighbours, len(self.bank))

@@ -8,15 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from run_files import rows as table
 
 from irp_lightning import predict
 from irp_lightning.clean import main
 from irp_lightning.detectors.checkpoint import load_detector
-
-
-def table(file: Path) -> list[dict[str, str]]:
-    with file.open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
 
 
 def test_every_photograph_is_a_suspect_or_kept(photos: Path, cleaned: Path) -> None:

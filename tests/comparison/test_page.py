@@ -1,7 +1,6 @@
 """The page in a real browser."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,18 +44,6 @@ def page_file(tmp_path_factory: pytest.TempPathFactory, write_run_to) -> Path:
     (write_run_to(sweep / ODD, seed=9) / "metrics.json").unlink()
     write_report(sweep, tmp_path / "out")
     return tmp_path / "out" / "index.html"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("there is no chromium on PATH")
-    with playwright.sync_playwright() as p:
-        found = p.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield found
-        found.close()
 
 
 class Watched:

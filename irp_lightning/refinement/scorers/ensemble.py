@@ -23,9 +23,6 @@ class Ensemble:
     Args:
         images: The training images, with their patches.
         config: That of both.
-
-    Raises:
-        WrongValue: An image has no reference but those of its own group.
     """
 
     wants: ClassVar[str] = "patches"
