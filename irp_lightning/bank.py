@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from irp_lightning.features.bank_folders import BankFolder, default_cache, find_banks, prune, verify
-from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.errors import InputError, refused_by_the_system
 
 __all__ = ["main"]
 
@@ -18,11 +18,12 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line; ``verify`` exits with status 1 if anything is damaged."""
     chosen = _parser().parse_args(arguments)
     try:
-        banks = find_banks(chosen.cache_dir.expanduser())
+        with refused_by_the_system():
+            banks = find_banks(chosen.cache_dir.expanduser())
     except InputError as error:
         raise SystemExit(f"irp_lightning: {error}") from None
     if chosen.command == "list":
-        Console(soft_wrap=True, highlight=False).print(_table(banks))
+        Console(soft_wrap=True, markup=False, highlight=False).print(_table(banks))
         print(f"{sum(bank.size for bank in banks) / 2**20:.1f} MiB in {chosen.cache_dir}")
     elif chosen.command == "verify":
         damaged = [file for bank in banks for file in verify(bank)]

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.errors import InputError, refused_by_the_system
 from irp_lightning.runs.summary import print_wide
 
 __all__ = ["main"]
@@ -35,7 +35,8 @@ def main(arguments: list[str] | None = None) -> None:
     from irp_lightning.comparison.report import write_report
 
     try:
-        report = write_report(folder, out)
+        with refused_by_the_system():
+            report = write_report(folder, out)
     except InputError as error:
         raise SystemExit(f"irp_lightning: {error}") from None
     shown = Table(*report.overview.columns)

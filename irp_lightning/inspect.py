@@ -11,7 +11,7 @@ from rich.table import Table
 from irp_lightning.config.compose import checked, composed
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.data.remarks import Remark
-from irp_lightning.foundation.errors import InputError, named
+from irp_lightning.foundation.errors import InputError, named, refused_by_the_system
 from irp_lightning.foundation.names import printable
 from irp_lightning.runs.summary import print_wide
 
@@ -37,7 +37,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--decode", action="store_true", help="decode every image to its end")
     chosen = parser.parse_args(arguments)
     try:
-        sound = inspect(checked(composed(chosen.overrides)), decode=chosen.decode)
+        with refused_by_the_system():
+            sound = inspect(checked(composed(chosen.overrides)), decode=chosen.decode)
     except InputError as error:
         raise SystemExit(f"irp_lightning: {error}") from None
     except KeyboardInterrupt:

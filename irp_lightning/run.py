@@ -49,7 +49,8 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
     from irp_lightning.detectors.fit import Checkpoints
     from irp_lightning.evaluation.evaluation import evaluate
     from irp_lightning.features.bank import FeatureBank
-    from irp_lightning.features.extractor import build_extractor, check_image_size
+    from irp_lightning.features.extractor import build_extractor
+    from irp_lightning.features.picture_size import check_image_size, check_memory
     from irp_lightning.features.preparation import prepare_features
     from irp_lightning.localisation.localisation import localise_some
     from irp_lightning.refinement.checks import check_refinement, looks_at_patches
@@ -66,6 +67,7 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
             kind = named("model")(check_detector)(e.model)
             named("trainer")(check_trainer)(e.trainer)
             named("data")(check_image_size)(e.backbone, e.data.image_size)
+            named("patches")(check_memory)(e.patches.image_size)
             build = partial(
                 build_extractor, views=e.views, crop=e.data.crop, autocast=e.features.autocast
             )
@@ -178,7 +180,10 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
                 "dataset": {
                     **images.facts(),
                     "grouped_by": e.data.groups,
-                    "tested": set_digest((images.hashes[i], images.samples[i].label) for i in pool.test),
+                    **{
+                        seen: set_digest((images.hashes[i], images.samples[i].label) for i in those)
+                        for seen, those in (("trained", pool.train), ("tested", pool.test))
+                    },
                 },
             }
             if e.false_alarms is not None and groups is not None:

@@ -23,8 +23,9 @@ from irp_lightning.data.content import content_hash
 from irp_lightning.data.images import load_square
 from irp_lightning.data.listing import image_files
 from irp_lightning.features.bank import FeatureBank
-from irp_lightning.features.extraction import VIEWS_PER_PASS, default_workers, extract
+from irp_lightning.features.extraction import default_workers, extract
 from irp_lightning.features.extractor import FeatureExtractor
+from irp_lightning.features.picture_size import VIEWS_PER_PASS
 from irp_lightning.features.preparation import fill_bank
 
 

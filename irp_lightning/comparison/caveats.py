@@ -1,4 +1,4 @@
-"""What makes runs less comparable than they look: other test images, and data that falsify figures."""
+"""What makes runs less comparable than they look: other images, and data that falsify figures."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -18,17 +18,32 @@ def caveats(runs: Sequence[Run]) -> list[str]:
 
 
 def _other_images(runs: Iterable[Run]) -> list[str]:
-    """Cells beside each other whose test images are not the same: a folder that changed between them."""
-    found: defaultdict[tuple[Dataset, str, int], Counter[str]] = defaultdict(Counter)
+    """Cells beside each other that did not see the same images: a folder that changed between them."""
+    tested: defaultdict[tuple[Dataset, str, int], Counter[str]] = defaultdict(Counter)
+    trained: defaultdict[tuple[tuple[Dataset, str, int], float, str], Counter[str]] = defaultdict(
+        Counter
+    )
     for run in runs:
-        found[run.draw][run.tested] += 1
+        tested[run.draw][run.tested] += 1
+        trained[run.draw, run.noise, run.tested][run.trained] += 1
     return [
-        f"{category} ({dataset}, seed {seed}): {sum(sets.values())} runs were tested on {len(sets)} "
-        f"sets of images ({', '.join(map(str, sorted(sets.values(), reverse=True)))} runs) and pair "
-        "within a set alone: images came or went in between; compute them anew with sweep.force=true"
-        for (dataset, category, seed), sets in sorted(found.items())
-        if len(sets) > 1
+        *(_apart(draw, "tested", sets) for draw, sets in sorted(tested.items()) if len(sets) > 1),
+        *(
+            _apart(draw, f"trained at noise {noise}", sets)
+            for (draw, noise, _), sets in sorted(trained.items())
+            if len(sets) > 1
+        ),
     ]
+
+
+def _apart(draw: tuple[Dataset, str, int], did: str, sets: Counter[str]) -> str:
+    dataset, category, seed = draw
+    sizes = ", ".join(map(str, sorted(sets.values(), reverse=True)))
+    return (
+        f"{category} ({dataset}, seed {seed}): {sets.total()} runs were {did} on {len(sets)} sets of "
+        f"images ({sizes} runs) and pair within a set alone: images came or went in between; compute "
+        "them anew with sweep.force=true"
+    )
 
 
 def _falsifying(runs: Iterable[Run]) -> list[str]:

@@ -22,10 +22,10 @@ RECORD = (
 
 def gap_closures(runs: Sequence[Run]) -> dict[Path, float]:
     """The gap closure of every run that has a vanilla run and an oracle beside it, by its folder."""
-    areas = {(run.setting, run.tested, run.method): run.auroc for run in runs}
+    areas = {(run.setting, run.seen, run.method): run.auroc for run in runs}
     found = {}
     for run in runs:
-        vanilla, oracle = (areas.get((run.setting, run.tested, method)) for method in (VANILLA, ORACLE))
+        vanilla, oracle = (areas.get((run.setting, run.seen, method)) for method in (VANILLA, ORACLE))
         closed = gap_closure(run.auroc, vanilla, oracle)
         if closed is not None:
             found[run.folder] = closed

@@ -36,7 +36,7 @@ RECORD = (
     *("interval_low", "interval_high", "p", "p_holm", "not_tested_because", "on_other_images"),
 )
 
-Places = dict[tuple[str, float, int, str], float]  # a run's place → AUROC
+Places = dict[tuple[str, float, int, tuple[str, str]], float]  # a run's place → AUROC
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def paired_table(runs: Sequence[Run]) -> Table:
         title="Paired tests",
         caption=(
             "Runs that are equal in all but the removal method (class, noise, seed, detector, data) and "
-            "were tested on the same images; cells of other images are counted and not paired. "
+            "saw the same images; cells of other images are counted and not paired. "
             "Difference: image AUROC of the first method minus the second's, the mean over the pairs, "
             "with its 95 % confidence interval (t). p: Wilcoxon's signed-rank test, two-sided; Holm: "
             "corrected for all tests of one dataset, detector and side of noise. A pair is a class "
@@ -164,7 +164,7 @@ def _differences(one: Places, other: Places) -> tuple[str, list[float]]:
 
 
 def _on_other_images(one: Places, other: Places) -> int:
-    """How many cells would pair, had both been tested on the same images."""
+    """How many cells would pair, had both seen the same images."""
     paired = {place[:3] for place in one.keys() & other.keys()}
     return len(({place[:3] for place in one} & {place[:3] for place in other}) - paired)
 

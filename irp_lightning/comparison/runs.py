@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,10 @@ class Run:
         category: The class.
         noise: As asked for, in [0, 0.5].
         seed: Of the run.
-        tested: What it was tested on: one text for one set of images. Of an older run, which does not
-            say, that of the runs beside it where it can be told, else how many images they were.
+        trained: What it was trained on, before anything was removed: one text for one set of images. Of
+            an older run, which does not say, that of the runs beside it where it can be told, else how
+            many images they were.
+        tested: What it was tested on, likewise.
         auroc: Image AUROC on the test set, in [0, 1]; None where the test images are of one kind.
         injected: Defective training images.
         normal: Normal training images.
@@ -43,6 +45,7 @@ class Run:
     category: str
     noise: float
     seed: int
+    trained: str
     tested: str
     auroc: float | None
     injected: int
@@ -73,9 +76,14 @@ class Run:
         return self.dataset, self.detector, self.category, self.noise, self.seed
 
     @property
-    def place(self) -> tuple[str, float, int, str]:
-        """Runs of a dataset and detector that agree in it make a pair: they saw the same test images."""
-        return self.category, self.noise, self.seed, self.tested
+    def seen(self) -> tuple[str, str]:
+        """The images that it was trained and tested on."""
+        return self.trained, self.tested
+
+    @property
+    def place(self) -> tuple[str, float, int, tuple[str, str]]:
+        """Runs of a dataset and detector that agree in it make a pair: they saw the same images."""
+        return self.category, self.noise, self.seed, self.seen
 
 
 def read_runs(folder: Path) -> tuple[list[Run], list[Unusable]]:
@@ -91,7 +99,10 @@ def read_runs(folder: Path) -> tuple[list[Run], list[Unusable]]:
             runs.append(_run(record))
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             unusable.append(Unusable.unreadable(record.folder, error))
-    return _with_tested(runs), sorted(unusable, key=lambda other: other.folder)
+    runs = _with_sets(runs, "tested", lambda run: run.draw)
+    # Within one test set: where that changed, the images that are injected did, too.
+    runs = _with_sets(runs, "trained", lambda run: (run.draw, run.noise, run.tested))
+    return runs, sorted(unusable, key=lambda other: other.folder)
 
 
 def _run(record: Record) -> Run:
@@ -108,6 +119,7 @@ def _run(record: Record) -> Run:
         category=str(config["data"]["category"]),
         noise=_number(metrics, "noise_requested"),
         seed=int(config["seed"]),
+        trained=str(_images(metrics).get("trained") or images),
         tested=str(_images(metrics).get("tested") or metrics.get("test_images", "")),
         auroc=None if metrics["image_auroc"] is None else _number(metrics, "image_auroc"),
         injected=injected,
@@ -124,16 +136,24 @@ def _images(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
     return said if isinstance(said, Mapping) else {}
 
 
-def _with_tested(runs: Sequence[Run]) -> list[Run]:
-    """Give an older run the set of the runs beside it that is as large, if there is one alone."""
-    sets: dict[tuple[object, ...], set[str]] = defaultdict(set)
+def _with_sets(runs: Sequence[Run], key: str, beside: Callable[[Run], Hashable]) -> list[Run]:
+    """Give an older run the set of the runs beside it that is as large, if there is one alone.
+
+    Args:
+        runs: All of them.
+        key: ``trained`` or ``tested``.
+        beside: What runs that may share a set agree in.
+    """
+    size = {"trained": "train_images", "tested": "test_images"}[key]
+    sets: dict[Hashable, set[str]] = defaultdict(set)
     for run in runs:
-        if "tested" in run.images:
-            sets[*run.draw, str(run.record.metrics.get("test_images"))].add(run.tested)
+        if key in run.images:
+            sets[beside(run), str(run.record.metrics.get(size))].add(getattr(run, key))
     told = []
     for run in runs:
-        alike = sets.get((*run.draw, run.tested), set())
-        told.append(replace(run, tested=next(iter(alike))) if len(alike) == 1 else run)
+        alike = sets.get((beside(run), getattr(run, key)), set())
+        theirs: dict[str, Any] = {key: next(iter(alike))} if len(alike) == 1 else {}
+        told.append(replace(run, **theirs))
     return told
 
 

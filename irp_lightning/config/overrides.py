@@ -3,15 +3,20 @@
 import re
 import shlex
 from collections.abc import Sequence
+from dataclasses import fields
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import OverrideParseException
 
+from irp_lightning.config.experiment import Experiment
 from irp_lightning.foundation.errors import InputError
 
 __all__ = ["check_overrides"]
 
 OVERRIDE = re.compile(r"(?P<key>(\+{0,2}|~)\w[\w.@/:-]*)=(?P<value>.*)", re.DOTALL)
+
+GROUPS = {field.name for field in fields(Experiment) if "group" in field.metadata} | {"experiment"}
+"""Keys whose values are files of ``conf/``."""
 
 NAMES = ("data.category", "name", "sweep.name")
 """Keys whose values are names, whatever they look like."""
@@ -45,7 +50,11 @@ def check_overrides(arguments: Sequence[str]) -> None:
                 f"{argument} holds a character that has a meaning for Hydra; quote the value, and the "
                 f"argument for the shell: {_quoted(key, given)}"
             ) from error
-        value = None if read.is_sweep_override() else read.value()
+        if read.is_sweep_override():
+            continue
+        value = read.value()
+        if key.lstrip("+") in GROUPS and not isinstance(value, str | int | list):
+            raise InputError(f"{argument} chooses nothing; name a file of conf/{key.lstrip('+')}")
         if key in NAMES and isinstance(value, int | float) and str(value) != given:
             raise InputError(
                 f"{argument} is read as {value}; a name that looks like a number or a truth value needs "

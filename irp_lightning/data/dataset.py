@@ -94,7 +94,8 @@ def read_surveyed(
         )
     kept = [i for i, sample in enumerate(found.samples) if sample.name not in bad]
     if not kept:
-        raise WrongValue("root", data.root, f"has {len(bad)} images, and none of them can be decoded")
+        reason = f"has {len(bad)} images, and none can be read: {next(iter(bad.values()))}"
+        raise WrongValue("root", data.root, reason)
     samples = [found.samples[i] for i in kept]
     hashes = [found.hashes[i] or content_hash(found.samples[i].path) for i in kept]
     deep = {name: extent for name, extent in extents.items() if extent.numbers != "8-bit"}
@@ -155,7 +156,7 @@ def extents_of(
 def _skipped(bad: dict[str, str]) -> list[Remark]:
     if not bad:
         return []
-    text = f"skipped {len(bad)} images that cannot be decoded (see manifest.csv)"
+    text = f"skipped {len(bad)} images that cannot be read ({listed(list(bad))}; see manifest.csv)"
     return [Remark("skipped", len(bad), text)]
 
 

@@ -4,7 +4,6 @@ Repeated shots of one part must not stand on both sides of a split: the detector
 on parts it was trained on. Groups come from a file, or are found from the images alone.
 """
 
-import csv
 import os
 import unicodedata
 from collections import Counter
@@ -24,7 +23,9 @@ from irp_lightning.data.duplicates import identical
 from irp_lightning.data.images import fit_square, load_rgb
 from irp_lightning.data.remarks import Remark, listed
 from irp_lightning.data.samples import Sample
+from irp_lightning.data.tables import read_table
 from irp_lightning.foundation.errors import WrongValue
+from irp_lightning.foundation.names import printable
 
 __all__ = [
     "connected_components",
@@ -72,7 +73,7 @@ def find_groups(
         One group name per sample.
 
     Raises:
-        WrongValue: The file is missing, has other columns, or names none of the samples.
+        WrongValue: The file is missing or wrong, names none of the samples, or one in two groups.
     """
     if source == "none":
         return [sample.name for sample in samples]
@@ -133,7 +134,13 @@ def read_groups(samples: list[Sample], file: Path) -> list[str]:
 
     An image that the file does not name, or names without a group, is a group of its own.
     """
-    groups = {_path(row): f"file-{row['group']}" for row in _rows(file) if row["group"]}
+    groups: dict[str, str] = {}
+    for line, path, group in _rows(file):
+        if not group:
+            continue
+        if groups.setdefault(path, f"file-{group}") != f"file-{group}":
+            reason = f"puts {path} into two groups, the second ({group}) in line {line}"
+            raise WrongValue("groups", file, f"{reason}; leave one of the rows")
     names = [_composed(sample.name) for sample in samples]
     if groups.keys().isdisjoint(names):
         reason = f"names none of the images; its paths must look like {samples[0].name}"
@@ -146,15 +153,11 @@ def unnamed_rows(samples: list[Sample], source: str) -> list[Remark]:
     if source in ("none", "auto"):
         return []
     names = {_composed(sample.name) for sample in samples}
-    unknown = [row["path"] for row in _rows(Path(source)) if _path(row) not in names]
+    unknown = [path for _, path, _ in _rows(Path(source)) if path not in names]
     if not unknown:
         return []
     text = f"{len(unknown)} rows of {Path(source).name} name no image ({listed(unknown)})"
     return [Remark("group_rows_unused", len(unknown), text)]
-
-
-def _path(row: dict[str, str]) -> str:
-    return _composed(row["path"] or "")
 
 
 def _composed(name: str) -> str:
@@ -162,16 +165,12 @@ def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def _rows(file: Path) -> list[dict[str, str]]:
-    if not file.is_file():
-        raise WrongValue("groups", file, "is not a file; give none, auto or a CSV path,group")
-    # utf-8-sig: spreadsheets put a mark in front. Names that are no UTF-8 match no image.
-    with file.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
-        reader = csv.DictReader(stream)
-        if not {"path", "group"} <= set(reader.fieldnames or ()):
-            reason = f"has the columns {reader.fieldnames}; it needs path and group"
-            raise WrongValue("groups", file, reason)
-        return list(reader)
+def _rows(file: Path) -> list[tuple[int, str, str]]:
+    """The line, the path and the group of each row, as tables call images."""
+    rows = read_table("groups", file, ("path", "group"), "none, auto or a CSV path,group")
+    return [
+        (line, _composed(printable(row["path"])), printable(row["group"].strip())) for line, row in rows
+    ]
 
 
 def thumbnail(path: Path, depth: Depth | None = None) -> Tensor:

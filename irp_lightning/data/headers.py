@@ -1,5 +1,6 @@
 """What a file says of its image before the pixels are decoded."""
 
+import re
 import struct
 import zlib
 from dataclasses import dataclass
@@ -27,6 +28,10 @@ TURNED = (5, 6, 7, 8)
 
 GREY = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 """Pillow's modes of one channel."""
+
+DEEP = re.compile(r";16[BLN]|\('RGB', 65535\)")
+"""What Pillow hands its decoders of colour with 16 bits a channel; ``BGR;16`` are 16 bits a pixel. A PPM
+whose scale ends below 65535 says how many bits hold data, and is cut down rightly."""
 
 SEQUENCES = ("TIFF", "GIF", "PNG", "WEBP")
 """Formats whose further pictures are not just previews of the first."""
@@ -108,8 +113,8 @@ def bounded_header(path: Path, most: int, option: str) -> Header:
 def header_of(file: Image.Image) -> Header:
     """The header of a file that Pillow has opened and not decoded."""
     # Pillow gives 16-bit colour as 8-bit, and says so in the decoder's arguments alone.
-    deep_colour = any(";16" in str(tile[3]) for tile in getattr(file, "tile", ())) and (
-        not file.mode.startswith("I")
+    deep_colour = not file.mode.startswith("I") and any(
+        DEEP.search(str(tile[3])) for tile in getattr(file, "tile", ())
     )
     deep = deep_colour or file.mode.startswith("I")
     return Header(

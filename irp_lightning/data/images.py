@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,8 @@ from irp_lightning.foundation.errors import InputError, one_line
 
 __all__ = ["examine", "fit_square", "load_rgb", "load_square"]
 
-OPAQUE = 255
-"""What alpha is of what is shown whole."""
+OPAQUE, OPAQUE_DEEP = 255, 65535
+"""What alpha is of what is shown whole, in 8 and in 16 bits."""
 
 
 def load_rgb(path: Path, depth: Depth | None = None) -> Image.Image:
@@ -35,7 +36,7 @@ def load_rgb(path: Path, depth: Depth | None = None) -> Image.Image:
     try:
         image, numbers = _decode(path)
         if numbers is not None:
-            return Image.fromarray(_eight_bits(numbers, depth or Depth())).convert("RGB")
+            return Image.fromarray(_eight_bits(_shown(numbers), depth or Depth())).convert("RGB")
         if image.mode in ("P", "PA"):
             # By way of RGBA: a palette with transparency would warn, and lose colours, otherwise.
             image = image.convert("RGBA")
@@ -44,7 +45,7 @@ def load_rgb(path: Path, depth: Depth | None = None) -> Image.Image:
         raise InputError(f"{path} is not a readable image ({one_line(error)})") from error
 
 
-def _decode(path: Path) -> tuple[Image.Image, NDArray[np.generic] | None]:
+def _decode(path: Path) -> tuple[Image.Image, NDArray[Any] | None]:
     """The upright picture, and its numbers where they are deeper than 8 bits."""
     with Image.open(path) as file:
         header = header_of(file)
@@ -56,7 +57,7 @@ def _decode(path: Path) -> tuple[Image.Image, NDArray[np.generic] | None]:
 
 
 def _deep_colour(path: Path, file_format: str) -> NDArray[np.generic]:
-    """(H, W, 3) integers of 16 bits a channel, which Pillow cuts down to 8."""
+    """(H, W, 3), or 4 with transparency: integers of 16 bits, which Pillow cuts down to 8."""
     if file_format != "PNG":
         raise ValueError(
             f"16 bits a channel, in colour, are read of PNG alone and not of {file_format}; convert it"
@@ -65,8 +66,13 @@ def _deep_colour(path: Path, file_format: str) -> NDArray[np.generic]:
 
     pixels = decode_image(str(path), ImageReadMode.UNCHANGED).numpy()
     if pixels.shape[0] < 3:  # grey and its transparency
-        pixels = pixels[:1].repeat(3, axis=0)
-    return pixels[:3].transpose(1, 2, 0)
+        pixels = pixels[[0, 0, 0, *range(1, pixels.shape[0])]]
+    return pixels.transpose(1, 2, 0)
+
+
+def _shown(numbers: NDArray[Any]) -> NDArray[Any]:
+    """Without transparency: (H, W) or (H, W, 3)."""
+    return numbers[..., :3] if numbers.ndim == 3 else numbers
 
 
 def _eight_bits(numbers: NDArray[np.generic], depth: Depth) -> NDArray[np.uint8]:
@@ -116,7 +122,7 @@ def examine(paths: Sequence[Path], threads: int) -> dict[Path, Extent | str]:
         return dict(zip(paths, pool.map(look, paths), strict=True))
 
 
-def _extent(image: Image.Image, numbers: NDArray[np.generic] | None) -> Extent:
+def _extent(image: Image.Image, numbers: NDArray[Any] | None) -> Extent:
     if numbers is None:
         ends = image.getextrema()
         bands = list(ends) if isinstance(ends[0], tuple) else [ends]
@@ -125,6 +131,9 @@ def _extent(image: Image.Image, numbers: NDArray[np.generic] | None) -> Extent:
             transparent = bands.pop()[0] < OPAQUE
         lows, highs = zip(*bands, strict=True)
         return Extent("8-bit", min(lows), max(highs), lows == highs, transparent)
+    shown = _shown(numbers)
+    transparent = shown.shape != numbers.shape and bool(numbers[..., 3].min() < OPAQUE_DEEP)
+    numbers = shown
     kind = "floats" if np.issubdtype(numbers.dtype, np.floating) else "integers"
     finite = numbers[np.isfinite(numbers)]
     if not finite.size:
@@ -132,4 +141,4 @@ def _extent(image: Image.Image, numbers: NDArray[np.generic] | None) -> Extent:
     low, high = float(finite.min()), float(finite.max())
     channels = numbers.reshape(-1, numbers.shape[-1] if numbers.ndim == 3 else 1)
     constant = bool(np.all(channels == channels[:1]))
-    return Extent(kind, low, high, constant, finite=finite.size == numbers.size)
+    return Extent(kind, low, high, constant, transparent, finite.size == numbers.size)

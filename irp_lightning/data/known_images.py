@@ -1,6 +1,7 @@
 """What was seen of images when they were decoded, kept by their content."""
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -9,6 +10,16 @@ from pathlib import Path
 from irp_lightning.data.depth import Extent
 
 __all__ = ["KnownImages"]
+
+
+def _is_sound(extent: Extent) -> bool:
+    numbers = [extent.lowest, extent.highest]
+    flags = [extent.constant, extent.transparent, extent.finite]
+    return (
+        extent.numbers in ("8-bit", "integers", "floats")
+        and all(isinstance(n, int | float) and math.isfinite(n) for n in numbers)
+        and all(isinstance(flag, bool) for flag in flags)
+    )
 
 
 class KnownImages:
@@ -31,9 +42,11 @@ class KnownImages:
         for line in text.splitlines():
             try:
                 digest, values = json.loads(line)
-                self._extents[digest] = Extent(**values)
-            except (ValueError, TypeError):
+                extent = Extent(**values)
+            except (ValueError, TypeError, RecursionError):
                 continue
+            if isinstance(digest, str) and _is_sound(extent):
+                self._extents[digest] = extent
 
     def get(self, digest: str | None) -> Extent | None:
         """What is known of an image."""

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from irp_lightning.data.headers import read_header
+from irp_lightning.data.headers import bounded_header, read_header
+from irp_lightning.data.listing import image_files
 from irp_lightning.data.masks import fit_mask, is_grey, upright_mask
 from irp_lightning.data.remarks import Remark, listed
 from irp_lightning.data.samples import Sample
@@ -30,17 +31,24 @@ class CheckedMasks:
     remarks: list[Remark]
 
 
-def check_masks(samples: Sequence[Sample], crop: str) -> CheckedMasks:
+def check_masks(samples: Sequence[Sample], crop: str, max_pixels: int) -> CheckedMasks:
     """Read the mask of every defective image that has one.
 
+    Args:
+        samples: The images.
+        crop: ``none`` or ``center``, what is done to them.
+        max_pixels: Larger masks are refused.
+
     Raises:
-        InputError: A mask cannot be read or has another aspect ratio than its image.
+        InputError: A mask cannot be read, is too large or has another aspect ratio than its image.
     """
     checked, empty, grey, smaller, cropped_away, shares = [], [], [], [], [], []
     for sample in samples:
         if sample.mask is None or not sample.label:
             checked.append(sample)
             continue
+        for file in image_files(sample.mask) if sample.mask.is_dir() else [sample.mask]:
+            bounded_header(file, max_pixels, "data.max_pixels=")
         pixels = upright_mask(sample.path, sample.mask)
         if not pixels.any():
             empty.append(sample.name)

@@ -1,6 +1,7 @@
 """The mask of a defect: which pixels of an image are defective."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +9,7 @@ from PIL import Image, ImageOps
 from torch import Tensor, from_numpy, zeros
 from torch import bool as torch_bool
 
-from irp_lightning.data.headers import DECODE_ERRORS, Header, read_header
+from irp_lightning.data.headers import DECODE_ERRORS, Header, header_of, read_header
 from irp_lightning.data.listing import image_files
 from irp_lightning.data.samples import Sample
 from irp_lightning.foundation.errors import InputError, one_line
@@ -18,6 +19,9 @@ __all__ = ["fit_mask", "is_grey", "load_mask", "read_mask", "upright_mask"]
 CLASSES = 32
 """Values below it are numbers of classes, each of them a defect; values from it on are shades."""
 
+INKS = ("CMYK", "YCbCr", "LAB", "HSV")
+"""Pillow's modes in which zero is not black."""
+
 FEW = 16
 """So many shades may be those of classes; more come of a lossy file or of smoothed edges."""
 
@@ -25,36 +29,44 @@ FEW = 16
 def read_mask(path: Path) -> NDArray[np.bool_]:
     """Decode a mask at its own resolution: (H, W), True where a pixel is defective.
 
-    A pixel is defective where it is not zero (black). Where a mask holds many shades, which a JPEG and
-    smoothed edges leave, it is from the middle of the scale on. Of a picture whose colours are all the
-    same, the opaque pixels are.
+    A pixel is defective where it is not zero (black). Where a mask holds many shades, or one that is
+    nearly black beside one that is nearly white, which a JPEG and smoothed edges leave, it is from the
+    middle of the scale on. Of a picture whose colours are all the same, the opaque pixels are.
 
     Args:
         path: A file, or a folder of files that each hold a part of the mask.
 
     Raises:
-        InputError: The file is missing or cannot be decoded to its end, or parts differ in size.
+        InputError: The file is missing or cannot be decoded to its end, holds several pages or shades
+            that mean nothing, or parts differ in size.
     """
     parts = [_values(file) for file in (image_files(path) if path.is_dir() else [path])]
     if len({part.shape for part in parts}) != 1:
         raise InputError(f"{path} holds no mask, or parts of several sizes; mend it")
-    return np.any([_defective(part) for part in parts], axis=0)
+    return np.any([part > _threshold(part, path) for part in parts], axis=0)
 
 
 def is_grey(path: Path) -> bool:
     """Whether a mask holds so many shades that the middle of the scale divides them."""
     files = image_files(path) if path.is_dir() else [path]
-    return any(_threshold(_values(file)) > 0 for file in files)
+    return any(_threshold(_values(file), file) > 0 for file in files)
 
 
-def _values(path: Path) -> NDArray[np.generic]:
+def _values(path: Path) -> NDArray[Any]:
     """(H, W): the highest of the channels."""
     try:
         with Image.open(path) as file:
+            if (pages := header_of(file).pages) > 1:
+                raise InputError(
+                    f"{path} holds {pages} pages, and a mask is one; save each as a file of a folder "
+                    f"{path.stem}/ instead"
+                )
             mask = ImageOps.exif_transpose(file)
             mask.load()
         if mask.mode in ("P", "PA"):  # a palette's zero need not be black
             mask = mask.convert("RGBA")
+        elif mask.mode in INKS:
+            mask = mask.convert("RGB")
         if mask.mode in ("LA", "RGBA"):
             *colours, alpha = mask.split()
             constant = all(low == high for low, high in (c.getextrema() for c in colours))
@@ -62,16 +74,14 @@ def _values(path: Path) -> NDArray[np.generic]:
             painted = constant and alpha.getextrema()[0] != alpha.getextrema()[1]
             mask = alpha if painted else mask.convert("RGB")
         pixels = np.asarray(mask)
+    except InputError:  # a ValueError, as some of a decoder's
+        raise
     except DECODE_ERRORS as error:
         raise InputError(f"{path} is missing or no readable mask ({one_line(error)})") from error
     return np.asarray(pixels.max(axis=-1) if pixels.ndim == 3 else pixels)
 
 
-def _defective(values: NDArray[np.generic]) -> NDArray[np.bool_]:
-    return np.asarray(np.greater(values, _threshold(values)))
-
-
-def _threshold(values: NDArray[np.generic]) -> float:
+def _threshold(values: NDArray[Any], path: Path) -> float:
     """Values above it are defective."""
     if values.dtype == bool:
         return 0
@@ -84,9 +94,15 @@ def _threshold(values: NDArray[np.generic]) -> float:
         np.flatnonzero(np.bincount(values.ravel())) if values.dtype == np.uint8 else np.unique(values)
     )
     levels = levels[levels > 0]
-    if len(levels) <= FEW and levels[0] >= CLASSES:
+    half = (255 if highest <= 255 else 65535) / 2
+    if len(levels) <= FEW and (levels[0] >= CLASSES or highest <= half):
         return 0
-    return (255 if highest <= 255 else 65535) / 2
+    if highest <= half:  # the middle of the scale would leave nothing of it
+        raise InputError(
+            f"{path} holds {len(levels)} shades up to {highest:g}, which are neither black and white "
+            "nor the numbers of a few classes; save it with 0 and 255"
+        )
+    return half
 
 
 def upright_mask(image: Path, mask: Path) -> NDArray[np.bool_]:

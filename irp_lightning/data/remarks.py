@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from irp_lightning.foundation.names import printable
+
 __all__ = ["Remark", "listed", "remark_rows"]
 
 
@@ -31,7 +33,7 @@ def listed(names: Sequence[str], most: int = 3) -> str:
     'a, b, c and 2 more'
     """
     more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(map(printable, names[:most])) + (f" and {more} more" if more > 0 else "")
 
 
 def remark_rows(remarks: Sequence[Remark]) -> list[dict[str, Any]]:

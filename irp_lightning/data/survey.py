@@ -1,6 +1,6 @@
 """What a dataset's folder holds: listed, hashed, headers and masks read, and no image decoded."""
 
-from collections.abc import Callable
+import inspect
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
@@ -16,7 +16,7 @@ from irp_lightning.data.headers import Header, bounded_header
 from irp_lightning.data.mask_checks import check_masks
 from irp_lightning.data.remarks import Remark, listed
 from irp_lightning.data.samples import Sample, checked_samples
-from irp_lightning.foundation.errors import InputError, WrongValue
+from irp_lightning.foundation.errors import InputError, WrongValue, one_line
 from irp_lightning.foundation.plugins import named_object
 
 __all__ = ["Survey", "survey"]
@@ -52,7 +52,7 @@ def survey(data: DataConfig) -> Survey:
     """
     if data.download:
         fetch(data)
-    reading = checked_samples(_reader(data.reader)(data), data.reader, data.split)
+    reading = checked_samples(_read(data), data.reader, data.split)
     if not reading.samples:
         raise WrongValue("reader", data.reader, f"finds no images in {data.root}")
     paths = [sample.path for sample in reading.samples]
@@ -67,7 +67,7 @@ def survey(data: DataConfig) -> Survey:
     }
     headers = [None if isinstance(header, str) else header for header in tried]
     readable = [sample for sample in reading.samples if sample.name not in bad]
-    masks = check_masks(readable, data.crop)
+    masks = check_masks(readable, data.crop, data.max_pixels)
     checked = {sample.name: sample for sample in masks.samples}
     samples = [checked.get(sample.name, sample) for sample in reading.samples]
     known = [i for i, digest in enumerate(hashes) if digest]
@@ -106,11 +106,19 @@ def _paged(samples: list[Sample], headers: list[Header | None]) -> list[Remark]:
     return [Remark("pages", len(paged), text, falsifies=True)]
 
 
-def _reader(name: str) -> Callable[[DataConfig], Any]:
-    """One of ``readers/``, or the user's."""
-    if "." not in name:
-        found = import_module(f"irp_lightning.data.readers.{name}").read
-    elif not callable(found := named_object("reader", name)):
-        raise WrongValue("reader", name, "is no function; name one that takes data and lists samples")
-    reader: Callable[[DataConfig], Any] = found
-    return reader
+def _read(data: DataConfig) -> Any:
+    """What one of ``readers/`` gives, or the user's."""
+    if "." not in data.reader:
+        return import_module(f"irp_lightning.data.readers.{data.reader}").read(data)
+    reader = named_object("reader", data.reader)
+    wanted = "name one that takes data and lists samples; see docs/extending.md"
+    if not callable(reader):
+        raise WrongValue("reader", data.reader, f"is no function; {wanted}")
+    try:
+        inspect.signature(reader).bind(data)
+    except ValueError:  # some built-in ones have no signature
+        pass
+    except TypeError as error:
+        reason = f"does not take the group data alone ({one_line(error)}); {wanted}"
+        raise WrongValue("reader", data.reader, reason) from error
+    return reader(data)

@@ -12,12 +12,10 @@ from tqdm import tqdm
 
 from irp_lightning.data.images import load_square
 from irp_lightning.features.extractor import ExtractorSpec, FeatureExtractor
+from irp_lightning.features.picture_size import VIEWS_PER_PASS
 from irp_lightning.foundation.errors import InputError
 
 __all__ = ["default_workers", "extract"]
-
-VIEWS_PER_PASS = {"cpu": 8, "cuda": 256}
-"""Views that go through the backbone at once: enough to keep the device busy, little memory."""
 
 FEW_IMAGES = 32
 """Up to this many images are decoded in the main process: workers would take longer to start."""

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from irp_lightning.data.depth import Depth
 from irp_lightning.features.backbone import Backbone, build_backbone
 from irp_lightning.features.config import BackboneConfig, PatchesConfig, ViewsConfig, is_own
-from irp_lightning.features.networks import architecture, smallest_image
+from irp_lightning.features.networks import architecture
+from irp_lightning.features.picture_size import is_tried
 from irp_lightning.features.views import rotate, view_angles
 from irp_lightning.features.weights import state_hash
 from irp_lightning.foundation.errors import InputError, WrongValue, one_line
 
-__all__ = ["ExtractorSpec", "FeatureExtractor", "build_extractor", "check_image_size"]
+__all__ = ["ExtractorSpec", "FeatureExtractor", "build_extractor"]
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """ImageNet's, per RGB channel, for values in [0, 1]."""
@@ -215,36 +216,12 @@ class FeatureExtractor(nn.Module):
         return cls(backbone, spec)
 
 
-def check_image_size(backbone: BackboneConfig, image_size: int) -> None:
-    """Check that a backbone can take pictures of a size, without building it or its weights.
-
-    A function of the user's or a network of timm's is tried when the extractor is built; that there is
-    no such backbone is said there, too.
-
-    Raises:
-        WrongValue: They are too small.
-    """
-    if _is_tried(backbone):
-        return
-    try:
-        smallest = smallest_image(backbone.name, backbone.n_scales)
-    except WrongValue:
-        return
-    if image_size < smallest:
-        raise WrongValue(
-            "image_size",
-            image_size,
-            f"is too small: at the smallest of {backbone.n_scales} scales {backbone.name} needs "
-            f"{smallest // 2 ** (backbone.n_scales - 1)} px, so take {smallest} or more",
-        )
-
-
 def build_extractor(
     backbone: BackboneConfig, views: ViewsConfig, *, image_size: int, crop: str, autocast: str
 ) -> FeatureExtractor:
     """Build the extractor of a run; see :class:`ExtractorSpec` for what its values mean.
 
-    Pictures that are too small for it are refused before, by :func:`check_image_size`.
+    Sizes that it cannot take are refused before, by :mod:`irp_lightning.features.picture_size`.
 
     Raises:
         WrongValue: There is no such backbone, or its weights cannot be had.
@@ -273,15 +250,9 @@ def build_extractor(
         layers=backbone.layers,
     )
     extractor = FeatureExtractor(network, spec)
-    if _is_tried(backbone):
+    if is_tried(backbone):
         _try(extractor)
     return extractor
-
-
-def _is_tried(backbone: BackboneConfig) -> bool:
-    """Whether only a picture shows what a backbone takes: its smallest size is not found beforehand."""
-    own = is_own(backbone.name, backbone.library)
-    return own or backbone.library == "timm" or bool(backbone.layers)
 
 
 def _try(extractor: FeatureExtractor) -> None:

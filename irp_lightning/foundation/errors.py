@@ -1,9 +1,18 @@
 """Errors that mean: the user can mend this."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["InputError", "WrongValue", "named", "one_line"]
+from irp_lightning.foundation.names import printable
+
+__all__ = ["InputError", "WrongValue", "named", "one_line", "refused_by_the_system"]
+
+REFUSALS = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE}
+    | {errno.ENAMETOOLONG, errno.ELOOP}
+)
+"""What somebody who looks after the machine can mend, and no traceback explains."""
 
 
 class InputError(ValueError):
@@ -11,7 +20,13 @@ class InputError(ValueError):
 
     The message is one line that names the value, the reason and the remedy. The command line prints
     it without a traceback and exits with a status other than 0.
+
+    Args:
+        message: The line; names in it may hold anything that names can.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class WrongValue(InputError):
@@ -41,6 +56,24 @@ def named(group: str) -> Iterator[None]:
         yield
     except WrongValue as error:
         raise WrongValue(f"{group}.{error.field}", error.value, error.reason) from error
+
+
+@contextmanager
+def refused_by_the_system() -> Iterator[None]:
+    """Say in one line what the system refuses: a folder that may not be read, a disk that is full.
+
+    Raises:
+        InputError: In place of such an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in REFUSALS:
+            raise
+        place = "" if error.filename is None else f"{printable(error.filename)}: "
+        raise InputError(
+            f"{place}{error.strerror}; mend that or name another place, and the same command goes on"
+        ) from error
 
 
 def one_line(error: object, longest: int | None = None) -> str:

@@ -41,6 +41,9 @@ Says = Callable[[Any], Any]
 LARGEST = 2**32
 """Whole numbers stay below it: what seeds may be, and more than any count needs."""
 
+LONGEST = 255
+"""Bytes that a file's or folder's name may have on the systems at hand."""
+
 T = TypeVar("T")
 
 
@@ -70,9 +73,11 @@ def choice(*allowed: Any, default: Any = MISSING, says: Says = _itself) -> Any:
     """One of a few values."""
 
     def check(value: Any) -> Any:
-        if not any(value == a and isinstance(value, bool) == isinstance(a, bool) for a in allowed):
-            raise _Wrong(f"is unknown; choose one of: {', '.join(map(str, allowed))}")
-        return value
+        for known in allowed:
+            # The declared one is taken: 8.0 is 8, and what looks at its type must see a whole number.
+            if isinstance(value, bool) == isinstance(known, bool) and value in (known, str(known)):
+                return known
+        raise _Wrong(f"is unknown; choose one of: {', '.join(map(str, allowed))}")
 
     return _field(check, default, says)
 
@@ -145,15 +150,24 @@ def number(
     return _field(check, default, says, named)
 
 
+def _name(value: Any) -> str:
+    if isinstance(value, bool | list | tuple | Mapping) or value is None or not str(value).strip():
+        raise _Wrong("is not allowed; give a name or a path")
+    name = str(value)
+    if "\0" in name:
+        raise _Wrong("holds a zero byte, which no name can; give a name or a path")
+    if any(len(os.fsencode(part)) > LONGEST for part in PurePath(name).parts):
+        raise _Wrong(f"is longer than a name can be, {LONGEST} bytes; give a name or a path")
+    return name
+
+
 def text(default: Any = MISSING, *, optional: bool = False, says: Says = str) -> Any:
     """A name: not empty; numbers count as their digits."""
 
     def check(value: Any) -> str | None:
         if value is None and optional:
             return None
-        if value is None or not str(value).strip():
-            raise _Wrong("is not allowed; give a name or a path")
-        return str(value)
+        return _name(value)
 
     return _field(check, default, says)
 
@@ -170,9 +184,12 @@ def path(
     def check(value: Any) -> str | None:
         if value is None and optional:
             return None
-        if value is None or not str(value).strip():
-            raise _Wrong("is not allowed; give a name or a path")
-        return str(value) if value in words else os.path.abspath(Path(str(value)).expanduser())  # noqa: PTH100
+        if (given := _name(value)) in words:
+            return given
+        try:
+            return os.path.abspath(Path(given).expanduser())  # noqa: PTH100
+        except RuntimeError:
+            raise _Wrong("names the home of a user that is not there; write the path out") from None
 
     return _field(check, default, says, named)
 

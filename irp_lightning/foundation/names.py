@@ -1,6 +1,7 @@
 r"""File names as text: any name that the system allows, in tables that are UTF-8.
 
-A name that is no UTF-8 is written with a backslash for each byte that is none: ``Gr\xfcn.png``.
+Of a byte that is no UTF-8, and of what a terminal obeys instead of showing it, the number is written:
+``Gr\xfcn.png``, ``two\x0alines.png``.
 """
 
 import os
@@ -11,13 +12,18 @@ from pathlib import Path
 __all__ = ["named_file", "printable", "same_name"]
 
 
-def printable(name: str | os.PathLike[str]) -> str:
-    r"""The name of a file or folder as text that can be encoded.
+OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""Line ends, escapes and other control characters."""
 
-    >>> printable("Gr\udcfcn.png")
-    'Gr\\xfcn.png'
+
+def printable(name: str | os.PathLike[str]) -> str:
+    r"""The name of a file or folder, or a line that holds some, as text that can be encoded and shown.
+
+    >>> printable("Gr\udcfcn.png"), printable("two\nlines.png")
+    ('Gr\\xfcn.png', 'two\\x0alines.png')
     """
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return OBEYED.sub(lambda found: "".join(f"\\x{byte:02x}" for byte in found[0].encode()), text)
 
 
 def same_name(name: str) -> str:

@@ -345,8 +345,13 @@ def figures_of(record: Record) -> dict[str, Any]:
     }
 
 
+def _not_listed(error: OSError) -> None:
+    if isinstance(error, PermissionError):  # others: it is not there, or no folder
+        raise error
+
+
 def _run_folders(folder: Path) -> Iterator[Path]:
-    for place, inner, files in os.walk(folder):
+    for place, inner, files in os.walk(folder, onerror=_not_listed):
         if METRICS in files or CONFIG in files:
             # W&B keeps a config.yaml of its own, further down.
             inner[:] = [name for name in inner if name not in INSIDE]

@@ -62,5 +62,5 @@ def print_summary(metrics: dict[str, Any], folder: Path) -> None:
     table.add_row("image AUROC", f"{share(m['image_auroc'])} on {m['test_images']} test images")
     table.add_row("image AP", share(m["image_ap"]))
     table.add_row("seconds", ", ".join(f"{phase} {s:.1f}" for phase, s in m["seconds"].items()))
-    Console(soft_wrap=True).print(table)
+    Console(soft_wrap=True, markup=False).print(table)
     print(f" run folder       {folder}")

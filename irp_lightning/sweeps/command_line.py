@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 import math
+import os
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from irp_lightning.config.compose import checked
 from irp_lightning.config.overrides import check_overrides
-from irp_lightning.foundation.errors import InputError, one_line
+from irp_lightning.foundation.errors import InputError, one_line, refused_by_the_system
 from irp_lightning.foundation.fields import plain
 from irp_lightning.foundation.processes import local_rank
 from irp_lightning.runs.session import finished_run
@@ -56,6 +57,7 @@ def run_command(job: Callable[[], Any]) -> None:
     _check_extras(sys.argv[1:])
     try:
         check_overrides(sys.argv[1:])
+        _check_output(sys.argv[1:])
     except InputError as error:
         raise SystemExit(f"irp_lightning: {error}") from None
     try:
@@ -84,20 +86,21 @@ def run_job(cfg: DictConfig, run: Run) -> float:
     in_sweep = job.mode == RunMode.MULTIRUN
     outcome: dict[str, Any] = {"status": "failed"}
     try:
-        if in_sweep:
-            check_launcher(cfg.trainer, job.launcher)
-        else:
-            _check_idle(job.overrides.task, cfg)
-        metrics: Mapping[str, Any] | None = complete_run(folder, cfg)
-        if metrics is not None:
-            print(f"skipped, it is complete: {folder}")
-            outcome = {"status": "skipped"}
-        else:
-            quiet()
-            metrics = run(cfg, folder)
-            outcome = {"status": "complete"}
-        value = metrics.get(cfg.sweep.objective)
-        return math.nan if value is None else float(value)
+        with refused_by_the_system():
+            if in_sweep:
+                check_launcher(cfg.trainer, job.launcher)
+            else:
+                _check_idle(job.overrides.task, cfg)
+            metrics: Mapping[str, Any] | None = complete_run(folder, cfg)
+            if metrics is not None:
+                print(f"skipped, it is complete: {folder}")
+                outcome = {"status": "skipped"}
+            else:
+                quiet()
+                metrics = run(cfg, folder)
+                outcome = {"status": "complete"}
+            value = metrics.get(cfg.sweep.objective)
+            return math.nan if value is None else float(value)
     except InputError as error:
         outcome["error"] = str(error)
         if not in_sweep:
@@ -111,6 +114,11 @@ def run_job(cfg: DictConfig, run: Run) -> float:
             file=sys.stderr,
         )
         raise SystemExit(130) from None
+    except BrokenPipeError:
+        outcome["error"] = "whoever read what it prints went away"
+        # Nothing more can be printed, not even by what ends Python.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None
     except Exception as error:
         outcome["error"] = one_line(error)
         raise
@@ -139,6 +147,20 @@ def _check_extras(arguments: Sequence[str]) -> None:
                     f"irp_lightning: {argument} needs the extra {extra}; "
                     f"pip install 'irp-lightning[{extra}]'"
                 )
+
+
+def _check_output(arguments: Sequence[str]) -> None:
+    """Hydra makes the folder of a run before it calls it, and would leave a traceback."""
+    keys = ("hydra.run.dir", "hydra.sweep.dir")
+    told = [value for key, _, value in (a.partition("=") for a in arguments) if key in keys]
+    folder = Path(told[-1].strip("'\"") if told else "outputs").absolute()
+    there = next(place for place in (folder, *folder.parents) if os.path.exists(place))  # noqa: PTH110
+    if not there.is_dir():
+        raise InputError(f"{there} is no folder; give the results another one by hydra.run.dir=FOLDER")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(
+            f"{there} may not be written; give the results another folder by hydra.run.dir=FOLDER"
+        )
 
 
 def _is_installed(module: str) -> bool:

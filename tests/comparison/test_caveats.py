@@ -34,6 +34,20 @@ def test_cells_tested_on_other_images_are_said_and_not_paired(write_run, titled)
     assert "irp0" not in closed
 
 
+def test_cells_trained_on_other_images_are_said_and_not_paired(write_run, titled) -> None:
+    for noise in (0.1, 0.2):
+        for method in ("none", "irp"):
+            added = method == "irp" and noise == 0.2
+            dataset = {"tested": "a", "trained": f"{noise}{' and one more' if added else ''}"}
+            write_run(f"{method}{noise}", method, noise=noise, dataset=dataset)
+    (line,) = caveats(titled())
+    assert line.startswith(
+        "tile (mvtec, seed 0): 2 runs were trained at noise 0.2 on 2 sets of images (1, 1"
+    )
+    (row,) = paired_table(titled()).rows
+    assert row[5].text == "1 classes × seeds (1 cell on other images)"
+
+
 def test_runs_of_one_set_are_compared_without_a_word(write_run, titled) -> None:
     for method, noise in (("none", 0.1), ("irp", 0.1), ("irp", 0.2)):
         write_run(f"{method}{noise}", method, noise=noise, dataset={"tested": "a"})
@@ -124,17 +138,27 @@ def test_real_runs_tell_a_folder_that_changed_from_one_that_moved(
     shutil.copytree(images, root)
     (tmp_path / "elsewhere").mkdir()
 
-    def tested(name: str, *overrides: str) -> str:
-        metrics = run(config("model=gaussian", *overrides), sweep / name)
-        return metrics["dataset"]["tested"]
+    def seen(name: str, refine: str, noise: float) -> dict[str, str]:
+        metrics = run(
+            config("model=gaussian", f"refine={refine}", f"data.root={root}", f"noise={noise}"),
+            sweep / name,
+        )
+        return metrics["dataset"]
 
-    first = tested("none", "refine=none", f"data.root={root}", "noise=0.3")
+    def shown() -> str:
+        main([str(sweep)])
+        return capsys.readouterr().out
+
+    first = seen("none", "none", 0.3)
     root = root.rename(tmp_path / "elsewhere" / "images")
-    assert tested("irp", "refine=irp", f"data.root={root}", "noise=0.1") == first
-    main([str(sweep)])
-    assert "sets of images" not in capsys.readouterr().out
+    assert seen("irp", "irp", 0.1)["tested"] == first["tested"]
+    assert seen("osr", "osr", 0.3)["trained"] == first["trained"]
+    assert "sets of images" not in shown()
+    Image.new("RGB", (64, 64), (90, 120, 90)).save(root / "fabric" / "train" / "good" / "added.png")
+    again = seen("irp3", "irp", 0.3)
+    assert again["tested"] == first["tested"]
+    assert again["trained"] != first["trained"]
+    assert "3 runs were trained at noise 0.3 on 2 sets of images (2, 1 runs)" in shown()
     Image.new("RGB", (64, 64), (90, 120, 90)).save(root / "fabric" / "test" / "good" / "added.png")
-    assert tested("oracle", "refine=oracle", f"data.root={root}", "noise=0.3") != first
-    main([str(sweep)])
-    shown = capsys.readouterr().out
-    assert "3 runs were tested on 2 sets of images (2, 1 runs)" in shown
+    assert seen("oracle", "oracle", 0.3)["tested"] != first["tested"]
+    assert "5 runs were tested on 2 sets of images (4, 1 runs)" in shown()

@@ -42,7 +42,6 @@ def value(argument: str) -> object:
         "/a[1]",
         "/50%&#",
         "/price=$1",
-        "/Gr\udcfcn=1",
     ],
 )
 def test_paths_come_with_the_quotes_that_they_need(path: str) -> None:
@@ -50,6 +49,11 @@ def test_paths_come_with_the_quotes_that_they_need(path: str) -> None:
     assert given_back is not None
     assert value(given_back) == path
     check_overrides([given_back])
+
+
+def test_a_path_that_is_no_utf_8_can_be_printed() -> None:
+    with pytest.raises(InputError, match=r"Gr\\xfcn=1"):
+        check_overrides(["data.root=/Gr\udcfcn=1"])
 
 
 @pytest.mark.parametrize("name", ["1e1", "1_000", "true", "1.50", "-0"])

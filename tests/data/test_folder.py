@@ -72,11 +72,30 @@ def test_a_table_says_what_is_known(tmp_path: Path) -> None:
     }
 
 
+def test_rows_that_are_not_trained_on_are_said(tmp_path: Path) -> None:
+    for name in "abc":
+        photo(tmp_path / f"{name}.png")
+    table = tmp_path / "t.csv"
+    table.write_text(
+        "image_path,label_index,split\na.png,,\na.png,-1,train\nb.png,1,train\nc.png,,test\n"
+    )
+    reading = read(config(table))
+    assert [sample.name for sample in reading.samples] == ["a.png", "b.png"]
+    said = {remark.kind: remark.text for remark in reading.remarks}
+    assert "(c.png)" in said["unlabelled_tests"]
+    assert "(b.png)" in said["defective_to_train_on"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("path\na.png\n", "has the columns"),
-        ("image_path,label_index\na.png,bad\n", "line 2: label_index=bad"),
+        (
+            "image_path,label_index\na.png,0\n./a.png,1\n",
+            "train/good in line 2 and test/defective in line 3",
+        ),
+        ("image_path,label_index\na.png,0\n,0\n", "line 3: image_path=,"),
+        ("image_path,label_index\na.png,bad\n", "line 2: image_path=a.png, label_index=bad"),
         ("image_path,label_index\na.png,1\n", "has no images to train on"),
     ],
 )

@@ -61,6 +61,19 @@ def test_group_called_like_an_unnamed_image_does_not_take_it_in(tmp_path: Path) 
     assert _pairs(find_groups(_samples("a.png", "b.png"), str(file), 1)) == set()
 
 
+def test_file_that_puts_an_image_into_two_groups_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "groups.csv"
+    file.write_text("path,group\na.png,7\nb.png,8\na.png,7\na.png,8\n")
+    with pytest.raises(InputError, match=r"puts a.png into two groups, the second \(8\) in line 5"):
+        find_groups(_samples("a.png", "b.png"), str(file), 1)
+
+
+def test_groups_of_a_table_that_is_no_utf_8_stay_apart(tmp_path: Path) -> None:
+    file = tmp_path / "groups.csv"
+    file.write_bytes("path,group\na.png,\xfc\nb.png,\xf6\nc.png, \xf6\n".encode("latin-1"))
+    assert _pairs(find_groups(_samples("a.png", "b.png", "c.png"), str(file), 1)) == {(1, 2)}
+
+
 def _error(source: Path) -> str:
     with pytest.raises(InputError) as caught:
         find_groups(_samples("train/good/a.png"), str(source), 1)
@@ -80,7 +93,7 @@ def test_folder_instead_of_a_file_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "file,group\na,1\n", "path\na.png\n", "path;group\na;1\n", '"a\nb",c\n1,2\n']
+    "content", ["file,group\na,1\n", "path\na.png\n", "path;group\na;1\n", '"a\nb",c\n1,2\n']
 )
 def test_file_with_other_columns_says_which_it_needs(tmp_path: Path, content: str) -> None:
     file = tmp_path / "groups.csv"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from irp_lightning.data.config import DataConfig
+from irp_lightning.data.config import MAX_PIXELS, DataConfig
 from irp_lightning.data.mask_checks import check_masks
 from irp_lightning.data.readers import ksdd2
 from irp_lightning.data.samples import Sample
@@ -22,7 +22,7 @@ def _read(root: Path) -> list[Sample]:
 
 
 def _cropped_away(samples: list[Sample], crop: str) -> int:
-    return len(check_masks(samples, crop).cropped_away)
+    return len(check_masks(samples, crop, MAX_PIXELS).cropped_away)
 
 
 def _write(

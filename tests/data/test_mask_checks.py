@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from irp_lightning.data.config import MAX_PIXELS
 from irp_lightning.data.images import load_rgb
 from irp_lightning.data.mask_checks import check_masks
 from irp_lightning.data.masks import fit_mask, read_mask, upright_mask
@@ -96,13 +97,42 @@ def test_specks_of_a_jpeg_are_no_defect(tmp_path: Path) -> None:
     assert (found ^ (pixels > 0)).sum() <= 8
 
 
-@pytest.mark.parametrize("values", [(1,), (1, 2, 3), (255,), (100, 200), (128, 255)])
+@pytest.mark.parametrize("values", [(1,), (1, 2, 3), (1, 40), (3, 100), (255,), (100, 200), (128, 255)])
 def test_numbers_of_classes_are_all_defects(tmp_path: Path, values: tuple[int, ...]) -> None:
     def draw(pixels: np.ndarray) -> None:
         for i, value in enumerate(values):
             pixels[4 * i, :5] = value
 
     assert read_mask(grey(tmp_path / "m.png", draw)).sum() == 5 * len(values)
+
+
+def test_shades_that_mean_nothing_are_refused(tmp_path: Path) -> None:
+    grey(tmp_path / "m.png", lambda pixels: pixels.__setitem__(0, np.arange(32) + 20))
+    with pytest.raises(InputError, match="32 shades up to 51, which are neither black and white nor"):
+        read_mask(tmp_path / "m.png")
+
+
+def test_a_mask_of_printing_inks_is_read_as_it_looks(tmp_path: Path) -> None:
+    image = Image.new("RGB", (8, 8))
+    image.paste((255, 255, 255), (2, 2, 4, 5))
+    image.convert("CMYK").save(tmp_path / "m.tif")
+    assert read_mask(tmp_path / "m.tif").sum() == 6
+
+
+def test_a_mask_of_several_pages_is_refused(tmp_path: Path) -> None:
+    pages = [Image.new("L", (8, 8), value) for value in (0, 255)]
+    pages[0].save(tmp_path / "m.tif", save_all=True, append_images=pages[1:])
+    with pytest.raises(InputError, match=r"m.tif holds 2 pages, and a mask is one"):
+        read_mask(tmp_path / "m.tif")
+
+
+def test_a_mask_that_is_too_large_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    image = photo(tmp_path / "a.png", (32, 32))
+    mask = grey(tmp_path / "a_mask.png", lambda pixels: None)
+    with pytest.raises(
+        InputError, match=r"a_mask.png has 32 x 32 pixels, more than data.max_pixels=1000"
+    ):
+        check_masks([Sample(image, "a", "test", "hole", mask)], "none", 1000)
 
 
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (200, 0, 0)])
@@ -142,7 +172,7 @@ def test_what_masks_hold_is_said(tmp_path: Path) -> None:
 
     whole = [sample(f"w{i}", all_but_a_corner) for i in range(3)]
     empty = sample("e", lambda pixels: None)
-    found = check_masks([*whole, empty], "none")
+    found = check_masks([*whole, empty], "none", MAX_PIXELS)
     assert [s.mask is None for s in found.samples] == [False, False, False, True]
     remarks = {r.kind: r for r in found.remarks}
     assert remarks["empty_masks"].count == 1

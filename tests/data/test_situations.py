@@ -1,7 +1,9 @@
 """Further odd folders, on generated images: what is read, and what is said."""
 
 import shutil
+import struct
 import unicodedata
+import zlib
 from collections import Counter
 from pathlib import Path
 
@@ -16,6 +18,19 @@ from irp_lightning.data.dataset import Dataset, read_images
 from irp_lightning.data.headers import bounded_header
 from irp_lightning.data.images import load_rgb
 from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.fields import load
+
+
+def deep_png(pixels: np.ndarray) -> bytes:
+    """A PNG of 16 bits a channel with transparency, which Pillow does not write: (H, W, 4) uint16."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    height, width = pixels.shape[:2]
+    lines = b"".join(b"\0" + line.astype(">u2").tobytes() for line in pixels)
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 6, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
 
 
 @pytest.fixture
@@ -49,6 +64,83 @@ def test_a_sound_folder_is_read_without_a_word(folder: Path) -> None:
     images = read(folder)
     assert len(images.samples) == 16 + len(files(folder, "test/*/*.png"))
     assert said(images) == {}
+
+
+def mask_folder(folder: Path) -> Path:
+    return folder / "ground_truth" / kind_of_defect(folder)
+
+
+@pytest.mark.parametrize("name", ["000_gt.png", "000.png", "000_mask.tif", "000/part.png"])
+def test_a_second_mask_of_one_image_is_refused(folder: Path, name: str) -> None:
+    other = mask_folder(folder) / name
+    other.parent.mkdir(exist_ok=True)
+    Image.new("L", (64, 64)).save(other)
+    with pytest.raises(InputError, match=r"000\.png has several masks, \S+ and \S+; leave one"):
+        read(folder)
+
+
+def test_a_mask_beside_its_image_and_another_in_the_folder_of_masks_are_refused(folder: Path) -> None:
+    kind = kind_of_defect(folder)
+    Image.new("L", (64, 64)).save(folder / "test" / kind / "000_mask.png")
+    with pytest.raises(InputError, match="has several masks"):
+        read(folder)
+
+
+def test_names_that_differ_in_case_alone_find_their_own_masks(folder: Path) -> None:
+    for place, end in ((folder / "test" / kind_of_defect(folder), ""), (mask_folder(folder), "_mask")):
+        for first in "aA":
+            shutil.copy(place / f"000{end}.png", place / f"{first}000{end}.png")
+    masks = {s.path.name: s.mask.name for s in read(folder).samples if s.mask and "000" in s.name}
+    assert masks == {"000.png": "000_mask.png", "a000.png": "a000_mask.png", "A000.png": "A000_mask.png"}
+
+
+def test_masks_where_none_is_looked_for_are_said(folder: Path) -> None:
+    masks, truth = mask_folder(folder), folder / "ground_truth"
+    shutil.copytree(masks, truth / "good")
+    shutil.copytree(masks, truth / "no such kind")
+    shutil.copy(masks / "000_mask.png", truth / "loose.png")
+    (folder / "test" / "empty").mkdir()
+    images = read(folder)
+    expected = {"masks_of_normal": 4, "masks_of_no_kind": 4, "masks_loose": 1, "empty_folders": 1}
+    assert said(images) == expected
+    assert falsifying(images) == {"masks_of_normal"}
+    for file in files(truth, "good/*"):
+        Image.new("L", (64, 64)).save(file)
+    assert falsifying(read(folder)) == set()
+
+
+def test_a_kind_of_defect_that_is_said_to_be_normal_has_masks(folder: Path) -> None:
+    images = read(folder, normal=("good", kind_of_defect(folder)))
+    assert falsifying(images) == {"masks_of_normal"}
+
+
+def test_bits_are_a_whole_number_however_they_are_written() -> None:
+    place = dict.fromkeys(("root", "category"), "x") | {"reader": "mvtec", "split": "published"}
+    rest = {"groups": "none", "image_size": 64, "crop": "none", "on_bad_image": "error"}
+    for written in (8, 8.0, "8"):
+        depth = load(DataConfig, {**place, **rest, "depth": written}).depth
+        assert depth == 8
+        assert isinstance(depth, int)
+
+
+def test_colour_of_16_bits_that_is_cut_down_is_refused_and_565_is_not(tmp_path: Path) -> None:
+    (tmp_path / "a.ppm").write_bytes(b"P6\n2 2\n65535\n" + bytes(24))
+    with pytest.raises(InputError, match="16 bits a channel, in colour, are read of PNG alone"):
+        load_rgb(tmp_path / "a.ppm")
+    # Five, six and five bits of a pixel in 16: all of red.
+    head = struct.pack("<IiiHHIIiiII", 40, 1, 1, 1, 16, 3, 4, 0, 0, 0, 0)
+    bits = struct.pack("<IIIHH", 0xF800, 0x7E0, 0x1F, 0xF800, 0)
+    (tmp_path / "a.bmp").write_bytes(b"BM" + struct.pack("<IHHI", 70, 0, 0, 66) + head + bits)
+    assert load_rgb(tmp_path / "a.bmp").getpixel((0, 0)) == (255, 0, 0)
+
+
+def test_transparency_of_16_bits_is_said(folder: Path) -> None:
+    for i, file in enumerate(files(folder, "train/good/*")):
+        pixels = np.full((64, 64, 4), 40_000 + i, np.uint16)
+        pixels[:20, :, :3] = i
+        pixels[..., 3] = 65_535 if i else 100
+        file.write_bytes(deep_png(pixels))
+    assert said(read(folder))["transparent"] == 1
 
 
 @pytest.mark.parametrize("change", ["format", "colour", "size"])

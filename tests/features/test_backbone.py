@@ -21,9 +21,9 @@ from irp_lightning.features.extractor import (
     STD,
     FeatureExtractor,
     build_extractor,
-    check_image_size,
 )
 from irp_lightning.features.networks import architecture, smallest_image
+from irp_lightning.features.picture_size import check_image_size
 from irp_lightning.features.weights import state_hash
 from irp_lightning.foundation.errors import InputError, WrongValue
 

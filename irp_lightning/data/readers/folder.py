@@ -5,8 +5,7 @@ where some labels exist: ``normal/`` (trained on and trusted), ``defect/`` (know
 ``test/<kind>/`` (tested on; a kind whose name means normal is).
 """
 
-import csv
-from collections.abc import Iterator
+import os
 from pathlib import Path
 
 from irp_lightning.data.config import DataConfig
@@ -14,8 +13,9 @@ from irp_lightning.data.default_root import root_folder
 from irp_lightning.data.listing import Listing, sub_folders
 from irp_lightning.data.mask_files import split_masks
 from irp_lightning.data.normal_folders import means_normal
-from irp_lightning.data.remarks import Remark
+from irp_lightning.data.remarks import Remark, listed
 from irp_lightning.data.samples import GOOD, UNLABELLED, Reading, Sample
+from irp_lightning.data.tables import read_table
 from irp_lightning.foundation.errors import InputError, WrongValue
 from irp_lightning.foundation.names import printable
 
@@ -87,33 +87,42 @@ def _trainable(samples: list[Sample], root: str) -> list[Sample]:
 
 def _table(file: Path) -> Reading:
     """Anomalib's Tabular format: label 0 is normal, 1 defective, -1 or nothing unlabelled."""
-    samples = {}
-    for number, (path, label, split) in enumerate(_rows(file), start=2):
-        if label not in LABELS or split not in SIDES:
+    samples: dict[str, tuple[Sample, int]] = {}
+    unlabelled, defective = [], []
+    for line, row in read_table("root", file, ["image_path"], LAYOUT):
+        path = row["image_path"]
+        label, split = row.get("label_index", "").strip(), row.get("split", "").strip().lower()
+        if not path or label not in LABELS or split not in SIDES:
             raise InputError(
-                f"{file}, line {number}: label_index={label}, split={split} is not known; give 0, 1 or "
-                "-1, and train, test or val"
+                f"{file}, line {line}: image_path={path}, label_index={label}, split={split} is not "
+                "known; give a file, 0, 1 or -1, and train, test or val"
             )
-        defect, side = LABELS[label], SIDES[split]
+        name, defect, side = printable(path), LABELS[label], SIDES[split]
         if side == "test" and defect == UNLABELLED:
+            unlabelled.append(name)
             continue
-        trusted = side == "train" and defect == GOOD
-        if defect == DEFECTIVE:
+        if side == "train" and defect == DEFECTIVE:
+            defective.append(name)
             side = "test"
-        image = file.parent / Path(path).expanduser()
-        samples[image] = Sample(image, printable(path), side, defect, trusted=trusted)
-    return Reading(_trainable(list(samples.values()), str(file)))
-
-
-def _rows(file: Path) -> Iterator[tuple[str, str, str]]:
-    try:
-        with file.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
-            reader = csv.DictReader(stream)
-            if "image_path" not in (reader.fieldnames or ()):
-                raise WrongValue("root", file, f"has the columns {reader.fieldnames}; give {LAYOUT}")
-            for row in reader:
-                if row["image_path"]:
-                    label, split = row.get("label_index") or "", row.get("split") or ""
-                    yield row["image_path"], label.strip(), split.strip().lower()
-    except csv.Error as error:
-        raise WrongValue("root", file, f"is no table ({error}); give {LAYOUT}") from error
+        image = file.parent / path
+        sample = Sample(image, name, side, defect, trusted=side == "train" and defect == GOOD)
+        other, above = samples.setdefault(os.path.normpath(image), (sample, line))
+        if (other.side, other.defect) != (side, defect):
+            raise InputError(
+                f"{file} says of {name} {other.side}/{other.defect} in line {above} and {side}/{defect} "
+                f"in line {line}; leave one of the rows"
+            )
+    remarks = []
+    if unlabelled:
+        text = (
+            f"{len(unlabelled)} images to test on have no label and are not read ({listed(unlabelled)})"
+        )
+        remarks.append(Remark("unlabelled_tests", len(unlabelled), text))
+    if defective:
+        text = (
+            f"{len(defective)} images to train on are labelled defective and are tested on instead "
+            f"({listed(defective)})"
+        )
+        remarks.append(Remark("defective_to_train_on", len(defective), text))
+    found = [sample for sample, _ in samples.values()]
+    return Reading(_trainable(found, str(file)), remarks)

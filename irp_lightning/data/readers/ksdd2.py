@@ -10,6 +10,7 @@ import numpy as np
 
 from irp_lightning.data.config import DataConfig
 from irp_lightning.data.default_root import check_place, root_folder
+from irp_lightning.data.headers import bounded_header
 from irp_lightning.data.listing import Listing
 from irp_lightning.data.masks import read_mask
 from irp_lightning.data.remarks import Remark, listed
@@ -51,7 +52,7 @@ def read(data: DataConfig) -> Reading:
         shares = []
         for path in images:
             mask = path.with_name(f"{path.stem}_GT.png")
-            pixels = _mask_pixels(mask)
+            pixels = _mask_pixels(mask, data.max_pixels)
             shares.append(float(pixels.mean()))
             defect = DEFECT if pixels.any() else GOOD
             name = listing.name(path)
@@ -74,8 +75,9 @@ def _all_defective(side: Path, least: float) -> str:
     )
 
 
-def _mask_pixels(mask: Path) -> np.ndarray:
+def _mask_pixels(mask: Path, max_pixels: int) -> np.ndarray:
     try:
+        bounded_header(mask, max_pixels, "data.max_pixels=")
         return read_mask(mask)
     except InputError as error:
         raise InputError(f"{error}; every KSDD2 image needs its mask ({LAYOUT})") from error

@@ -10,10 +10,11 @@ from pathlib import Path
 from irp_lightning.data.config import DataConfig
 from irp_lightning.data.default_root import check_place, root_folder
 from irp_lightning.data.listing import Listing, image_files, mask_of, sub_folders
-from irp_lightning.data.mask_files import MaskFolder, split_masks
+from irp_lightning.data.mask_files import MaskFolder, masks_of_images, split_masks
 from irp_lightning.data.normal_folders import check_answer, is_normal
 from irp_lightning.data.remarks import Remark, listed
 from irp_lightning.data.samples import GOOD, Reading, Sample
+from irp_lightning.data.stray_masks import stray_masks
 from irp_lightning.foundation.errors import InputError, WrongValue
 from irp_lightning.foundation.names import printable
 
@@ -35,7 +36,7 @@ def read(data: DataConfig) -> Reading:
 
     Raises:
         InputError: The root, the category or its training images are missing; a folder may hold normal
-            images or defects; two images have one mask.
+            images or defects; a mask and an image do not belong to each other alone.
     """
     return read_category(category_folder(data, LAYOUT, SOURCE), data, LAYOUT)
 
@@ -92,30 +93,34 @@ def read_category(
         if path.name not in ("train", *(Path(name).parts[0] for name in (test, truth, *elsewhere))):
             listing.elsewhere(path)
     samples: list[Sample] = []
-    beside, called_masks, unused = 0, [], []
+    beside, called_masks, unused, empty = 0, [], [], []
+    defects: set[str] = set()
     for kind in sub_folders(folder / "train"):
         if is_normal(kind.name, normal):
-            images, masks = split_masks(listing.images(kind))
-            beside += len(masks)
+            images, lie_beside = split_masks(listing.images(kind))
+            beside += len(lie_beside)
             samples += [Sample(path, listing.name(path), "train") for path in images]
         else:
             listing.elsewhere(kind)
     if not samples:
         raise InputError(_nothing_to_train_on(folder / "train" / good, listing, layout))
     for kind in kinds:
-        images, masks = split_masks(listing.images(kind))
-        beside += len(masks)
+        images, lie_beside = split_masks(listing.images(kind))
+        beside += len(lie_beside)
+        empty += [] if images else [kind]
         defect = GOOD if is_normal(kind.name, normal) else printable(kind.name)
+        masks: dict[Path, Path] = {}
         if defect != GOOD:
+            defects.add(kind.name)
             kept = MaskFolder(folder / truth / kind.name)
-            masks |= kept.find(images, kind)
+            masks = masks_of_images([lie_beside, kept.find(images, kind)])
             unused += kept.unused()
         called_masks += [path for path in images if mask_of(path) and defect != GOOD]
-        samples += [
-            Sample(path, listing.name(path), "test", defect, masks.get(path) if defect != GOOD else None)
-            for path in images
-        ]
+        samples += [Sample(path, listing.name(path), "test", defect, masks.get(path)) for path in images]
     remarks = listing.remarks()
+    if empty:
+        text = f"{listed([f'{listing.name(kind)}/' for kind in empty])} holds no images"
+        remarks.append(Remark("empty_folders", len(empty), text))
     if beside:
         text = f"{beside} files beside the images are taken for their masks, by their names"
         remarks.append(Remark("masks_beside", beside, text))
@@ -127,6 +132,7 @@ def read_category(
         )
         remarks.append(Remark("called_masks", len(called_masks), text, falsifies=True))
     remarks += about_masks(samples, unused, listing, MASKS)
+    remarks += stray_masks(folder / truth, normal, defects, listing)
     return Reading(samples, remarks)
 
 

@@ -1,0 +1,55 @@
+"""Masks that lie where none is looked for."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from irp_lightning.data.listing import Listing, image_files, sub_folders
+from irp_lightning.data.masks import read_mask
+from irp_lightning.data.remarks import Remark, listed
+
+__all__ = ["stray_masks"]
+
+
+def stray_masks(
+    truth: Path, normal: Collection[str], defective: Collection[str], listing: Listing
+) -> list[Remark]:
+    """What a folder of masks holds besides those of the kinds of defects.
+
+    Args:
+        truth: The folder, with a folder each kind.
+        normal: Names of the folders of normal images.
+        defective: Names of the folders of defective ones.
+        listing: Calls files by their names.
+
+    Raises:
+        InputError: A mask of a normal image cannot be read.
+    """
+    remarks = []
+    if loose := image_files(truth):
+        text = (
+            f"{len(loose)} masks lie loose in {listing.name(truth)}/ and are not read "
+            f"({listed([listing.name(path) for path in loose])}); move them into a folder each kind"
+        )
+        remarks.append(Remark("masks_loose", len(loose), text))
+    for folder in sub_folders(truth):
+        inside = [path for place in (folder, *sub_folders(folder)) for path in image_files(place)]
+        if not inside or folder.name in defective:
+            continue
+        if folder.name not in normal:
+            text = (
+                f"{len(inside)} masks of {listing.name(folder)}/ are not read: there is no kind of "
+                "defect of that name"
+            )
+            remarks.append(Remark("masks_of_no_kind", len(inside), text))
+        elif painted := [listing.name(path) for path in inside if read_mask(path).any()]:
+            text = (
+                f"{len(painted)} masks in {listing.name(folder)}/ mark defects of images that count as "
+                f"normal ({listed(painted)}); are they defective?"
+            )
+            remarks.append(Remark("masks_of_normal", len(painted), text, falsifies=True))
+        else:
+            text = (
+                f"{len(inside)} masks of normal images in {listing.name(folder)}/ are empty and not read"
+            )
+            remarks.append(Remark("masks_of_normal", len(inside), text))
+    return remarks
