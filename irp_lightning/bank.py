@@ -5,11 +5,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from irp_lightning.features.bank_folders import BankFolder, default_cache, find_banks, prune, verify
 from irp_lightning.foundation.errors import InputError, refused_by_the_system
+from irp_lightning.runs.summary import Screen
 
 __all__ = ["main"]
 
@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> None:
     except InputError as error:
         raise SystemExit(f"irp_lightning: {error}") from None
     if chosen.command == "list":
-        Console(soft_wrap=True, markup=False, highlight=False).print(_table(banks))
+        Screen(soft_wrap=True, markup=False, highlight=False).print(_table(banks))
         print(f"{sum(bank.size for bank in banks) / 2**20:.1f} MiB in {chosen.cache_dir}")
     elif chosen.command == "verify":
         damaged = [file for bank in banks for file in verify(bank)]

@@ -192,6 +192,17 @@ def test_an_image_size_below_the_backbones_smallest_scale(
     assert f"take {least} or more" in message
 
 
+def test_pictures_beyond_the_memory(refused: Callable[..., str]) -> None:
+    assert "data.image_size=1000000 is too large: 8 views take" in refused("data.image_size=1000000")
+    message = refused("model=patch_nn", "patches.image_size=1000000")
+    assert message.startswith("patches.image_size=1000000 is too large")
+
+
+def test_a_reader_that_takes_something_else(refused: Callable[..., str]) -> None:
+    message = refused("data.reader=shutil.copyfile")
+    assert "data.reader=shutil.copyfile does not take the group data alone" in message
+
+
 def test_a_missing_root_says_how_to_get_the_dataset(refused: Callable[..., str]) -> None:
     message = refused("data.root=/no/such/folder")
     assert "/no/such/folder" in message

@@ -1,5 +1,6 @@
 """``python -m irp_lightning.inspect``: what a run would read, before it reads."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -40,6 +41,19 @@ def look(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Lo
 def row(text: str, *begin: str) -> list[str]:
     (found,) = [line.split() for line in text.splitlines() if line.split()[: len(begin)] == [*begin]]
     return found
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.parametrize("place", ["train", "train/good", "test", "ground_truth", "."])
+def test_folders_that_may_not_be_read_are_refused_in_a_line(
+    look: Look, folder: Path, place: str
+) -> None:
+    (folder / place).chmod(0)
+    status, text = look()
+    (folder / place).chmod(0o755)
+    assert status == 1
+    assert text.count("\n") == 0
+    assert "ermission denied" in text
 
 
 def test_a_sound_folder_is_counted_by_side_and_kind(look: Look, folder: Path) -> None:

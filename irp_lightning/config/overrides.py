@@ -53,7 +53,7 @@ def check_overrides(arguments: Sequence[str]) -> None:
         if read.is_sweep_override():
             continue
         value = read.value()
-        if key.lstrip("+") in GROUPS and not isinstance(value, str | int | list):
+        if key.lstrip("+") in GROUPS and not isinstance(value, str | list):
             raise InputError(f"{argument} chooses nothing; name a file of conf/{key.lstrip('+')}")
         if key in NAMES and isinstance(value, int | float) and str(value) != given:
             raise InputError(

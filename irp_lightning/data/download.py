@@ -111,7 +111,7 @@ def _download(archive: Archive, part: Path) -> None:
     try:
         _append(archive, part, have)
     except OSError as error:  # the network's and HTTP's are such, and a full disk
-        reason = one_line(error, 160)
+        reason = one_line(_first_cause(error), 160)
     have = part.stat().st_size
     if have == 0:
         part.unlink()
@@ -120,6 +120,13 @@ def _download(archive: Archive, part: Path) -> None:
             f"{archive.url} could not be downloaded: {reason}; the same command goes on at {have} of "
             f"{archive.size} bytes, or place the file in {part.parent}"
         )
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """What went wrong first: what wraps it repeats the address and buries the reason."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error
 
 
 def _append(archive: Archive, part: Path, have: int) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from irp_lightning.data.remarks import Remark
-from irp_lightning.foundation.errors import WrongValue
+from irp_lightning.foundation.errors import InputError, WrongValue
 
 __all__ = ["GOOD", "SIDES", "UNLABELLED", "Reading", "Sample", "checked_samples"]
 
@@ -64,6 +64,7 @@ def checked_samples(found: Any, reader: str, split: str) -> Reading:
 
     Raises:
         WrongValue: It is something else.
+        InputError: Two files cannot be told apart in a table.
     """
 
     def refuse(reason: str) -> WrongValue:
@@ -87,6 +88,11 @@ def checked_samples(found: Any, reader: str, split: str) -> Reading:
             raise refuse(f"puts {sample.name} on the side {sample.side!r}; there are train and test")
     names = Counter(sample.name for sample in samples)
     if samples and (most := names.most_common(1)[0])[1] > 1:
+        if "\\x" in most[0]:  # as names that are no UTF-8 are written
+            raise InputError(
+                f"{most[1]} images are written {most[0]}: a name that is no UTF-8, and one with a "
+                "backslash; rename one"
+            )
         raise refuse(f"calls {most[1]} images {most[0]}; names must tell them apart")
     if samples and not any(s.label == 0 and (s.side == "train" or split == "grouped") for s in samples):
         kinds = Counter(f"{sample.side}/{sample.defect}" for sample in samples)

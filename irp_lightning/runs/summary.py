@@ -6,7 +6,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["print_summary", "print_wide"]
+__all__ = ["Screen", "print_summary", "print_wide"]
+
+
+class Screen(Console):
+    """A console that leaves it to the command what to do when nobody reads any more."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
 
 
 def print_wide(table: Table, least: int = 0) -> None:
@@ -16,8 +23,8 @@ def print_wide(table: Table, least: int = 0) -> None:
         table: The table.
         least: Columns that it may always take.
     """
-    wide = max(least, Console().width, Console(width=10_000).measure(table).maximum)
-    Console(soft_wrap=True, markup=False, highlight=False, width=wide).print(table)
+    wide = max(least, Screen().width, Screen(width=10_000).measure(table).maximum)
+    Screen(soft_wrap=True, markup=False, highlight=False, width=wide).print(table)
 
 
 def _add_cleaning(table: Table, m: dict[str, Any]) -> None:
@@ -62,5 +69,5 @@ def print_summary(metrics: dict[str, Any], folder: Path) -> None:
     table.add_row("image AUROC", f"{share(m['image_auroc'])} on {m['test_images']} test images")
     table.add_row("image AP", share(m["image_ap"]))
     table.add_row("seconds", ", ".join(f"{phase} {s:.1f}" for phase, s in m["seconds"].items()))
-    Console(soft_wrap=True, markup=False).print(table)
+    Screen(soft_wrap=True, markup=False).print(table)
     print(f" run folder       {folder}")

@@ -19,6 +19,7 @@ from irp_lightning.config.compose import checked
 from irp_lightning.config.overrides import check_overrides
 from irp_lightning.foundation.errors import InputError, one_line, refused_by_the_system
 from irp_lightning.foundation.fields import plain
+from irp_lightning.foundation.pipes import until_the_reader_leaves
 from irp_lightning.foundation.processes import local_rank
 from irp_lightning.runs.session import finished_run
 from irp_lightning.sweeps.cells import cell_name
@@ -60,13 +61,14 @@ def run_command(job: Callable[[], Any]) -> None:
         _check_output(sys.argv[1:])
     except InputError as error:
         raise SystemExit(f"irp_lightning: {error}") from None
-    try:
-        job()
-    except KeyboardInterrupt:  # while a launcher waits
-        print("irp_lightning: interrupted; the same command goes on", file=sys.stderr)
-        raise SystemExit(130) from None
-    finally:
-        good = print_outcomes()
+    with until_the_reader_leaves():
+        try:
+            job()
+        except KeyboardInterrupt:  # while a launcher waits
+            print("irp_lightning: interrupted; the same command goes on", file=sys.stderr)
+            raise SystemExit(130) from None
+        finally:
+            good = print_outcomes()
     if not good:  # a search goes on past trials that failed, and ends as if nothing had
         raise SystemExit(1)
 
@@ -86,7 +88,7 @@ def run_job(cfg: DictConfig, run: Run) -> float:
     in_sweep = job.mode == RunMode.MULTIRUN
     outcome: dict[str, Any] = {"status": "failed"}
     try:
-        with refused_by_the_system():
+        with refused_by_the_system(), until_the_reader_leaves():
             if in_sweep:
                 check_launcher(cfg.trainer, job.launcher)
             else:
@@ -107,6 +109,9 @@ def run_job(cfg: DictConfig, run: Run) -> float:
             raise SystemExit(f"irp_lightning: {error}") from None
         # The other cells go on; Hydra prints this without a traceback at the end.
         raise CompactHydraException(f"irp_lightning: {error}") from None
+    except SystemExit:
+        outcome["error"] = "whoever read what it prints went away"
+        raise
     except KeyboardInterrupt:
         outcome["error"] = "interrupted"
         print(
@@ -114,11 +119,6 @@ def run_job(cfg: DictConfig, run: Run) -> float:
             file=sys.stderr,
         )
         raise SystemExit(130) from None
-    except BrokenPipeError:
-        outcome["error"] = "whoever read what it prints went away"
-        # Nothing more can be printed, not even by what ends Python.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(141) from None
     except Exception as error:
         outcome["error"] = one_line(error)
         raise

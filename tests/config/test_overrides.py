@@ -51,6 +51,12 @@ def test_paths_come_with_the_quotes_that_they_need(path: str) -> None:
     check_overrides([given_back])
 
 
+@pytest.mark.parametrize("value", ["null", "true", "3", "1.5", "{a:1}"])
+def test_a_group_chooses_a_file(value: str) -> None:
+    with pytest.raises(InputError, match=r"chooses nothing; name a file of conf/data"):
+        check_overrides([f"data={value}"])
+
+
 def test_a_path_that_is_no_utf_8_can_be_printed() -> None:
     with pytest.raises(InputError, match=r"Gr\\xfcn=1"):
         check_overrides(["data.root=/Gr\udcfcn=1"])

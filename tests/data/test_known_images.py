@@ -36,6 +36,10 @@ def test_damaged_lines_cost_their_images_alone(tmp_path: Path) -> None:
     KnownImages(file).add({"c": TWO})
     with file.open("ab") as stream:
         stream.write(b'\xff\n3\n["d", {"new": 1}]\n')
+        sound = '{"numbers": "8-bit", "lowest": 0, "highest": %s, "constant": %s}'
+        for highest, constant in (("NaN", "true"), ('"7"', "true"), ("7", "1")):
+            stream.write(f'["d", {sound % (highest, constant)}]\n'.encode())
+        stream.write(b"[" * 100_000 + b"\n")
     known = KnownImages(file)
     assert [known.get(digest) for digest in "abcd"] == [ONE, None, TWO, None]
 

@@ -1,5 +1,6 @@
 """Further odd folders, on generated images: what is read, and what is said."""
 
+import os
 import shutil
 import struct
 import unicodedata
@@ -107,6 +108,14 @@ def test_masks_where_none_is_looked_for_are_said(folder: Path) -> None:
     for file in files(truth, "good/*"):
         Image.new("L", (64, 64)).save(file)
     assert falsifying(read(folder)) == set()
+
+
+def test_two_names_that_tables_cannot_tell_apart_are_refused(folder: Path) -> None:
+    file = files(folder, "train/good/*")[0]
+    for name in (b"Gr\xfcn.png", rb"Gr\xfcn.png"):
+        shutil.copy(file, file.parent / os.fsdecode(name))
+    with pytest.raises(InputError, match=r"2 images are written train/good/Gr\\xfcn.png: a name that"):
+        read(folder)
 
 
 def test_a_kind_of_defect_that_is_said_to_be_normal_has_masks(folder: Path) -> None:

@@ -1,8 +1,12 @@
+import errno
+import os
 import pickle
+from pathlib import Path
 
 import pytest
 
-from irp_lightning.foundation.errors import InputError, WrongValue, named
+from irp_lightning.foundation.errors import InputError, WrongValue, named, refused_by_the_system
+from irp_lightning.foundation.names import named_file
 
 
 def test_a_wrong_value_gets_its_groups_name_where_it_is_known() -> None:
@@ -18,6 +22,25 @@ def test_a_wrong_value_gets_its_groups_name_where_it_is_known() -> None:
 def test_other_errors_stay_as_they_are() -> None:
     with pytest.raises(InputError, match=r"^no disk$"), named("data"):
         raise InputError("no disk")
+
+
+@pytest.mark.parametrize("name", ["two\nlines.png", "\x1b[31mred.png", "Gr\udcfcn.png", "a\u2028b.png"])
+def test_whatever_names_hold_the_message_is_a_line_that_can_be_printed(name: str) -> None:
+    message = str(InputError(f"{name} is no image"))
+    assert len(message.splitlines()) == 1
+    assert message.isprintable()
+    assert named_file(Path(), message.removesuffix(" is no image")) == Path(name)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOSPC])
+def test_what_the_system_refuses_is_a_line(number: int) -> None:
+    with pytest.raises(InputError, match=r"^/x/y: [A-Z].*; mend that"), refused_by_the_system():
+        raise OSError(number, os.strerror(number), "/x/y")
+
+
+def test_what_nobody_can_mend_keeps_its_traceback() -> None:
+    with pytest.raises(ChildProcessError), refused_by_the_system():
+        raise OSError(errno.ECHILD, "No child processes")
 
 
 def test_it_travels_between_processes() -> None:

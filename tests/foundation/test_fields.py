@@ -87,6 +87,11 @@ def test_what_is_right_is_loaded() -> None:
         ({"rule": "other"}, "rule=other is unknown; choose one of: mine, or name your own"),
         ({"rule": "."}, "rule=. is unknown"),
         ({"size": 10}, "size=10 is not allowed; give a size"),
+        ({"name": ["n"]}, "name=['n'] is not allowed; give a name or a path"),
+        ({"name": "n" * 256}, "is longer than a name can be, 255 bytes"),
+        ({"name": "a\0b"}, "holds a zero byte"),
+        ({"root": "~nosuchuser/x"}, "root=~nosuchuser/x names the home of a user that is not there"),
+        ({"root": "/x/" + "é" * 128}, "is longer than a name can be, 255 bytes"),
         ({"extra": 1}, "extra=1 is unknown; known are name"),
     ],
 )
@@ -95,6 +100,19 @@ def test_what_is_wrong_is_named(change: dict[str, Any], message: str) -> None:
         load(Outer, {**GOOD, **change})
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_choice_is_what_was_declared_however_it_is_written() -> None:
+    @dataclass(frozen=True)
+    class Bits:
+        depth: str | int = choice("auto", 8)
+
+    found = [load(Bits, {"depth": written}).depth for written in (8, 8.0, "8")]
+    assert found == [8, 8, 8]
+    assert {type(depth) for depth in found} == {int}
+    for wrong in (True, 8.5, "8.0", None, [8]):
+        with pytest.raises(WrongValue, match="choose one of: auto, 8"):
+            load(Bits, {"depth": wrong})
 
 
 def test_what_is_missing_is_named() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from irp_lightning.compare import main as compare_command
+from irp_lightning.foundation.pipes import READER_LEFT
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -121,6 +122,30 @@ def test_compare_names_what_it_cannot_read(
     assert f"failed or unreadable: {tmp_path / 'cell'}" in shown
     assert "0 finished runs" in shown
     assert (tmp_path / "comparison" / "index.html").is_file()
+
+
+def test_a_run_whose_reader_goes_away_ends_in_silence_and_goes_on(
+    small: list[str], command: Command, tmp_path: Path
+) -> None:
+    overrides = ["+experiment=mvtec_noise", *small, "hydra.run.dir=here"]
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "irp_lightning.run", *overrides],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    process.stdout.close()
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == READER_LEFT
+    assert "Traceback" not in errors
+    assert command("run", *overrides, cwd=tmp_path).returncode == 0
+    assert json.loads((tmp_path / "here" / "metrics.json").read_text())["status"] == "complete"
+
+
+def test_results_that_can_lie_nowhere_are_refused_in_a_line(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = command("run", "+experiment=demo", "hydra.run.dir=file/run", cwd=tmp_path)
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"irp_lightning: {tmp_path / 'file'} is no folder")
 
 
 def test_an_interrupted_run_says_so_and_keeps_its_features(small: list[str], tmp_path: Path) -> None:
