@@ -110,6 +110,11 @@ def test_the_published_tables_follow_from_the_measured_rows() -> None:
         assert " | ".join(line[1:]) in readme
 
 
+def test_the_tables_of_the_study_of_folders_follow_from_all_its_rows() -> None:
+    readme = (EXPERIMENTS / "folders" / "README.md").read_text(encoding="utf-8")
+    assert script("folders/report").text() in readme
+
+
 def test_a_sample_for_the_study_of_views_is_tested_whole_at_every_seed(
     images: Path, tmp_path: Path
 ) -> None:
