@@ -1,5 +1,8 @@
 """The same in Python."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import torch
@@ -26,3 +29,18 @@ def test_clean_fit_score_explain_save_load(images: Path, cache: Path, tmp_path: 
     assert trusted.score(tested).shape == scores.shape
     trusted.save(tmp_path / "trusted.ckpt")
     torch.testing.assert_close(Detector(tmp_path / "trusted.ckpt").score(tested), trusted.score(tested))
+
+
+def test_figures_leave_the_backend_of_a_notebook_alone() -> None:
+    code = (
+        "import matplotlib, irp_lightning.runs.figures, irp_lightning.localisation.heat_maps as h;"
+        "h.Figure().savefig('/dev/null', format='png'); print(matplotlib.get_backend())"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "MPLBACKEND": "svg"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.strip() == "svg"
