@@ -14,12 +14,12 @@ from torch import Tensor
 
 from irp_lightning.clean import clean_folder, configured
 from irp_lightning.data.images import load_square
-from irp_lightning.detectors.checkpoint import Loaded, load_detector
+from irp_lightning.detectors.checkpoint import Loaded, checkpoint_file, load_detector
 from irp_lightning.detectors.contract import ScoresPatches
 from irp_lightning.detectors.prediction import score_files
 from irp_lightning.foundation.atomic import write_whole
 from irp_lightning.foundation.errors import InputError
-from irp_lightning.runs.folder import CHECKPOINT, CLEAN, DETECTOR, SUSPECTS, csv_rows, csv_text
+from irp_lightning.runs.folder import CLEAN, SUSPECTS, csv_rows, csv_text
 
 __all__ = ["Cleaning", "Detector", "clean", "fit"]
 
@@ -35,10 +35,9 @@ class Detector:
     """
 
     def __init__(self, file: str | Path) -> None:
-        path = Path(file)
-        path = path / DETECTOR if (path / DETECTOR).is_file() else path
+        path = checkpoint_file(Path(file))
         self._loaded: Loaded = load_detector(path)
-        self._content = (path / CHECKPOINT if path.is_dir() else path).read_bytes()
+        self._content = path.read_bytes()  # of a run folder, which may be gone when it is saved
 
     @classmethod
     def load(cls, file: str | Path) -> "Detector":
