@@ -1,6 +1,48 @@
 """The same in Python: clean a folder, fit a detector, score and explain images.
 
+A folder of forty photographs, four of them of cracked tablets (drawn, so that this runs anywhere; the
+overrides make it quick and keep the features beside them):
+
+>>> from pathlib import Path
+>>> from tempfile import mkdtemp
+>>> from PIL import Image
 >>> from irp_lightning.api import Detector, clean, fit
+>>> from irp_lightning.data.generated import generate_image
+>>> here = Path(mkdtemp())
+>>> (here / "photos").mkdir()
+>>> for i in range(40):
+...     picture, _ = generate_image("tablet", i, defect="crack" if i % 10 == 0 else None)
+...     Image.fromarray(picture).save(here / f"photos/{i:02}.png")
+>>> quick = ["patches.image_size=160", "patches.grid=10", f"cache_dir={here}"]
+
+What does not belong, the worst first; the rest; and a detector that was fitted to the rest, with a
+threshold that one good part in twenty may exceed:
+
+>>> found = clean(here / "photos", here / "out", false_alarms=0.05, overrides=quick)
+>>> sorted(found.suspects)
+['00.png', '10.png', '20.png', '30.png']
+>>> len(found.kept)
+36
+
+Others are scored, and a picture is told where its score comes from:
+
+>>> for name, defect in ("good.png", None), ("chip.png", "chip"):
+...     picture, _ = generate_image("tablet", 1, split="test", defect=defect)
+...     Image.fromarray(picture).save(here / name)
+>>> good, chipped = found.detector.score([here / "good.png", here / "chip.png"])
+>>> bool(good < found.detector.threshold < chipped)
+True
+>>> found.detector.explain(here / "chip.png").shape
+torch.Size([10, 10])
+
+A detector is one file. It may also be fitted to images that are trusted, and not cleaned:
+
+>>> found.detector.save(here / "tablets.ckpt")
+>>> Detector.load(here / "tablets.ckpt").threshold == found.detector.threshold
+True
+>>> trusted = fit(found.kept, false_alarms=0.1, overrides=quick)
+>>> bool(trusted.score([here / "chip.png"]) > trusted.threshold)
+True
 """
 
 import tempfile
@@ -14,18 +56,18 @@ from torch import Tensor
 
 from irp_lightning.clean import clean_folder, configured
 from irp_lightning.data.images import load_square
-from irp_lightning.detectors.checkpoint import Loaded, load_detector
+from irp_lightning.detectors.checkpoint import Loaded, checkpoint_file, load_detector
 from irp_lightning.detectors.contract import ScoresPatches
 from irp_lightning.detectors.prediction import score_files
 from irp_lightning.foundation.atomic import write_whole
 from irp_lightning.foundation.errors import InputError
-from irp_lightning.runs.folder import CHECKPOINT, CLEAN, DETECTOR, SUSPECTS, csv_rows, csv_text
+from irp_lightning.runs.folder import CLEAN, SUSPECTS, csv_rows, csv_text
 
 __all__ = ["Cleaning", "Detector", "clean", "fit"]
 
 
 class Detector:
-    """A detector of patches with its threshold.
+    """A detector, with the threshold that it was given.
 
     Args:
         file: A ``detector.ckpt``, or a run folder.
@@ -35,10 +77,9 @@ class Detector:
     """
 
     def __init__(self, file: str | Path) -> None:
-        path = Path(file)
-        path = path / DETECTOR if (path / DETECTOR).is_file() else path
+        path = checkpoint_file(Path(file))
         self._loaded: Loaded = load_detector(path)
-        self._content = (path / CHECKPOINT if path.is_dir() else path).read_bytes()
+        self._content = path.read_bytes()  # of a run folder, which may be gone when it is saved
 
     @classmethod
     def load(cls, file: str | Path) -> "Detector":
@@ -50,9 +91,15 @@ class Detector:
         write_whole(Path(file), lambda partial: partial.write_bytes(self._content))
 
     @property
-    def threshold(self) -> float | None:
-        """Scores above it raise an alarm; None where none was asked for."""
-        return None if self._loaded.calibration is None else self._loaded.calibration.threshold
+    def threshold(self) -> float:
+        """Scores above it raise an alarm.
+
+        Raises:
+            InputError: The run did not ask for one.
+        """
+        if self._loaded.calibration is None:
+            raise InputError("this detector has no threshold; train it with false_alarms=0.01")
+        return self._loaded.calibration.threshold
 
     def score(self, images: Iterable[str | Path]) -> Tensor:
         """Anomaly scores of image files, higher is more anomalous: (B,).
@@ -105,21 +152,34 @@ class Cleaning:
 
 
 def clean(
-    folder: str | Path, out: str | Path, *, false_alarms: float = 0.01, overrides: Sequence[str] = ()
+    folder: str | Path,
+    out: str | Path,
+    *,
+    false_alarms: float = 0.01,
+    review: str | Path | None = None,
+    overrides: Sequence[str] = (),
 ) -> Cleaning:
     """Find what does not belong in a folder of photographs, and fit a detector to the rest.
 
     Args:
         folder: Any tree of images, or a CSV of them.
-        out: A folder for the results; what lies there complete is not computed again.
+        out: A folder for the results; what lies there complete is not computed again, but for a review.
         false_alarms: The share of good parts that may raise an alarm.
+        review: What somebody who looked says: a CSV ``path,verdict``, ``normal`` or ``defective``.
         overrides: As of ``python -m irp_lightning.run``.
 
     Raises:
         InputError: The folder, or a value, is wrong.
     """
     into = Path(out)
-    cfg = configured(Path(folder), into, false_alarms=false_alarms, overrides=overrides)
+    cfg = configured(
+        Path(folder),
+        into,
+        false_alarms=false_alarms,
+        review=None if review is None else Path(review),
+        force=review is not None,
+        overrides=overrides,
+    )
     metrics = dict(clean_folder(cfg, into))
     kept = [row for row in csv_rows(into / CLEAN) if row["split"] == "train"]
     return Cleaning(

@@ -12,6 +12,7 @@ from irp_lightning.config.compose import composed
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import printable
 from irp_lightning.runs.folder import REPORT
+from irp_lightning.runs.summary import print_summary
 
 __all__ = ["clean_folder", "configured", "main"]
 
@@ -45,7 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
             force=chosen.force or chosen.review is not None,
             overrides=chosen.overrides,
         )
-        clean_folder(cfg, chosen.out)
+        print_summary(clean_folder(cfg, chosen.out), chosen.out)
         if export is not None:
             from irp_lightning.cleaning.sorting import sort_photographs
 
@@ -148,7 +149,6 @@ def clean_folder(cfg: DictConfig, out: Path) -> Mapping[str, Any]:
         What ``metrics.json`` holds.
     """
     from irp_lightning.run import run
-    from irp_lightning.runs.summary import print_summary
     from irp_lightning.sweeps.command_line import complete_run, quiet
     from irp_lightning.sweeps.made import remove_if_made
 
@@ -156,7 +156,6 @@ def clean_folder(cfg: DictConfig, out: Path) -> Mapping[str, Any]:
         metrics = complete_run(out, cfg)
         if metrics is not None:
             print(f"complete already: {printable(out)}")
-            print_summary(dict(metrics), out)
             return metrics
         quiet()
         return run(cfg, out)

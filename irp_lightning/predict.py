@@ -39,7 +39,7 @@ def predict(checkpoint: Path, images: Sequence[Path], *, own_backbone: bool = Fa
     """Anomaly scores of images, higher is more anomalous: (len(images),).
 
     Args:
-        checkpoint: A run folder, or its ``checkpoints/last.ckpt``.
+        checkpoint: A run folder, its ``detector.ckpt`` or its ``checkpoints/last.ckpt``.
         images: Image files.
         own_backbone: Call a function of the user's that the checkpoint names as its backbone.
 

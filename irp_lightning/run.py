@@ -59,7 +59,6 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
     from irp_lightning.refinement.ranking import follow, rank
     from irp_lightning.runs import record
     from irp_lightning.runs.session import session
-    from irp_lightning.runs.summary import print_summary
     from irp_lightning.tracking.loggers import log_evaluation, logging_to
 
     with session(e, path) as here:
@@ -205,9 +204,7 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
                     )
                     metrics["cleaning"] = write_product(here.folder, test, content)
             log_evaluation(loggers, evaluation, metrics, fitted.steps, path)
-        metrics = here.finish(metrics)
-    print_summary(metrics, path)
-    return metrics
+        return here.finish(metrics)
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")

@@ -1,10 +1,16 @@
-"""The same in Python."""
+"""The same in Python; the examples of its docstrings run as doctests, with the package's others."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
 import torch
+from checkpoint_files import write_checkpoint
 
 from irp_lightning.api import Detector, clean, fit
+from irp_lightning.foundation.errors import InputError
 
 SMALL = ["patches.image_size=64", "patches.grid=4", "model.patches=100", "trainer.accelerator=cpu"]
 
@@ -26,3 +32,63 @@ def test_clean_fit_score_explain_save_load(images: Path, cache: Path, tmp_path: 
     assert trusted.score(tested).shape == scores.shape
     trusted.save(tmp_path / "trusted.ckpt")
     torch.testing.assert_close(Detector(tmp_path / "trusted.ckpt").score(tested), trusted.score(tested))
+
+
+def test_it_prints_no_summary_and_follows_a_review(
+    images: Path, cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overrides = [*SMALL, "refine.k=0.3", "batch_size=8", f"cache_dir={cache}"]
+    good = images / "fabric/train/good"
+    before = clean(good, tmp_path / "out", false_alarms=0.1, overrides=overrides)
+    spared, caught = before.suspects[0], before.kept[0].name
+    (tmp_path / "review.csv").write_text(f"path,verdict\n{spared},normal\n{caught},defective\n")
+    assert capsys.readouterr().out == ""
+    after = clean(
+        good,
+        tmp_path / "out",
+        false_alarms=0.1,
+        review=tmp_path / "review.csv",
+        overrides=overrides,
+    )
+    assert caught in after.suspects
+    assert spared not in after.suspects
+    assert after.metrics["cleaning"]["looks"] == 2
+
+
+def test_a_detector_without_a_threshold_says_so(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "last.ckpt")
+    with pytest.raises(InputError, match="has no threshold"):
+        _ = Detector(tmp_path / "last.ckpt").threshold
+
+
+def test_a_users_lines_are_typed(tmp_path: Path) -> None:
+    mypy = pytest.importorskip("mypy.api", reason="mypy is not installed")
+    file = tmp_path / "snippet.py"
+    file.write_text(
+        "from irp_lightning.api import Detector, clean, fit\n"
+        "found = clean('photos', 'out', false_alarms=0.01)\n"
+        "worst: list[str] = list(found.suspects[:10])\n"
+        "detector: Detector = fit(found.kept)\n"
+        "alarms: list[bool] = (detector.score(['1.png']) > detector.threshold).tolist()\n"
+        "side: int = detector.explain('1.png').shape[0]\n"
+        "again: Detector = Detector.load('line-3.ckpt')\n"
+        "again.score('1.png', 2)  # type: ignore[call-arg]\n"
+    )
+    # That the last line's ignoring is needed shows that the package's types are seen at all.
+    told, _, status = mypy.run(["--strict", "--follow-imports=silent", str(file)])
+    assert status == 0, told
+
+
+def test_figures_leave_the_backend_of_a_notebook_alone() -> None:
+    code = (
+        "import matplotlib, irp_lightning.runs.figures, irp_lightning.localisation.heat_maps as h;"
+        "h.Figure().savefig('/dev/null', format='png'); print(matplotlib.get_backend())"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "MPLBACKEND": "svg"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.strip() == "svg"

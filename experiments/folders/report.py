@@ -19,18 +19,23 @@ FOUND = (
 
 def main() -> None:
     """Print them."""
+    print(text())
+
+
+def text() -> str:
+    """Suspects, false alarms and looks: three tables, and the change of AUROC."""
     rows = read_rows(HERE / "results.csv")
     lines = []
     for category, noise in sorted({(row["category"], row["noise"]) for row in rows}):
         some = [r for r in rows if (r["category"], r["noise"]) == (category, noise)]
         counts = f"{mean(some, 'images'):.0f}", f"{mean(some, 'removed'):.1f}"
         lines.append((category, noise, *counts, *(f"{mean(some, key):.3f}" for key in SHARES)))
-    print(markdown(FOUND, lines))
+    parts = [markdown(FOUND, lines)]
     change = [float(r["auroc_after"]) - float(r["auroc_before"]) for r in rows]
     low, high = stats.t.interval(0.95, len(change) - 1, statistics.fmean(change), stats.sem(change))
-    print(
-        f"\nAUROC after minus before, {len(rows)} folders: {statistics.fmean(change):+.4f} "
-        f"({low:+.4f} … {high:+.4f})\n"
+    parts.append(
+        f"AUROC after minus before, {len(rows)} folders: {statistics.fmean(change):+.4f} "
+        f"({low:+.4f} … {high:+.4f})"
     )
     head = [
         name
@@ -49,16 +54,17 @@ def main() -> None:
             )
         ]
         lines.append((name, *entries))
-    print(markdown(("folder", *head), lines), end="\n\n")
+    parts.append(markdown(("folder", *head), lines))
     columns = [f"{way}_{{}}_{what}" for way in ("proposed", "top") for what in ("recall", "precision")]
     lines = [("0", *2 * [f"{mean(rows, what):.3f}" for what in ("recall", "precision")])]
     lines += [
         (str(count), *(f"{mean(rows, column.format(count)):.3f}" for column in columns))
         for count in LOOKS
     ]
-    print(
+    parts.append(
         markdown(("looks", "proposed: recall", "precision", "from the top: recall", "precision"), lines)
     )
+    return "\n\n".join(parts)
 
 
 def mean(rows: Sequence[Row], key: str) -> float:

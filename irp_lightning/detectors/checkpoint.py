@@ -21,7 +21,7 @@ from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.foundation.errors import InputError, WrongValue, one_line
 from irp_lightning.foundation.fields import load
 
-__all__ = ["CheckpointContents", "Loaded", "add_calibration", "load_detector"]
+__all__ = ["CheckpointContents", "Loaded", "add_calibration", "checkpoint_file", "load_detector"]
 
 KEY = "irp_lightning"
 REMEDY = "give a run folder or its checkpoints/last.ckpt"
@@ -73,14 +73,14 @@ def load_detector(path: Path, *, own_backbone: bool = False) -> Loaded:
     """Rebuild a detector from its checkpoint, which holds all that it needs.
 
     Args:
-        path: A run's ``checkpoints/last.ckpt``, or the run folder.
+        path: As of :func:`checkpoint_file`.
         own_backbone: Call a function of the user's that the file names as its backbone.
 
     Raises:
         InputError: The file is missing, damaged, of an older version or of something else, its
             detector cannot be imported or made, or its backbone is not allowed.
     """
-    file = path / "checkpoints" / "last.ckpt" if path.is_dir() else path
+    file = checkpoint_file(path)
     if not file.is_file():
         raise InputError(f"{file} is not a file; {REMEDY}")
     try:
@@ -104,6 +104,18 @@ def load_detector(path: Path, *, own_backbone: bool = False) -> Loaded:
     except Exception as error:
         raise _not_whole(file, error) from error
     return Loaded(detector.eval(), extractor.eval(), n_views, calibration)
+
+
+def checkpoint_file(path: Path) -> Path:
+    """The file that is meant: of a run folder the detector with its threshold, where it has one.
+
+    Args:
+        path: A run folder, its ``checkpoints/last.ckpt`` or ``detector.ckpt``.
+    """
+    if not path.is_dir():
+        return path
+    judging = path / "detector.ckpt"
+    return judging if judging.is_file() else path / "checkpoints" / "last.ckpt"
 
 
 def add_calibration(file: Path, calibration: Calibration, to: Path) -> None:

@@ -4,8 +4,9 @@ import math
 from itertools import zip_longest
 from pathlib import Path
 
-import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 from torch import Tensor
 
@@ -14,11 +15,6 @@ from irp_lightning.data.images import load_rgb
 from irp_lightning.data.samples import GOOD
 from irp_lightning.localisation.localisation import Localisation
 from irp_lightning.localisation.overlay import overlay, stretched, unit_range
-
-matplotlib.use("Agg")
-
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 __all__ = ["heat_map_picture", "heat_maps"]
 

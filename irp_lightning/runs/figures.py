@@ -3,8 +3,10 @@
 import math
 from collections.abc import Sequence
 
-import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from sklearn.metrics import roc_curve as roc_points
 from torch import Tensor
 
@@ -15,12 +17,6 @@ from irp_lightning.evaluation.tables import Row
 from irp_lightning.localisation.overlay import overlay, stretched
 from irp_lightning.refinement.rounds import Round
 from irp_lightning.runs.thumbnail import thumbnail
-
-matplotlib.use("Agg")
-
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 __all__ = ["removed_gallery", "roc_curve", "score_histograms"]
 

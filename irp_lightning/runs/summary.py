@@ -1,5 +1,6 @@
 """Runs on a screen."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def print_wide(table: Table, least: int = 0) -> None:
     Screen(soft_wrap=True, markup=False, highlight=False, width=wide).print(table)
 
 
-def _add_cleaning(table: Table, m: dict[str, Any]) -> None:
+def _add_cleaning(table: Table, m: Mapping[str, Any]) -> None:
     c = m["cleaning"]
     images, (low, high) = c["suspects"] + c["kept"], c["false_alarms_between"]
     table.add_row("suspects", f"{c['suspects']} of {images} photographs, {c['kept']} kept")
@@ -41,7 +42,7 @@ def _add_cleaning(table: Table, m: dict[str, Any]) -> None:
     )
 
 
-def print_summary(metrics: dict[str, Any], folder: Path) -> None:
+def print_summary(metrics: Mapping[str, Any], folder: Path) -> None:
     """Print the figures of ``metrics.json`` that a user looks for first, and where the rest is."""
     table = Table(show_header=False, box=None)
     table.add_column(style="bold")

@@ -22,6 +22,7 @@ from irp_lightning.foundation.fields import plain
 from irp_lightning.foundation.pipes import until_the_reader_leaves
 from irp_lightning.foundation.processes import local_rank
 from irp_lightning.runs.session import finished_run
+from irp_lightning.runs.summary import print_summary
 from irp_lightning.sweeps.cells import cell_name
 from irp_lightning.sweeps.idle import idle_overrides, key_of
 from irp_lightning.sweeps.launchers import check_launcher
@@ -100,6 +101,8 @@ def run_job(cfg: DictConfig, run: Run) -> float:
             else:
                 quiet()
                 metrics = run(cfg, folder)
+                if metrics:  # of several processes the first has them
+                    print_summary(metrics, folder)
                 outcome = {"status": "complete"}
             value = metrics.get(cfg.sweep.objective)
             return math.nan if value is None else float(value)

@@ -43,6 +43,15 @@ def test_the_detector_judges_without_the_photographs_it_learnt_from(
         assert row["percentile"] == pytest.approx(expected.item(), abs=0.01)
 
 
+@pytest.mark.parametrize("part", [".", "detector.ckpt", "checkpoints/last.ckpt"])
+def test_the_folder_of_a_cleaning_judges_as_its_detector(
+    cleaned: Path, photos: Path, capsys: pytest.CaptureFixture[str], part: str
+) -> None:
+    predict.main([str(cleaned / part), str(photos / "00.png")])
+    judged = ",percentile,decision,threshold" if part != "checkpoints/last.ckpt" else ""
+    assert capsys.readouterr().out.splitlines()[0] == f"path,score{judged}"
+
+
 def test_names_on_standard_input_are_scored_and_one_bad_file_stops_nothing(
     cleaned: Path, photos: Path
 ) -> None:

@@ -110,6 +110,27 @@ def test_the_published_tables_follow_from_the_measured_rows() -> None:
         assert " | ".join(line[1:]) in readme
 
 
+def test_the_tables_of_the_study_of_folders_follow_from_all_its_rows() -> None:
+    readme = (EXPERIMENTS / "folders" / "README.md").read_text(encoding="utf-8")
+    assert script("folders/report").text() in readme
+    beside = script("folders/anomalib_threshold")
+    assert beside.text(read_rows(beside.TABLE)) in readme
+
+
+def test_anomalib_decides_by_the_highest_score_where_it_saw_no_defect(images: Path) -> None:
+    pytest.importorskip("anomalib", reason="anomalib is not installed; it is no dependency")
+    beside = script("folders/anomalib_threshold")
+    files = sorted((images / "fabric/train/good").iterdir())[:10]  # those that it draws must be there
+    seen = {str(file): (int(i > 5), float(i)) for i, file in enumerate(files)}
+    scores = beside.columns_of(seen)[1]
+    normal = {path: one for path, one in seen.items() if one[0] == 0}
+    assert beside.decided(normal, scores).tolist() == [i > 5 for i in range(10)]
+    assert beside.decided(seen, scores).tolist() == [i > 6 for i in range(10)]  # best F1 is at 6
+    validated, judged = beside.drawn(seen, "test", seed=0)
+    assert sorted(label for label, _ in validated.values()) == [0, 0, 0, 1, 1]
+    assert {*validated, *judged} == {*seen}
+
+
 def test_a_sample_for_the_study_of_views_is_tested_whole_at_every_seed(
     images: Path, tmp_path: Path
 ) -> None:
