@@ -1,6 +1,7 @@
 """The same in Python; the examples of its docstrings run as doctests, with the package's others."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from checkpoint_files import write_checkpoint
 from irp_lightning.api import Detector, clean, fit
 from irp_lightning.foundation.errors import InputError
 
+REPO = Path(__file__).parent.parent
 SMALL = ["patches.image_size=64", "patches.grid=4", "model.patches=100", "trainer.accelerator=cpu"]
 
 
@@ -61,20 +63,14 @@ def test_a_detector_without_a_threshold_says_so(tmp_path: Path) -> None:
         _ = Detector(tmp_path / "last.ckpt").threshold
 
 
-def test_a_users_lines_are_typed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", ["README.md", "docs/cleaning.md"])
+def test_the_lines_that_the_pages_show_are_typed(page: str, tmp_path: Path) -> None:
     mypy = pytest.importorskip("mypy.api", reason="mypy is not installed")
-    file = tmp_path / "snippet.py"
-    file.write_text(
-        "from irp_lightning.api import Detector, clean, fit\n"
-        "found = clean('photos', 'out', false_alarms=0.01)\n"
-        "worst: list[str] = list(found.suspects[:10])\n"
-        "detector: Detector = fit(found.kept)\n"
-        "alarms: list[bool] = (detector.score(['1.png']) > detector.threshold).tolist()\n"
-        "side: int = detector.explain('1.png').shape[0]\n"
-        "again: Detector = Detector.load('line-3.ckpt')\n"
-        "again.score('1.png', 2)  # type: ignore[call-arg]\n"
-    )
-    # That the last line's ignoring is needed shows that the package's types are seen at all.
+    text = (REPO / page).read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```python\n(from irp_lightning\.api .*?)```", text, re.DOTALL)
+    file = tmp_path / "shown.py"
+    # An error that goes unseen, as where the package has no types for others, is one here.
+    file.write_text(f"{shown}found.detector.score('1.png', 2)  # type: ignore[call-arg]\n")
     told, _, status = mypy.run(["--strict", "--follow-imports=silent", str(file)])
     assert status == 0, told
 
