@@ -142,7 +142,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(photos: Path, tmp_path: Path) 
         ([str(photos), "--out", str(tmp_path / "o"), "--false-alarms", "2"], "false_alarms=2.0"),
         ([str(photos), "--out", str(tmp_path / "o"), "refine=irp"], "refine=robust"),
         ([str(photos), "--out", str(tmp_path / "o"), "--review", str(review)], "nowhere.png in line 2"),
-        ([str(photos), "--out", str(tmp_path / "o"), "--review", "no.csv"], "cannot be read"),
+        ([str(photos), "--out", str(tmp_path / "o"), "--review", "no.csv"], "is not a file"),
     ):
         with pytest.raises(SystemExit, match=message) as error:
             main(arguments)
