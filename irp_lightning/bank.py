@@ -1,4 +1,4 @@
-"""Look after the feature bank: ``python -m irp_lightning.bank list | verify | prune``."""
+"""Look after the feature bank: ``python -m irp_lightning.bank list | verify | prune | fill``."""
 
 import argparse
 import time
@@ -18,6 +18,10 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line; ``verify`` exits with status 1 if anything is damaged."""
     chosen = _parser().parse_args(arguments)
     try:
+        if chosen.command == "fill":
+            with refused_by_the_system():
+                _fill(chosen)
+            return
         with refused_by_the_system():
             banks = find_banks(chosen.cache_dir.expanduser())
     except InputError as error:
@@ -51,7 +55,41 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="also whole banks not used for N days (0: all)",
     )
+    filling = commands.add_parser(
+        "fill",
+        help="extract what a run needs, ahead of it; several at once share the work",
+        description="Extract the features that a run with these overrides needs and the bank lacks. "
+        "Started on several machines with one cache_dir they share the work.",
+    )
+    filling.add_argument(
+        "overrides", nargs="+", metavar="key=value", help="as of irp_lightning.run: +experiment=folder …"
+    )
+    filling.add_argument(
+        "--jobs",
+        type=_count,
+        metavar="N",
+        help="so many at once, by Ray, each with a GPU if there are any",
+    )
+    filling.add_argument(
+        "--cpus", type=_count, default=1, metavar="N", help="cores of each job (default: %(default)s)"
+    )
     return parser
+
+
+def _fill(chosen: argparse.Namespace) -> None:
+    from irp_lightning.config.compose import checked, composed
+
+    cfg = composed(chosen.overrides)
+    if not any(override.startswith("cache_dir=") for override in chosen.overrides):
+        cfg.cache_dir = str(chosen.cache_dir)
+    e = checked(cfg)
+    # Not before the arguments are checked: it takes torch.
+    from irp_lightning.filling import fill, fill_over_ray
+
+    if chosen.jobs is None:
+        fill(e)
+    else:
+        fill_over_ray(e, chosen.jobs, chosen.cpus)
 
 
 def _table(banks: Sequence[BankFolder]) -> Table:
@@ -71,6 +109,12 @@ def _table(banks: Sequence[BankFolder]) -> Table:
             time.strftime("%Y-%m-%d", time.localtime(bank.used)),
         )
     return lines
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of at least 1")
+    return int(text)
 
 
 def _days(text: str) -> float:

@@ -36,24 +36,20 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
 
     from irp_lightning.cleaning.product import calibration_of, find_suspects, write_product
     from irp_lightning.cleaning.report import Content, settings_of
-    from irp_lightning.config.compose import looks_through
     from irp_lightning.data.contamination import draw_pool
     from irp_lightning.data.content import set_digest
     from irp_lightning.data.dataset import KNOWN_IMAGES, read_images
     from irp_lightning.data.groups import fold_groups
     from irp_lightning.data.known_images import KnownImages
     from irp_lightning.data.verdicts import read_verdicts
-    from irp_lightning.detectors.build import check_detector, check_shareable, check_size
-    from irp_lightning.detectors.contract import wants_patches
+    from irp_lightning.detectors.build import check_shareable
     from irp_lightning.detectors.devices import check_trainer, choose_device
     from irp_lightning.detectors.fit import Checkpoints
     from irp_lightning.evaluation.evaluation import evaluate
-    from irp_lightning.features.bank import FeatureBank
-    from irp_lightning.features.extractor import build_extractor
-    from irp_lightning.features.picture_size import check_image_size, check_memory
+    from irp_lightning.extractors import extractors_of
     from irp_lightning.features.preparation import prepare_features
     from irp_lightning.localisation.localisation import localise_some
-    from irp_lightning.refinement.checks import check_refinement, looks_at_patches
+    from irp_lightning.refinement.checks import check_refinement
     from irp_lightning.refinement.clean import Cleaning
     from irp_lightning.refinement.fitting import Fitting
     from irp_lightning.refinement.ranking import follow, rank
@@ -63,30 +59,14 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
 
     with session(e, path) as here:
         with here.watch("read"):
-            kind = named("model")(check_detector)(e.model)
             named("trainer")(check_trainer)(e.trainer)
-            named("data")(check_image_size)(e.backbone, e.data.image_size)
-            named("patches")(check_memory)(e.patches.image_size)
-            build = partial(
-                build_extractor, views=e.views, crop=e.data.crop, autocast=e.features.autocast
-            )
-            extractor = named("backbone")(build)(e.backbone, image_size=e.data.image_size)
-            dtype, views = e.features.dtype, e.views
-            if wants_patches(kind):
-                extractor, dtype = named("patches")(extractor.of_patches)(e.patches), e.patches.dtype
-                views = views.whole(extractor.spec.n_vectors)
-            named("model")(check_size)(e.model, extractor.dim, extractor.spec.n_vectors)
-            looking = None
-            if looks_at_patches(e.refine):
-                through = named("refine.backbone")(build)(
-                    looks_through(e), image_size=e.patches.image_size
-                )
-                looking = named("patches")(through.of_patches)(e.patches, e.refine.views)
+            extractors = extractors_of(e)
             if e.trainer.is_distributed:
-                named("model")(check_shareable)(e.model, extractor.dim)
+                named("model")(check_shareable)(e.model, extractors.detector.dim)
             known = KnownImages(Path(e.cache_dir) / KNOWN_IMAGES)
             images = named("data")(read_images)(e.data, known)
-            extractor = extractor.at_depth(images.depth)
+            extractors = extractors.at_depth(images.depth)
+            extractor, views = extractors.detector, extractors.views
             pool = draw_pool(images, e.data.split, e.contamination.kind, e.noise, e.seed)
             train = pool.of(images.samples)
             groups = None
@@ -102,13 +82,11 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
         with here.watch("features"):
             files = [sample.path for sample in images.samples], images.hashes
             device = choose_device(e.trainer)
-            bank = FeatureBank(Path(e.cache_dir), extractor.spec, dtype)
+            (_, bank), *beside = extractors.with_banks(Path(e.cache_dir))
             features = prepare_features(extractor, bank, *files, e.features, device)
             patches = None
-            if looking is not None:
-                looking = looking.at_depth(images.depth)
-                beside = FeatureBank(Path(e.cache_dir), looking.spec, e.patches.dtype)
-                patches = prepare_features(looking, beside, *files, e.features, device, once=True)
+            for looking, place in beside:
+                patches = prepare_features(looking, place, *files, e.features, device, once=True)
 
         here.begin(record.manifest_text(images, pool, Path(e.data.root)))
         about = record.facts(

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,49 @@ def test_banks_are_listed(bank: FeatureBank, tmp_path: Path, capsys: pytest.Capt
     row = next(line for line in shown.splitlines() if "random" in line and "│ 32 " in line)
     assert [part.strip() for part in row.split("│")][2:7] == ["random", "32", "3", "float32", str(N)]
     assert f"MiB in {tmp_path}" in shown
+
+
+def test_it_is_filled_ahead_of_a_run(
+    small: list[str], tmp_path: Path, command: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    ours = [s for s in small if not s.startswith("cache_dir")]
+    where = ["+experiment=mvtec_noise", *ours, "refine=robust", f"cache_dir={tmp_path / 'cache'}"]
+    first = command("bank", "fill", *where, cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert ", 0 of them there before" in first.stdout
+    before = {file: file.stat().st_mtime_ns for file in entries(tmp_path / "cache")}
+    assert command("run", *where, "hydra.run.dir=out", cwd=tmp_path).returncode == 0
+    assert {file: file.stat().st_mtime_ns for file in entries(tmp_path / "cache")} == before
+
+
+def test_jobs_of_ray_fill_one_bank(
+    small: list[str], tmp_path: Path, command: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    pytest.importorskip("ray", reason="needs irp-lightning[ray]")
+    ours = [s for s in small if not s.startswith("cache_dir")]
+    where = ["+experiment=mvtec_noise", *ours]
+    alone, shared = tmp_path / "alone", tmp_path / "shared"
+    assert command("bank", "fill", *where, f"cache_dir={alone}", cwd=tmp_path).returncode == 0
+    done = command("bank", "--cache-dir", str(shared), "fill", *where, "--jobs", "2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("there before") == 2 * len(list(shared.glob("*/spec.json")))
+    made = {file.relative_to(shared): file.read_bytes() for file in entries(shared)}
+    assert made == {file.relative_to(alone): file.read_bytes() for file in entries(alone)}
+    refused = command("bank", "fill", *where, "data.root=/no/such", "--jobs", "2", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("irp_lightning: data.root=/no/such is not a folder")
+
+
+@pytest.mark.parametrize("wrong", [["--jobs", "0"], ["--cpus", "x"], []])
+def test_what_cannot_be_filled_is_refused(wrong: list[str]) -> None:
+    with pytest.raises(SystemExit) as status:
+        main(["fill", *(["+experiment=demo"] if wrong else []), *wrong])
+    assert status.value.code == 2
+
+
+def test_a_bank_that_keeps_nothing_is_not_filled() -> None:
+    with pytest.raises(SystemExit, match=r"^irp_lightning: features.cache=live keeps nothing"):
+        main(["fill", "+experiment=demo", "features.cache=live"])
 
 
 def test_damaged_entries_are_told_and_pruned(
