@@ -1,6 +1,8 @@
 """Clean a folder of photographs: ``python -m irp_lightning.clean DIR --out OUT``."""
 
 import argparse
+import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,12 +11,13 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from irp_lightning.config.compose import composed
-from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.errors import InputError, refused_by_the_system
 from irp_lightning.foundation.names import printable
+from irp_lightning.foundation.pipes import until_the_reader_leaves
 from irp_lightning.runs.folder import REPORT
 from irp_lightning.runs.summary import print_summary
 
-__all__ = ["clean_folder", "configured", "main"]
+__all__ = ["clean_folder", "configured", "literal", "main"]
 
 EPILOGUE = """\
 OUT holds suspects.csv (what does not belong, the worst first), clean.csv (the rest, in anomalib's
@@ -25,37 +28,50 @@ goes on.
 DIR/normal/ is trusted, DIR/defect/ and DIR/test/KIND/ are tested on, where they are there; all other
 images are unlabelled. DIR may be a CSV image_path,label_index,split.
 
-exit status: 0; 1 for bad input; 130 where it was interrupted.
+exit status: 0; 1 for bad input; 2 for wrong arguments; 130 where it was interrupted; 141 where the
+reader went away.
 """
+
+FLAGS = {
+    "data.root": "DIR",
+    "data.groups": "--groups",
+    "false_alarms": "--false-alarms",
+    "review": "--review",
+    "sweep.force": "--force",
+    "hydra.run.dir": "--out",
+}
+"""Keys of irp_lightning.run that this command has arguments for."""
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     chosen = _parser().parse_intermixed_args(arguments)
     try:
-        export = next(
-            ((how, getattr(chosen, how)) for how in ("link", "copy", "move") if getattr(chosen, how)),
-            None,
-        )
-        cfg = configured(
-            chosen.folder,
-            chosen.out,
-            false_alarms=chosen.false_alarms,
-            review=chosen.review,
-            groups=chosen.groups,
-            force=chosen.force or chosen.review is not None,
-            overrides=chosen.overrides,
-        )
-        print_summary(clean_folder(cfg, chosen.out), chosen.out)
-        if export is not None:
-            from irp_lightning.cleaning.sorting import sort_photographs
-
-            sort_photographs(chosen.out, *export, really=chosen.yes)
+        with refused_by_the_system(), until_the_reader_leaves():
+            _clean(chosen)
     except InputError as error:
         raise SystemExit(f"irp_lightning: {error}") from None
     except KeyboardInterrupt:
         print("irp_lightning: interrupted; the same command goes on", file=sys.stderr)
         raise SystemExit(130) from None
+
+
+def _clean(chosen: argparse.Namespace) -> None:
+    cfg = configured(
+        chosen.folder,
+        chosen.out,
+        false_alarms=chosen.false_alarms,
+        review=chosen.review,
+        groups=chosen.groups,
+        force=chosen.force or chosen.review is not None,
+        overrides=chosen.overrides,
+    )
+    print_summary(clean_folder(cfg, chosen.out), chosen.out)
+    for how in ("link", "copy", "move"):
+        if (to := getattr(chosen, how)) is not None:
+            from irp_lightning.cleaning.sorting import sort_photographs
+
+            sort_photographs(chosen.out, how, to, really=chosen.yes)
     print(f" report           {printable((chosen.out / REPORT).absolute())}")
 
 
@@ -66,8 +82,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOGUE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="any tree of photographs, or a CSV")
-    parser.add_argument("--out", type=Path, required=True, help="a folder for the results")
+    parser.add_argument("folder", type=_path, metavar="DIR", help="any tree of photographs, or a CSV")
+    parser.add_argument("--out", type=_path, required=True, help="a folder for the results")
     parser.add_argument(
         "--false-alarms",
         type=float,
@@ -76,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         help="of good parts that may raise an alarm (default: %(default)s)",
     )
     parser.add_argument(
-        "--review", type=Path, metavar="CSV", help="what somebody said in the report (path,verdict)"
+        "--review", type=_path, metavar="CSV", help="what somebody said in the report (path,verdict)"
     )
     parser.add_argument(
         "--groups",
@@ -88,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("link", "copy", "move"):
         how.add_argument(
             f"--{name}",
-            type=Path,
+            type=_path,
             metavar="DEST",
             help=f"{name} the photographs into DEST/train/good and DEST/test/suspect, MVTec's layout; "
             "says what it would do, and does it with --yes",
@@ -104,9 +120,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _path(text: str) -> Path:
+    # The shell leaves the tilde of --out=~/out; Path.expanduser raises for users that there are not.
+    return Path(os.path.expanduser(text))  # noqa: PTH111
+
+
 def configured(
     folder: Path,
-    out: Path,
+    out: Path | None,
     *,
     false_alarms: float = 0.01,
     review: Path | None = None,
@@ -116,30 +137,53 @@ def configured(
 ) -> DictConfig:
     """The configuration of a cleaning: experiment ``folder``.
 
+    Args:
+        folder: The photographs, or a table of them.
+        out: Where the results will lie; None: nowhere.
+        false_alarms: The share of good parts that may raise an alarm.
+        review: What somebody said of them.
+        groups: ``none``, ``auto`` or a CSV.
+        force: Begin anew, whatever ``out`` holds.
+        overrides: As of ``python -m irp_lightning.run``.
+
     Raises:
-        InputError: There is no such folder, the results would lie in it, or an override is wrong.
+        InputError: There is no such folder, the results would lie in it, or an override is wrong or said
+            by an argument.
     """
-    root, into = folder.expanduser().resolve(), out.expanduser().resolve()
+    root = _resolved(folder)
     if not root.exists():
         raise InputError(f"{printable(folder)} is not there; give a folder of photographs")
-    if root.is_dir() and into.is_relative_to(root):
+    if out is not None:
+        _check_out(out, folder, root)
+    for override in overrides:
+        if (flag := FLAGS.get(override.lstrip("+~").partition("=")[0])) is not None:
+            raise InputError(f"{override} is what {flag} says here; leave it out")
+    cfg = composed(["+experiment=folder", "data.root=.", *overrides])
+    with open_dict(cfg):
+        # Not as overrides: a path may hold what means something in Hydra's grammar.
+        for key, value in (("data.root", root), ("data.groups", groups), ("review", review)):
+            OmegaConf.update(cfg, key, None if value is None else literal(str(value)))
+        cfg.false_alarms, cfg.sweep.force = false_alarms, force
+    return cfg
+
+
+def _check_out(out: Path, folder: Path, root: Path) -> None:
+    if root.is_dir() and _resolved(out).is_relative_to(root):
         raise InputError(
             f"--out {printable(out)} lies in {printable(folder)}: its pictures would be taken for "
             "photographs; give a folder beside it"
         )
-    if into.exists() and not into.is_dir():
-        raise InputError(f"--out {printable(out)} is a file; give a folder")
-    cfg = composed(["+experiment=folder", "data.root=.", *overrides])
-    with open_dict(cfg):
-        # Not as overrides: a path may hold what means something in Hydra's grammar.
-        for key, value in (
-            ("data.root", root),
-            ("data.groups", groups),
-            ("review", review),
-        ):
-            OmegaConf.update(cfg, key, None if value is None else str(value).replace("${", "\\${"))
-        cfg.false_alarms, cfg.sweep.force = false_alarms, force
-    return cfg
+    if os.path.lexists(out) and not out.is_dir():
+        raise InputError(f"--out {printable(out)} is a file or leads nowhere; give a folder")
+
+
+def _resolved(path: Path) -> Path:
+    return Path(os.path.realpath(_path(str(path))))  # Path.resolve raises for links in a circle
+
+
+def literal(text: str) -> str:
+    """As OmegaConf takes it for itself and no interpolation."""
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
 
 
 def clean_folder(cfg: DictConfig, out: Path) -> Mapping[str, Any]:

@@ -120,7 +120,7 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
                 if e.false_alarms is not None and groups is not None:
                     scored = fitting.training_images(patches, groups)
                     ranking = rank(fitting.scorer(e.refine, scored), cleaning.active)
-                    cleaning = follow(cleaning, ranking, verdicts) if verdicts else cleaning
+                    cleaning = follow(cleaning, ranking, verdicts, trusted) if verdicts else cleaning
                 fitted = fitting.fit(
                     e.refine,
                     cleaning,

@@ -45,12 +45,18 @@ def checked(cfg: DictConfig) -> Experiment:
     """A composed configuration, checked.
 
     Raises:
-        InputError: See :func:`irp_lightning.config.checks.load_experiment`; or a value is not set.
+        InputError: See :func:`irp_lightning.config.checks.load_experiment`; or a value is not set,
+            or refers to one that there is not.
     """
-    missing = sorted(OmegaConf.missing_keys(cfg))
-    if missing:
-        raise InputError(f"{missing[0]} is not set; give it on the command line, as {missing[0]}=VALUE")
-    values: Any = OmegaConf.to_container(cfg, resolve=True)
+    try:
+        missing = sorted(OmegaConf.missing_keys(cfg))
+        if missing:
+            raise InputError(
+                f"{missing[0]} is not set; give it on the command line, as {missing[0]}=VALUE"
+            )
+        values: Any = OmegaConf.to_container(cfg, resolve=True)
+    except OmegaConfBaseException as error:  # ${...} of what there is not
+        raise InputError(one_line(error)) from error
     return load_experiment(values)
 
 

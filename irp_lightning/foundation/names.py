@@ -38,7 +38,7 @@ def same_name(name: str) -> str:
 def named_file(folder: Path, name: str) -> Path:
     """The file below a folder that :func:`printable` has named."""
     file = folder / name
-    if "\\x" not in name or file.exists():
+    if "\\x" not in name or os.path.exists(file):  # noqa: PTH110 (Path's raises for long names)
         return file
-    raw = re.sub(rb"\\x([0-9a-f]{2})", lambda found: bytes.fromhex(found[1].decode()), name.encode())
+    raw = re.sub(rb"\\x([0-9a-f]{2})", lambda found: bytes.fromhex(found[1].decode()), os.fsencode(name))
     return folder / os.fsdecode(raw)

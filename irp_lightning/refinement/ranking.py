@@ -40,13 +40,16 @@ def rank(scorer: Scorer, active: Tensor) -> Ranking:
     return Ranking(scores, scorer.explain(torch.arange(len(active))).float())
 
 
-def follow(cleaning: Cleaning, ranking: Ranking, verdicts: Mapping[int, bool]) -> Cleaning:
+def follow(
+    cleaning: Cleaning, ranking: Ranking, verdicts: Mapping[int, bool], trusted: Tensor
+) -> Cleaning:
     """Move the cut to where looks say, and follow each of them.
 
     Args:
-        cleaning: What was removed without them, trusted images among what is kept.
+        cleaning: What was removed without them.
         ranking: Of all images, by what was kept.
         verdicts: By image: whether it is defective.
+        trusted: (N,), bool: images that stay, unless a look says that they are defective.
 
     Returns:
         One round, in which all goes that is to go.
@@ -58,6 +61,7 @@ def follow(cleaning: Cleaning, ranking: Ranking, verdicts: Mapping[int, bool]) -
     cut = best_cut(count, int((~cleaning.active).sum()), looks)
     removed = torch.zeros(count, dtype=torch.bool)
     removed[order[:cut]] = True
+    removed &= ~trusted
     for image, defective in verdicts.items():
         removed[image] = defective
     gone = removed.nonzero().flatten()

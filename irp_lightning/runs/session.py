@@ -14,6 +14,7 @@ from irp_lightning.config.experiment import Experiment
 from irp_lightning.config.identity import differences
 from irp_lightning.foundation.errors import InputError, one_line
 from irp_lightning.foundation.fields import plain
+from irp_lightning.foundation.names import printable
 from irp_lightning.foundation.processes import local_rank
 from irp_lightning.runs.folder import LEFT_BEHIND, RunFolder
 from irp_lightning.runs.record import (
@@ -79,7 +80,7 @@ class Session:
         if self.is_forced:
             self.folder.clear()
         if self.resumed:
-            print(f"goes on from the last round in {path}")
+            print(f"goes on from the last round in {printable(path)}")
         else:
             for name in (CHECKPOINT, CLEANING):
                 (path / name).unlink(missing_ok=True)
@@ -245,13 +246,13 @@ def _can_go_on(path: Path, manifest: str) -> bool:
     saved = file.read_text(encoding="utf-8") if file.is_file() else ""
     if saved != manifest:
         if saved.partition("\n")[0] != manifest.partition("\n")[0]:
-            print(f"{path} was stopped half-way by another version: the run begins anew")
+            print(f"{printable(path)} was stopped half-way by another version: the run begins anew")
             return False
         raise InputError(
             f"{path} was stopped half-way, and the images have changed since (manifest.csv); "
             "set sweep.force=true to begin anew"
         )
     if not all(map(zipfile.is_zipfile, kept)):
-        print(f"a checkpoint in {path} is damaged: the run begins anew")
+        print(f"a checkpoint in {printable(path)} is damaged: the run begins anew")
         return False
     return True

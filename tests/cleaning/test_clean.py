@@ -11,7 +11,8 @@ import torch
 from run_files import rows as table
 
 from irp_lightning import predict
-from irp_lightning.clean import main
+from irp_lightning.clean import configured, main
+from irp_lightning.config.compose import checked
 from irp_lightning.detectors.checkpoint import load_detector
 
 
@@ -132,6 +133,13 @@ def test_photographs_are_sorted_when_asked_twice(
         main([*command, "--yes", *small_overrides])
 
 
+@pytest.mark.parametrize("name", ["${a}", "\\${a}", "~nobody", "a=b, (c)"])
+def test_a_folder_of_any_name_is_found(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    cfg = configured(tmp_path / name, tmp_path / "out")
+    assert checked(cfg).data.root == str(tmp_path / name)
+
+
 def test_bad_input_is_one_line_and_leaves_nothing(photos: Path, tmp_path: Path) -> None:
     review = tmp_path / "review.csv"
     review.write_text("path,verdict\nnowhere.png,normal\n", encoding="utf-8")
@@ -139,6 +147,11 @@ def test_bad_input_is_one_line_and_leaves_nothing(photos: Path, tmp_path: Path) 
         ([str(tmp_path / "no"), "--out", str(tmp_path / "o")], "is not there"),
         ([str(photos), "--out", str(photos / "o")], "lies in"),
         ([str(photos), "--out", str(review)], "is a file"),
+        (
+            [str(photos), "--out", str(tmp_path / "o"), "data.root=x"],
+            "data.root=x is what DIR says",
+        ),
+        ([str(photos), "--out", str(tmp_path / "o"), "cache_dir=${no.such}"], "no.such"),
         ([str(photos), "--out", str(tmp_path / "o"), "--false-alarms", "2"], "false_alarms=2.0"),
         ([str(photos), "--out", str(tmp_path / "o"), "refine=irp"], "refine=robust"),
         ([str(photos), "--out", str(tmp_path / "o"), "--review", str(review)], "nowhere.png in line 2"),
