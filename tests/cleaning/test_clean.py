@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -148,6 +149,16 @@ def test_bad_input_is_one_line_and_leaves_nothing(photos: Path, tmp_path: Path) 
             main(arguments)
         assert "\n" not in str(error.value)
     assert not (tmp_path / "o").exists()
+
+
+def test_photographs_where_a_run_clears_are_refused(
+    photos: Path, small_overrides: list[str], tmp_path: Path
+) -> None:
+    inside = tmp_path / "out/wandb/photos"
+    shutil.copytree(photos, inside)
+    with pytest.raises(SystemExit, match="which a run replaces"):
+        main([str(inside), "--out", str(tmp_path / "out"), "--force", *small_overrides])
+    assert len(list(inside.iterdir())) == len(list(photos.iterdir()))
 
 
 def test_scores_of_kept_photographs_are_out_of_sample(cleaned: Path) -> None:
