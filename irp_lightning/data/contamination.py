@@ -12,7 +12,7 @@ from typing import TypeVar
 from irp_lightning.data.dataset import Dataset
 from irp_lightning.data.samples import Sample
 from irp_lightning.data.split import Split, split_samples
-from irp_lightning.foundation.errors import WrongValue
+from irp_lightning.foundation.errors import InputError, WrongValue
 
 __all__ = ["TrainingPool", "contaminate", "contaminated_counts", "draw_pool"]
 
@@ -57,6 +57,7 @@ def draw_pool(images: Dataset, split: str, contamination: str, noise: float, see
 
     Raises:
         WrongValue: There is noise and nothing to inject.
+        InputError: No normal image is left to train on.
     """
     sides = split_samples(images.samples, images.groups, split, seed, images.hashes)
     if noise > 0 and not sides.pool:
@@ -68,6 +69,11 @@ def draw_pool(images: Dataset, split: str, contamination: str, noise: float, see
             else "there are none (test/<defect>/ in the MVTec layout)"
         )
         raise WrongValue("noise", noise, f"needs defective images to inject, and {found}; set noise=0")
+    if not sides.train_normal:
+        raise InputError(
+            "every normal image to train on is, byte for byte, one that is tested on, and is left out; "
+            "give others"
+        )
     return contaminate(images.samples, sides, contamination, noise, seed)
 
 

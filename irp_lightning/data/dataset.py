@@ -108,6 +108,7 @@ def read_surveyed(
         *depth_remarks(samples, deep, depth),
         *_seen(samples, extents),
         *_grouped(groups),
+        *_straddling(samples, groups, hashes, data.split),
     ]
     return Dataset(samples, groups, hashes, bad, found.cropped_away, depth, remarks)
 
@@ -183,6 +184,25 @@ def _seen(samples: list[Sample], extents: dict[str, Extent]) -> list[Remark]:
             "{count} images hold numbers that are not finite ({names}); they are taken as 0",
         ),
     ]
+
+
+def _straddling(samples: list[Sample], groups: list[str], hashes: list[str], split: str) -> list[Remark]:
+    """Groups of which a published split trains on some images and tests on others."""
+    tested = [i for i, sample in enumerate(samples) if sample.side == "test"]
+    on_test, same = {groups[i] for i in tested}, {hashes[i] for i in tested}
+    names = [
+        sample.name
+        for sample, group, digest in zip(samples, groups, hashes, strict=True)
+        # Those that are identical to a test image are left out, and said elsewhere.
+        if sample.side == "train" and not sample.label and group in on_test and digest not in same
+    ]
+    if split != "published" or not names:
+        return []
+    text = (
+        f"{len(names)} images to train on show objects that are tested on ({listed(names)}); "
+        "data.split=grouped draws the sides by group"
+    )
+    return [Remark("groups_on_both_sides", len(names), text, falsifies=True)]
 
 
 def _grouped(groups: list[str]) -> list[Remark]:

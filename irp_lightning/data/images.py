@@ -50,10 +50,21 @@ def _decode(path: Path) -> tuple[Image.Image, NDArray[Any] | None]:
     with Image.open(path) as file:
         header = header_of(file)
         if header.numbers == "integers" and header.colour:
-            return file.copy(), _deep_colour(path, header.format)
-        image = ImageOps.exif_transpose(file)
-        image.load()
+            return file.copy(), _upright(_deep_colour(path, header.format), header.orientation)
+        # As the header says, by which masks are turned: Pillow knows of more places for such a tag.
+        image = file.copy() if header.orientation == 1 else ImageOps.exif_transpose(file)
     return image, None if header.numbers == "8-bit" else np.asarray(image)
+
+
+def _upright(numbers: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Turn an array as a camera's tag says, as Pillow turns pictures: (H, W, C)."""
+    if orientation in (5, 6, 7, 8):  # width and height change places
+        numbers = numbers.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        numbers = numbers[::-1]
+    if orientation in (2, 3, 6, 7):
+        numbers = numbers[:, ::-1]
+    return np.ascontiguousarray(numbers)
 
 
 def _deep_colour(path: Path, file_format: str) -> NDArray[np.generic]:

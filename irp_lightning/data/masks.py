@@ -56,13 +56,13 @@ def _values(path: Path) -> NDArray[Any]:
     """(H, W): the highest of the channels."""
     try:
         with Image.open(path) as file:
-            if (pages := header_of(file).pages) > 1:
+            header = header_of(file)
+            if (pages := header.pages) > 1:
                 raise InputError(
                     f"{path} holds {pages} pages, and a mask is one; save each as a file of a folder "
                     f"{path.stem}/ instead"
                 )
-            mask = ImageOps.exif_transpose(file)
-            mask.load()
+            mask = file.copy() if header.orientation == 1 else ImageOps.exif_transpose(file)
         if mask.mode in ("P", "PA"):  # a palette's zero need not be black
             mask = mask.convert("RGBA")
         elif mask.mode in INKS:

@@ -35,13 +35,16 @@ def is_normal(name: str, answer: Sequence[str] | None) -> bool:
     return name == GOOD or name in (answer or ())
 
 
-def check_answer(answer: Sequence[str] | None, folders: Sequence[Path], category: Path) -> None:
+def check_answer(
+    answer: Sequence[str] | None, folders: Sequence[Path], category: Path, good: str = GOOD
+) -> None:
     """Ask where it is open whether the images of a folder are normal.
 
     Args:
         answer: ``data.normal``; None: nothing was said.
         folders: The folders of images, one a kind.
         category: The category's folder.
+        good: What the layout itself calls the folders of normal images.
 
     Raises:
         WrongValue: A folder's name means normal and nothing was said; or a folder that was named is not
@@ -50,17 +53,17 @@ def check_answer(answer: Sequence[str] | None, folders: Sequence[Path], category
     names = [folder.name for folder in folders]
     if answer is None:
         for folder in folders:
-            if folder.name != GOOD and means_normal(folder.name):
+            if folder.name not in (GOOD, good) and means_normal(folder.name):
                 place = folder.relative_to(category).as_posix()
                 raise WrongValue(
                     "normal",
                     "null",
                     f"leaves open whether the {len(image_files(folder))} images of {place}/ are normal; "
-                    f"set data.normal={folder.name} if they are, data.normal={GOOD} if "
+                    f"set data.normal={folder.name} if they are, data.normal={good} if "
                     f"'{folder.name}' is a kind of defect",
                 )
     for name in answer or ():
-        if name not in (GOOD, *names):
+        if name not in (GOOD, good, *names):
             raise WrongValue(
                 "normal",
                 name,

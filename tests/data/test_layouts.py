@@ -101,9 +101,12 @@ def test_btad_without_normal_images_names_their_folder(btad: Path) -> None:
     assert f"{btad / '01/train/ok'} holds no images" in refusal("btad", btad)
 
 
-def test_btad_takes_more_folders_for_normal_and_asks_of_none(btad: Path) -> None:
+def test_btad_asks_of_further_folders_that_may_be_normal(btad: Path) -> None:
     write(btad, "01/test/clean/0.bmp")
-    assert kinds(read("btad", btad).samples)["test/clean"] == 1
+    message = refusal("btad", btad)
+    assert "the 1 images of test/clean/ are normal; set data.normal=clean if they are" in message
+    assert "data.normal=ok if 'clean' is a kind of defect" in message
+    assert kinds(read("btad", btad, normal=("ok",)).samples)["test/clean"] == 1
     assert kinds(read("btad", btad, normal=("clean",)).samples)["test/good"] == 3
     assert "normal=clena is no folder" in refusal("btad", btad, normal=("clena",))
 

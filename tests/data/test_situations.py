@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps, PngImagePlugin
 
 from irp_lightning.data.config import DataConfig
+from irp_lightning.data.contamination import draw_pool
 from irp_lightning.data.dataset import Dataset, read_images
 from irp_lightning.data.headers import bounded_header
 from irp_lightning.data.images import load_rgb
@@ -108,6 +109,48 @@ def test_masks_where_none_is_looked_for_are_said(folder: Path) -> None:
     for file in files(truth, "good/*"):
         Image.new("L", (64, 64)).save(file)
     assert falsifying(read(folder)) == set()
+
+
+def test_a_tag_that_the_header_does_not_see_turns_neither_image_nor_mask(tmp_path: Path) -> None:
+    image = Image.new("RGB", (4, 4))
+    image.putpixel((0, 0), (255, 255, 255))
+    xmp = PngImagePlugin.PngInfo()
+    xmp.add_itxt("XML:com.adobe.xmp", '<x tiff:Orientation="6"/>')
+    image.save(tmp_path / "a.png", pnginfo=xmp)
+    assert load_rgb(tmp_path / "a.png").getpixel((0, 0)) == (255, 255, 255)
+    assert bounded_header(tmp_path / "a.png", 100, "").orientation == 1
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_deep_colour_is_turned_as_the_tag_says(tmp_path: Path, orientation: int) -> None:
+    values = np.arange(24, dtype=np.uint16).reshape(3, 2, 4) * 256
+    values[..., 3] = 65_535
+    shown = Image.fromarray((values[..., :3] >> 8).astype(np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    shown.getexif()[0x0112] = orientation
+    data = deep_png(values)
+    tag = exif.tobytes().removeprefix(b"Exif\0\0")
+    chunk = struct.pack(">I", len(tag)) + b"eXIf" + tag + struct.pack(">I", zlib.crc32(b"eXIf" + tag))
+    (tmp_path / "a.png").write_bytes(data[:33] + chunk + data[33:])
+    expected = np.asarray(ImageOps.exif_transpose(shown))
+    assert np.array_equal(np.asarray(load_rgb(tmp_path / "a.png")), expected)
+
+
+def test_groups_on_both_sides_of_a_published_split_are_said(folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "groups.csv"
+    table.write_text("path,group\ntrain/good/000.png,a\ntrain/good/001.png,a\ntest/good/000.png,a\n")
+    assert said(read(folder, str(table)))["groups_on_both_sides"] == 2
+    assert "groups_on_both_sides" in falsifying(read(folder, str(table)))
+    place = ("mvtec", str(folder.parent), folder.name, "grouped", str(table), 64, "none", "error")
+    assert "groups_on_both_sides" not in said(read_images(DataConfig(*place)))
+
+
+def test_a_folder_whose_training_images_are_all_tested_on_is_refused(folder: Path) -> None:
+    for file in files(folder, "train/good/*"):
+        shutil.copy(folder / "test" / "good" / "000.png", file)
+    with pytest.raises(InputError, match="every normal image to train on is, byte for byte"):
+        draw_pool(read(folder), "published", "share", 0.2, 0)
 
 
 def test_two_names_that_tables_cannot_tell_apart_are_refused(folder: Path) -> None:

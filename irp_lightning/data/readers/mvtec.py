@@ -85,8 +85,7 @@ def read_category(
     """
     listing = Listing(folder, recursive=data.recursive)
     kinds = [p for p in sub_folders(folder / test) if p != folder / truth]
-    if good == GOOD or data.normal:  # a layout with a name of its own leaves nothing open
-        check_answer(data.normal, [*sub_folders(folder / "train"), *kinds], folder)
+    check_answer(data.normal, [*sub_folders(folder / "train"), *kinds], folder, good)
     normal = (good, *(data.normal or ()))
     listing.loose(folder / test)
     for path in sub_folders(folder):
