@@ -192,14 +192,19 @@ def clean_folder(cfg: DictConfig, out: Path) -> Mapping[str, Any]:
     Returns:
         What ``metrics.json`` holds.
     """
+    from irp_lightning.cleaning.changes import changes_since
+    from irp_lightning.config.compose import checked
     from irp_lightning.run import run
     from irp_lightning.sweeps.command_line import complete_run, quiet
-    from irp_lightning.sweeps.made import remove_if_made
+    from irp_lightning.sweeps.made import remember, remove_if_made
 
+    remember(out)
     try:
         metrics = complete_run(out, cfg)
         if metrics is not None:
             print(f"complete already: {printable(out)}")
+            for line in changes_since(out, checked(cfg).data):
+                print(f"! {line}")
             return metrics
         quiet()
         return run(cfg, out)

@@ -4,6 +4,7 @@ import argparse
 import csv
 import glob
 import json
+import math
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from irp_lightning.data.config import MAX_PIXELS
 from irp_lightning.data.listing import image_files
-from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.errors import InputError, refused_by_the_system
 from irp_lightning.foundation.names import printable
+from irp_lightning.foundation.pipes import until_the_reader_leaves
 
 if TYPE_CHECKING:  # imported when it is needed: help must not wait for torch
     from torch import Tensor
@@ -66,12 +68,10 @@ def main(arguments: list[str] | None = None) -> None:
     """
     chosen = _parser().parse_args(arguments)
     try:
-        wrong = _print_scores(chosen)
+        with refused_by_the_system(), until_the_reader_leaves():
+            wrong = _print_scores(chosen)
     except InputError as error:
         wrong = [str(error)]
-    except BrokenPipeError:  # whoever reads has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(141) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     if wrong:
@@ -123,7 +123,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _share(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not 0 < value < 1:
         raise argparse.ArgumentTypeError(f"{text} is no share between 0 and 1")
     return value
@@ -132,16 +135,19 @@ def _share(text: str) -> float:
 def _files(given: Sequence[str]) -> Iterator[Path]:
     """The image files that are meant, one after the other: names on standard input as they come."""
     for name in given:
-        path = Path(name)
+        if not name:  # as of a shell's variable that is not set; Path makes the current folder of it
+            raise InputError("an image is named by nothing; give files, folders or patterns")
         if name == "-":
             lines = sys.stdin.buffer
             yield from (Path(os.fsdecode(line.rstrip(b"\r\n"))) for line in lines if line.strip())
-        elif path.is_dir():
-            yield from image_files(path)
-        elif not path.exists() and glob.has_magic(name):
-            yield from map(Path, sorted(glob.glob(name, recursive=True)))  # noqa: PTH207
+        # Path.is_dir and Path.exists raise where a folder may not be entered: that is one bad file.
+        elif os.path.isdir(name):  # noqa: PTH112
+            yield from image_files(Path(name))
+        elif not os.path.exists(name) and glob.has_magic(name):  # noqa: PTH110
+            # What matches nothing is told as a file that is not there, as shells do.
+            yield from map(Path, sorted(glob.glob(name, recursive=True)) or [name])  # noqa: PTH207
         else:
-            yield path
+            yield Path(name)
 
 
 def _print_scores(chosen: argparse.Namespace) -> list[str]:
@@ -218,7 +224,8 @@ class _Rows:
 
 
 def _complaint(path: Path, error: InputError) -> str:
-    return str(error) if str(error).startswith(str(path)) else f"{path}: {error}"
+    name = printable(path)
+    return str(error) if str(error).startswith(name) else f"{name}: {error}"
 
 
 if __name__ == "__main__":

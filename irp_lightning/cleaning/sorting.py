@@ -1,12 +1,15 @@
 """The photographs in folders, as the tables of a cleaning say: MVTec's layout."""
 
+import errno
 import os
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from irp_lightning.foundation.atomic import write_whole
 from irp_lightning.foundation.errors import InputError
-from irp_lightning.foundation.names import printable
+from irp_lightning.foundation.names import named_file, printable
 from irp_lightning.runs.folder import SUSPECTS, csv_rows
 from irp_lightning.runs.record import Record, read_record
 
@@ -14,15 +17,36 @@ __all__ = ["sort_photographs"]
 
 GOOD, SUSPECT = "train/good", "test/suspect"
 
-HOW: dict[str, Callable[[Path, Path], object]] = {
-    "link": lambda source, to: to.symlink_to(source),
-    "copy": shutil.copy2,
-    "move": shutil.move,
-}
+
+def _link(source: Path, to: Path) -> None:
+    to.symlink_to(source.absolute())
+
+
+def _copy(source: Path, to: Path) -> None:
+    write_whole(to, partial(shutil.copy2, source))
+
+
+def _move(source: Path, to: Path) -> None:
+    if source.is_symlink():  # what it says of the way to its file may hold from its old place alone
+        to.symlink_to(os.path.realpath(source))
+        source.unlink()
+        return
+    try:
+        source.rename(to)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _copy(source, to)  # to another disk; the source goes once the copy is whole
+        source.unlink()
+
+
+HOW: dict[str, Callable[[Path, Path], None]] = {"link": _link, "copy": _copy, "move": _move}
 
 
 def sort_photographs(out: Path, how: str, to: Path, *, really: bool) -> list[tuple[Path, Path]]:
     """Say what would lie where, and put it there if that is wanted. Nothing is deleted or overwritten.
+
+    A move that was interrupted goes on.
 
     Args:
         out: The folder of a cleaning.
@@ -34,46 +58,71 @@ def sort_photographs(out: Path, how: str, to: Path, *, really: bool) -> list[tup
         Photographs and their places.
 
     Raises:
-        InputError: A photograph is gone, or a place is taken.
+        InputError: A photograph is gone, a place is taken, or is no place for photographs.
     """
-    plan = _plan(out, to)
+    record = read_record(out)
+    assert isinstance(record, Record)  # it was just completed
+    _check_place(_root(record), how, to)
+    plan = _plan(record, to)
+    done = set()
     for source, place in plan:
+        there = os.path.lexists(place)
+        if there and how == "move" and not os.path.lexists(source):
+            done.add((source, place))
+            continue
         if not source.is_file():
             raise InputError(
                 f"{printable(source)} is gone; clean again, or give the folder its images back"
             )
-        if os.path.lexists(place):
+        if there:
             raise InputError(f"{printable(place)} is there already; give an empty folder to --{how}")
     kept = sum(place.parent == to / GOOD for _, place in plan)
     print(
         f"--{how}: {kept} photographs to {printable(to / GOOD)}, {len(plan) - kept} to "
-        f"{printable(to / SUSPECT)}"
+        f"{printable(to / SUSPECT)}" + (f"; {len(done)} are there already" if done else "")
     )
     if not really:
         print("nothing was done yet; with --yes it is")
         return plan
     for source, place in plan:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        HOW[how](source, place)
+        if (source, place) not in done:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            HOW[how](source, place)
     return plan
 
 
-def _plan(out: Path, to: Path) -> list[tuple[Path, Path]]:
-    record = read_record(out)
-    assert isinstance(record, Record)  # it was just completed
-    suspects = {row["path"] for row in csv_rows(out / SUSPECTS)}
+def _root(record: Record) -> Path:
+    return named_file(Path(), str(record.config["data"]["root"]))
+
+
+def _check_place(root: Path, how: str, to: Path) -> None:
+    for folder in (to / GOOD, to / SUSPECT):
+        there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+        if not there.is_dir():
+            raise InputError(f"{printable(there)} is no folder; give another one to --{how}")
+    if root.is_dir() and Path(os.path.realpath(to)).is_relative_to(os.path.realpath(root)):
+        raise InputError(
+            f"--{how} {printable(to)} lies in {printable(root)}: the next cleaning would take what is "
+            "put there for photographs; give a folder beside it"
+        )
+
+
+def _plan(record: Record, to: Path) -> list[tuple[Path, Path]]:
+    suspects = {row["path"] for row in csv_rows(record.folder / SUSPECTS)}
     plan, taken = [], set()
     for row in record.manifest():
         if row["split"] != "train":
             continue
         photo = record.photograph(row["path"])
-        source = Path(row["path"]) if photo is None else photo.path
+        # Where there is none, DIR is a table, whose rows are relative to its folder.
+        source = named_file(_root(record).parent, row["path"]) if photo is None else photo.path
         folder = to / (SUSPECT if row["path"] in suspects else GOOD)
-        name = "__".join(Path(row["path"]).parts).lstrip("/_") if photo else source.name
+        name = "__".join(Path(row["path"]).parts) if photo else printable(source.name)
         place, number = folder / name, 1
-        while place in taken:
+        # Some file systems take A.png and a.png for one file.
+        while str(place).casefold() in taken:
             number += 1
             place = folder / f"{number}_{name}"
-        taken.add(place)
+        taken.add(str(place).casefold())
         plan.append((source, place))
     return plan

@@ -5,6 +5,7 @@ detector, with plain values; the rest are tensors. A backbone that is a function
 where that is allowed.
 """
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +85,9 @@ def load_detector(path: Path, *, own_backbone: bool = False) -> Loaded:
     if not file.is_file():
         raise InputError(f"{file} is not a file; {REMEDY}")
     try:
-        saved = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # of what it cannot read PyTorch says more than one line
+            warnings.simplefilter("ignore")
+            saved = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # a file from anywhere can be wrong in any way
         raise _not_whole(file, error) from error
     contents = saved.get(KEY) if isinstance(saved, Mapping) else None

@@ -53,6 +53,8 @@ def _batches(paths: Iterable[Path]) -> Iterator[list[Path]]:
 
 def _refusal(path: Path, max_pixels: int) -> InputError | None:
     """Why an image is not decoded at all."""
+    if "\0" in str(path):
+        return InputError("holds a zero byte, as no file's name does; give names one a line")
     try:
         bounded_header(path, max_pixels, "--max-pixels ")
     except InputError as error:

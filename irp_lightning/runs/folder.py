@@ -46,10 +46,13 @@ CHECKPOINT, CLEANING = "checkpoints/last.ckpt", "checkpoints/cleaning.ckpt"
 LEFT_BEHIND = (
     *(METRICS, "checkpoints", MANIFEST, ROUNDS, REMOVED, SCORES),
     *(SUSPECTS, CLEAN, REPORT, DETECTOR),
-    *(FIGURES, "wandb", "logs", "logs-*", CONFIG),
+    *(FIGURES, "wandb"),
+    *(f"{logs}/{name}" for logs in ("logs", "logs-*") for name in ("metrics.csv", "hparams.yaml")),
+    *("logs", "logs-*", CONFIG),
 )
 """All that a run writes. What marks it as whole goes first, what marks it as a run last: a removal
-that is interrupted leaves nothing that could be taken for more than it is."""
+that is interrupted leaves nothing that could be taken for more than it is. Others keep folders of the
+name ``logs``, too: what a run writes there goes one by one."""
 
 
 class RunFolder:
@@ -96,7 +99,10 @@ class RunFolder:
             return
         for pattern in LEFT_BEHIND:
             for path in self.path.glob(pattern):
-                if path.is_dir():
+                if path.is_dir() and path.match("logs*"):
+                    with suppress(OSError):  # somebody's files are in it
+                        path.rmdir()
+                elif path.is_dir():
                     shutil.rmtree(path)
                 else:
                     path.unlink()

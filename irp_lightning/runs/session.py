@@ -1,5 +1,6 @@
 """One run's hold on its folder: locked, the same run or refused, gone on with, failed or whole."""
 
+import os
 import platform
 import zipfile
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from irp_lightning.foundation.errors import InputError, one_line
 from irp_lightning.foundation.fields import plain
 from irp_lightning.foundation.names import printable
 from irp_lightning.foundation.processes import local_rank
-from irp_lightning.runs.folder import LEFT_BEHIND, RunFolder
+from irp_lightning.runs.folder import FIGURES, LEFT_BEHIND, RunFolder
 from irp_lightning.runs.record import (
     CHECKPOINT,
     CLEANING,
@@ -35,6 +36,9 @@ __all__ = ["Session", "check_ours", "finished_run", "is_failure", "session"]
 RESULTS = tuple(name for name in LEFT_BEHIND if not name.startswith(("wandb", "logs", CONFIG)))
 """What shows that a run was here; others keep folders of the other names, too."""
 
+
+WHOLE_FOLDERS = ("checkpoints", FIGURES, "wandb")
+"""What goes with all that is in it when a run begins anew."""
 
 PACKAGES = ("torch", "torchvision", "lightning", "hydra-core", "scikit-learn", "FrEIA", "wandb")
 """Whose versions a run notes."""
@@ -162,6 +166,7 @@ def finished_run(path: Path, config: dict[str, Any]) -> dict[str, Any] | None:
     Raises:
         InputError: The folder holds something else, or another run.
     """
+    _check_apart(path, Path(config["data"]["root"]))
     saved = check_ours(path)
     if saved is None or _is_forced(path, config):
         return None
@@ -177,6 +182,17 @@ def finished_run(path: Path, config: dict[str, Any]) -> dict[str, Any] | None:
     _check_moved(path, saved, config)
     metrics = read_metrics(path)
     return metrics if metrics.get("status") == "complete" else None
+
+
+def _check_apart(path: Path, root: Path) -> None:
+    """Refuse images in a folder that the run removes with all that is in it when it begins anew."""
+    for name in WHOLE_FOLDERS:
+        # Path.resolve raises for links in a circle.
+        if Path(os.path.realpath(root)).is_relative_to(os.path.realpath(path / name)):
+            raise InputError(
+                f"data.root={root} lies in {path / name}, which a run replaces; give the results "
+                "another folder"
+            )
 
 
 def check_ours(path: Path) -> dict[str, Any] | None:

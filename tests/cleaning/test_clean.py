@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -85,6 +87,34 @@ def test_the_same_command_again_computes_nothing(
     assert (cleaned / "report.html").stat().st_mtime_ns == before
 
 
+def test_of_a_complete_cleaning_is_told_what_has_changed(
+    photos: Path, small_overrides: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shutil.copytree(photos, tmp_path / "photos")
+    command = [str(folder), "--out", str(tmp_path / "out"), *small_overrides]
+    main(command)
+    capsys.readouterr()
+    main(command)
+    assert "since then" not in capsys.readouterr().out
+    (folder / "00.png").rename(folder / "new.png")
+    later = (tmp_path / "out/metrics.json").stat().st_mtime + 9
+    os.utime(folder / "01.png", (later, later))
+    main(command)
+    told = [line for line in capsys.readouterr().out.splitlines() if "since then" in line]
+    assert [line.partition(";")[0] for line in told] == [
+        "! 1 photographs are new since then (new.png)",
+        "! 1 photographs are gone since then (00.png)",
+        "! 1 photographs are written again since then (01.png)",
+    ]
+
+
+def test_an_empty_folder_of_ones_own_stays(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(SystemExit, match="false_alarms=2"):
+        main([str(photos), "--out", str(tmp_path / "mine"), "--false-alarms", "2"])
+    assert (tmp_path / "mine").is_dir()
+
+
 def test_a_review_is_followed(
     photos: Path, cleaned: Path, small_overrides: list[str], tmp_path: Path
 ) -> None:
@@ -161,6 +191,16 @@ def test_bad_input_is_one_line_and_leaves_nothing(photos: Path, tmp_path: Path) 
             main(arguments)
         assert "\n" not in str(error.value)
     assert not (tmp_path / "o").exists()
+
+
+def test_photographs_where_a_run_clears_are_refused(
+    photos: Path, small_overrides: list[str], tmp_path: Path
+) -> None:
+    inside = tmp_path / "out/wandb/photos"
+    shutil.copytree(photos, inside)
+    with pytest.raises(SystemExit, match="which a run replaces"):
+        main([str(inside), "--out", str(tmp_path / "out"), "--force", *small_overrides])
+    assert len(list(inside.iterdir())) == len(list(photos.iterdir()))
 
 
 def test_scores_of_kept_photographs_are_out_of_sample(cleaned: Path) -> None:

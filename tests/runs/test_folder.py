@@ -115,6 +115,15 @@ def test_clearing_removes_a_runs_files_and_no_others(tmp_path: Path) -> None:
     assert (tmp_path / "mine" / "figures" / "roc.png").exists()
 
 
+def test_clearing_leaves_what_others_log(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("")
+    (tmp_path / "logs").mkdir()
+    for name in ("metrics.csv", "hparams.yaml", "mine.txt"):
+        (tmp_path / "logs" / name).write_text("")
+    RunFolder(tmp_path).clear()
+    assert [file.name for file in (tmp_path / "logs").iterdir()] == ["mine.txt"]
+
+
 def test_without_a_configuration_nothing_is_cleared(tmp_path: Path) -> None:
     (tmp_path / "metrics.json").write_text("{}")
     RunFolder(tmp_path).clear()
