@@ -49,7 +49,7 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
     from irp_lightning.extractors import extractors_of
     from irp_lightning.features.preparation import prepare_features
     from irp_lightning.localisation.localisation import localise_some
-    from irp_lightning.refinement.checks import check_refinement
+    from irp_lightning.refinement.checks import check_refinement, check_verdicts
     from irp_lightning.refinement.clean import Cleaning
     from irp_lightning.refinement.fitting import Fitting
     from irp_lightning.refinement.ranking import follow, rank
@@ -74,6 +74,7 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
                 groups = fold_groups(train, pool.of(images.groups), e.data.groups, images.depth)
             named("refine")(check_refinement)(e.refine, len(pool.train), groups)
             verdicts = read_verdicts(e.review, train) if e.review else {}
+            check_verdicts(verdicts, len(train))
         for remark in images.remarks:
             print(f"! {remark.text}" if remark.falsifies else remark.text)
         if e.batch_size > len(pool.train):

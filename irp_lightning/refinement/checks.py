@@ -1,6 +1,6 @@
 """Whether a refinement can be had of so many images, before anything is fitted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from irp_lightning.foundation.errors import WrongValue
 from irp_lightning.refinement.config import RefineConfig
@@ -11,7 +11,7 @@ from irp_lightning.refinement.scoring import find_scorer
 FOLDED = ("cross_fit", "gaussian", "ensemble")
 """Scorers that fit a model without each fold."""
 
-__all__ = ["check_refinement", "looks_at_patches"]
+__all__ = ["check_refinement", "check_verdicts", "looks_at_patches"]
 
 
 def check_refinement(refine: RefineConfig, images: int, groups: Sequence[int] | None) -> None:
@@ -50,6 +50,22 @@ def check_refinement(refine: RefineConfig, images: int, groups: Sequence[int] | 
                 f"is more than the {found} groups of training images; lower it, or set "
                 "scoring=in_sample",
             )
+
+
+def check_verdicts(verdicts: Mapping[int, bool], images: int) -> None:
+    """Check that what somebody says of images leaves some to fit a detector to.
+
+    Args:
+        verdicts: By image, whether it is defective.
+        images: How many there are.
+
+    Raises:
+        WrongValue: Too few are left.
+    """
+    left = images - sum(verdicts.values())
+    if left < MIN_IMAGES:
+        reason = f"leaves {left} of {images} photographs, and a detector needs {MIN_IMAGES}; give more"
+        raise WrongValue("review", f"({len(verdicts)} verdicts)", reason)
 
 
 def looks_at_patches(refine: RefineConfig) -> bool:

@@ -1,7 +1,10 @@
 """What looks at a ranking change."""
 
+import pytest
 import torch
 
+from irp_lightning.foundation.errors import InputError
+from irp_lightning.refinement.checks import check_verdicts
 from irp_lightning.refinement.clean import Cleaning
 from irp_lightning.refinement.ranking import Ranking, follow
 
@@ -17,3 +20,9 @@ def test_trusted_images_stay_wherever_looks_move_the_cut() -> None:
     assert not after.active[[1, 2, 4, 5, 6]].any()
     # A look at the image itself counts more.
     assert not follow(before, ranking, {0: True}, trusted).active[0]
+
+
+def test_looks_that_leave_nothing_are_refused() -> None:
+    check_verdicts(dict.fromkeys(range(6), True), 9)
+    with pytest.raises(InputError, match="leaves 2 of 9 photographs, and a detector needs 3"):
+        check_verdicts(dict.fromkeys(range(7), True), 9)
