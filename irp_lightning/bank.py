@@ -18,11 +18,10 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line; ``verify`` exits with status 1 if anything is damaged."""
     chosen = _parser().parse_args(arguments)
     try:
-        if chosen.command == "fill":
-            with refused_by_the_system():
-                _fill(chosen)
-            return
         with refused_by_the_system():
+            if chosen.command == "fill":
+                _fill(chosen)
+                return
             banks = find_banks(chosen.cache_dir.expanduser())
     except InputError as error:
         raise SystemExit(f"irp_lightning: {error}") from None

@@ -17,7 +17,7 @@ from irp_lightning.foundation.pipes import until_the_reader_leaves
 from irp_lightning.runs.folder import REPORT
 from irp_lightning.runs.summary import print_summary
 
-__all__ = ["clean_folder", "configured", "literal", "main"]
+__all__ = ["clean_folder", "configured", "main"]
 
 EPILOGUE = """\
 OUT holds suspects.csv (what does not belong, the worst first), clean.csv (the rest, in anomalib's
@@ -127,7 +127,7 @@ def _path(text: str) -> Path:
 
 def configured(
     folder: Path,
-    out: Path | None,
+    out: Path,
     *,
     false_alarms: float = 0.01,
     review: Path | None = None,
@@ -139,7 +139,7 @@ def configured(
 
     Args:
         folder: The photographs, or a table of them.
-        out: Where the results will lie; None: nowhere.
+        out: Where the results will lie.
         false_alarms: The share of good parts that may raise an alarm.
         review: What somebody said of them.
         groups: ``none``, ``auto`` or a CSV.
@@ -153,8 +153,7 @@ def configured(
     root = _resolved(folder)
     if not root.exists():
         raise InputError(f"{printable(folder)} is not there; give a folder of photographs")
-    if out is not None:
-        _check_out(out, folder, root)
+    _check_out(out, folder, root)
     for override in overrides:
         if (flag := FLAGS.get(override.lstrip("+~").partition("=")[0])) is not None:
             raise InputError(f"{override} is what {flag} says here; leave it out")
@@ -162,7 +161,7 @@ def configured(
     with open_dict(cfg):
         # Not as overrides: a path may hold what means something in Hydra's grammar.
         for key, value in (("data.root", root), ("data.groups", groups), ("review", review)):
-            OmegaConf.update(cfg, key, None if value is None else literal(str(value)))
+            OmegaConf.update(cfg, key, None if value is None else _literal(str(value)))
         cfg.false_alarms, cfg.sweep.force = false_alarms, force
     return cfg
 
@@ -181,7 +180,7 @@ def _resolved(path: Path) -> Path:
     return Path(os.path.realpath(_path(str(path))))  # Path.resolve raises for links in a circle
 
 
-def literal(text: str) -> str:
+def _literal(text: str) -> str:
     """As OmegaConf takes it for itself and no interpolation."""
     return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
 

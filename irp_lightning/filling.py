@@ -7,7 +7,6 @@ own, and looks right before an image's turn whether another has done it.
 import logging
 import os
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,7 @@ from irp_lightning.data.dataset import KNOWN_IMAGES, read_images
 from irp_lightning.data.known_images import KnownImages
 from irp_lightning.detectors.devices import choose_device
 from irp_lightning.extractors import extractors_of
-from irp_lightning.features.extraction import default_workers, extract
-from irp_lightning.features.preparation import fill_bank
+from irp_lightning.features.preparation import fill_bank, run_of
 from irp_lightning.foundation.errors import InputError, named
 
 __all__ = ["fill", "fill_over_ray"]
@@ -39,11 +37,10 @@ def fill(e: Experiment, say: Callable[[str], None] = print) -> None:
     extractors = extractors_of(e)
     images = named("data")(read_images)(e.data, KnownImages(root / KNOWN_IMAGES))
     paths, wanted = [sample.path for sample in images.samples], set(images.hashes)
-    workers = default_workers() if e.features.workers is None else e.features.workers
+    device = choose_device(e.trainer)
     for extractor, bank in extractors.at_depth(images.depth).with_banks(root):
         there = sum(digest in bank for digest in wanted)
-        run = partial(extract, extractor=extractor, workers=workers, device=choose_device(e.trainer))
-        if fill_bank(bank, paths, images.hashes, run, say):
+        if fill_bank(bank, paths, images.hashes, run_of(extractor, e.features, device), say):
             raise InputError(f"cache_dir={root} cannot be written; set one that every machine shares")
         bank.mark_used()
         say(f"{len(wanted)} images in {bank.folder}, {there} of them there before")

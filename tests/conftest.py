@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from checkpoint_files import write_checkpoint
 from hydra import compose, initialize_config_dir
 from hypothesis import settings
 from omegaconf import DictConfig
@@ -102,6 +103,14 @@ def config(small: list[str]) -> Callable[..., DictConfig]:
 def experiment(config: Callable[..., DictConfig]) -> Callable[..., Experiment]:
     """The same, checked: its groups are what functions take."""
     return lambda *overrides: checked(config(*overrides))
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small detector's checkpoint, to read."""
+    file = tmp_path_factory.mktemp("checkpoint") / "last.ckpt"
+    write_checkpoint(file)
+    return file
 
 
 @pytest.fixture

@@ -22,13 +22,6 @@ from irp_lightning.predict import main, predict
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("checkpoint") / "last.ckpt"
-    write_checkpoint(file)
-    return file
-
-
 @pytest.fixture
 def pictures(tmp_path: Path) -> list[Path]:
     """More than two batches."""

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from checkpoint_files import write_checkpoint
 from PIL import Image
 
 from irp_lightning.predict import main
@@ -18,13 +17,6 @@ POWERLESS = (
     "--inh-caps=-dac_override,-dac_read_search",
 )
 """Root may enter any folder; without these it is as others are."""
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("checkpoint") / "last.ckpt"
-    write_checkpoint(file)
-    return file
 
 
 @pytest.fixture

@@ -188,6 +188,8 @@ def _seen(samples: list[Sample], extents: dict[str, Extent]) -> list[Remark]:
 
 def _straddling(samples: list[Sample], groups: list[str], hashes: list[str], split: str) -> list[Remark]:
     """Groups of which a published split trains on some images and tests on others."""
+    if split != "published":
+        return []
     tested = [i for i, sample in enumerate(samples) if sample.side == "test"]
     on_test, same = {groups[i] for i in tested}, {hashes[i] for i in tested}
     names = [
@@ -196,7 +198,7 @@ def _straddling(samples: list[Sample], groups: list[str], hashes: list[str], spl
         # Those that are identical to a test image are left out, and said elsewhere.
         if sample.side == "train" and not sample.label and group in on_test and digest not in same
     ]
-    if split != "published" or not names:
+    if not names:
         return []
     text = (
         f"{len(names)} images to train on show objects that are tested on ({listed(names)}); "

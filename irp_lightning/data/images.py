@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor, from_numpy
 
 from irp_lightning.data.depth import UNIT, Depth, Extent
 from irp_lightning.data.headers import DECODE_ERRORS, header_of
+from irp_lightning.data.orientation import upright_array, upright_picture
 from irp_lightning.foundation.errors import InputError, one_line
 
 __all__ = ["examine", "fit_square", "load_rgb", "load_square"]
@@ -50,21 +51,10 @@ def _decode(path: Path) -> tuple[Image.Image, NDArray[Any] | None]:
     with Image.open(path) as file:
         header = header_of(file)
         if header.numbers == "integers" and header.colour:
-            return file.copy(), _upright(_deep_colour(path, header.format), header.orientation)
-        # As the header says, by which masks are turned: Pillow knows of more places for such a tag.
-        image = file.copy() if header.orientation == 1 else ImageOps.exif_transpose(file)
+            numbers = _deep_colour(path, header.format)
+            return file.copy(), upright_array(numbers, header.orientation)
+        image = upright_picture(file, header.orientation)
     return image, None if header.numbers == "8-bit" else np.asarray(image)
-
-
-def _upright(numbers: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Turn an array as a camera's tag says, as Pillow turns pictures: (H, W, C)."""
-    if orientation in (5, 6, 7, 8):  # width and height change places
-        numbers = numbers.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        numbers = numbers[::-1]
-    if orientation in (2, 3, 6, 7):
-        numbers = numbers[:, ::-1]
-    return np.ascontiguousarray(numbers)
 
 
 def _deep_colour(path: Path, file_format: str) -> NDArray[np.generic]:

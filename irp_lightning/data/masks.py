@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor, from_numpy, zeros
 from torch import bool as torch_bool
 
-from irp_lightning.data.headers import DECODE_ERRORS, Header, header_of, read_header
+from irp_lightning.data.headers import DECODE_ERRORS, header_of, read_header
 from irp_lightning.data.listing import image_files
+from irp_lightning.data.orientation import upright_array, upright_picture
 from irp_lightning.data.samples import Sample
 from irp_lightning.foundation.errors import InputError, one_line
 
@@ -62,7 +63,7 @@ def _values(path: Path) -> NDArray[Any]:
                     f"{path} holds {pages} pages, and a mask is one; save each as a file of a folder "
                     f"{path.stem}/ instead"
                 )
-            mask = file.copy() if header.orientation == 1 else ImageOps.exif_transpose(file)
+            mask = upright_picture(file, header.orientation)
         if mask.mode in ("P", "PA"):  # a palette's zero need not be black
             mask = mask.convert("RGBA")
         elif mask.mode in INKS:
@@ -123,18 +124,12 @@ def upright_mask(image: Path, mask: Path) -> NDArray[np.bool_]:
         )
     height, width = pixels.shape
     if _alike((width, height), (header.width, header.height)):
-        pixels = _turned(pixels, header)
+        pixels = upright_array(pixels, header.orientation)
     return _of_proportions(pixels, header.upright, image, mask)
 
 
 def _has_tag(mask: Path) -> bool:
     return not mask.is_dir() and read_header(mask).orientation != 1
-
-
-def _turned(pixels: NDArray[np.bool_], header: Header) -> NDArray[np.bool_]:
-    picture = Image.fromarray(pixels.astype(np.uint8))
-    picture.getexif()[0x0112] = header.orientation
-    return np.asarray(ImageOps.exif_transpose(picture)) != 0
 
 
 def _of_proportions(

@@ -23,7 +23,7 @@ from irp_lightning.features.image_features import (
 )
 from irp_lightning.foundation.errors import InputError
 
-__all__ = ["fill_bank", "free_memory", "prepare_features"]
+__all__ = ["fill_bank", "free_memory", "prepare_features", "run_of"]
 
 ATTEMPTS = 3
 """How often entries that turn out damaged are made again before the disk is given up."""
@@ -66,8 +66,7 @@ def prepare_features(
     cache = "memory" if once and features.cache == "live" else features.cache
     if cache == "live":
         return LiveFeatures(paths, extractor.to(device), os.cpu_count() or 1)
-    workers = default_workers() if features.workers is None else features.workers
-    run_extractor = partial(extract, extractor=extractor, workers=workers, device=device)
+    run_extractor = run_of(extractor, features, device)
     shape = (len(paths), extractor.spec.n_vectors, extractor.dim)
     if cache == "memory":
         vectors = torch.empty(shape)
@@ -79,6 +78,12 @@ def prepare_features(
     if place is None and not once:
         say(f"the features' {size / 2**30:.1f} GiB do not fit into memory: read from {bank.folder}")
     return _from_bank(bank, paths, hashes, shape, run_extractor, place, say)
+
+
+def run_of(extractor: FeatureExtractor, features: FeaturesConfig, device: torch.device) -> RunExtractor:
+    """How an extractor runs over paths: by as many workers as are set, or as fit the machine."""
+    workers = default_workers() if features.workers is None else features.workers
+    return partial(extract, extractor=extractor, workers=workers, device=device)
 
 
 def _from_bank(

@@ -31,6 +31,7 @@ __all__ = [
     "ROUNDS",
     "SCORES",
     "SUSPECTS",
+    "WHOLE_FOLDERS",
     "RunFolder",
     "csv_rows",
     "csv_text",
@@ -53,6 +54,9 @@ LEFT_BEHIND = (
 """All that a run writes. What marks it as whole goes first, what marks it as a run last: a removal
 that is interrupted leaves nothing that could be taken for more than it is. Others keep folders of the
 name ``logs``, too: what a run writes there goes one by one."""
+
+WHOLE_FOLDERS = ("checkpoints", FIGURES, "wandb")
+"""Of these what goes with all that is in it."""
 
 
 class RunFolder:

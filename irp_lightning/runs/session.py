@@ -17,7 +17,7 @@ from irp_lightning.foundation.errors import InputError, one_line
 from irp_lightning.foundation.fields import plain
 from irp_lightning.foundation.names import printable
 from irp_lightning.foundation.processes import local_rank
-from irp_lightning.runs.folder import FIGURES, LEFT_BEHIND, RunFolder
+from irp_lightning.runs.folder import LEFT_BEHIND, WHOLE_FOLDERS, RunFolder
 from irp_lightning.runs.record import (
     CHECKPOINT,
     CLEANING,
@@ -36,9 +36,6 @@ __all__ = ["Session", "check_ours", "finished_run", "is_failure", "session"]
 RESULTS = tuple(name for name in LEFT_BEHIND if not name.startswith(("wandb", "logs", CONFIG)))
 """What shows that a run was here; others keep folders of the other names, too."""
 
-
-WHOLE_FOLDERS = ("checkpoints", FIGURES, "wandb")
-"""What goes with all that is in it when a run begins anew."""
 
 PACKAGES = ("torch", "torchvision", "lightning", "hydra-core", "scikit-learn", "FrEIA", "wandb")
 """Whose versions a run notes."""
