@@ -117,6 +117,8 @@ def copied(images: Path, tmp_path: Path) -> Path:
         ("model._target_=torch.nn.Linear", "LightningModule"),
         ("trainer.accelerator=foo", "auto, cpu"),
         ("trainer.precision=foo", "32-true"),
+        ("trainer.precision=bf16-mixed", "model.precision=bf16"),
+        ("model.precision=fp16", "fp32, bf16"),
         ("backbone.weights=5", "is not a file"),
         ("backbone.name=nonsense", "is no network"),
         ("data.category=123", "fabric"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from irp_lightning.config.experiment import Experiment
+from irp_lightning.detectors.config import DECLARED
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.fields import load
 
@@ -28,6 +29,7 @@ def load_experiment(values: Mapping[str, Any]) -> Experiment:
     experiment = load(Experiment, values)
     _check_views(experiment)
     _check_cleaning(experiment)
+    _check_precision(experiment)
     if experiment.trainer.is_distributed:
         _check_distributed(experiment)
     for group, backbone in (
@@ -73,6 +75,17 @@ def _check_cleaning(experiment: Experiment) -> None:
         raise InputError(
             f"false_alarms={asked} fits detectors of its own and cannot share processes with "
             "trainer.strategy=ddp; set trainer=default"
+        )
+
+
+def _check_precision(experiment: Experiment) -> None:
+    precision, model = experiment.trainer.precision, experiment.model
+    if precision != "32-true" and model._target_ in DECLARED:
+        has_own = "precision" in model.rest
+        remedy = "set model.precision=bf16 for its matrix products" if has_own else "leave it out"
+        raise InputError(
+            f"trainer.precision={precision} changes nothing of model={model.title}, whose sums need "
+            f"float32; {remedy}"
         )
 
 

@@ -42,6 +42,7 @@ class DifferNetConfig:
     eps: float = number(0, math.inf, "a number above 0", 1e-4, open_ends=True)
     weight_decay: float = number(0, math.inf, "a number of at least 0", 1e-5)
     average: float = number(0, 0.9999, "0 for none, or a decay below 1, such as 0.98", 0.0)
+    precision: str = choice("fp32", "bf16", default="fp32")
     compile: bool = flag(False, says=nothing)
 
 
@@ -145,7 +146,7 @@ class TrainerConfig:
     Attributes:
         accelerator: The kind of device.
         devices: How many, or a list with the index of one.
-        precision: Of training; what a run is, unlike the others.
+        precision: Of training a user's detector; what a run is, unlike the others. The flow has its own.
         strategy: ``ddp``: several processes train one detector.
         rest: Any other argument of ``lightning.Trainer`` that the run does not set itself.
     """

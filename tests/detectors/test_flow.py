@@ -1,5 +1,6 @@
 import pickle
 import shutil
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from irp_lightning.detectors import differnet
 from irp_lightning.detectors.differnet import DifferNet
 from irp_lightning.detectors.flow import build_flow, latent_score, nll, nll_score
 
@@ -66,6 +68,34 @@ def test_gradients_reach_every_subnet() -> None:
     trained = [p for p in module.parameters() if p.requires_grad]
     assert trained
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in trained)
+
+
+def test_bf16_is_of_the_matrix_products_alone() -> None:
+    exact, rough = (DifferNet(12, n_blocks=3, hidden=16, precision=p) for p in ("fp32", "bf16"))
+    rough.load_state_dict(exact.state_dict())
+    x = torch.randn(40, 2, 12)
+    z, log_det = rough(x)
+    assert z.dtype == log_det.dtype == torch.float32
+    assert not torch.equal(z, exact(x)[0])
+    torch.testing.assert_close(z, exact(x)[0], atol=0.03, rtol=0.03)
+    torch.testing.assert_close(rough.score(x), exact.score(x), atol=0, rtol=0.02)
+    # What the subnets say is rounded; what the couplings make of it is not.
+    back, _ = rough.flow(z.flatten(0, 1), rev=True)
+    torch.testing.assert_close(back, x.flatten(0, 1), atol=1e-4, rtol=1e-4)
+    nll(z, log_det).mean().backward()
+    assert all(p.grad.dtype == torch.float32 for p in rough.parameters() if p.requires_grad)
+
+
+@pytest.mark.parametrize(("cost", "warned"), [(10.0, True), (0.5, False)])
+def test_bf16_where_a_processor_is_slower_by_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, cost: float, warned: bool
+) -> None:
+    monkeypatch.setattr(differnet, "_cost_of_bf16", lambda: cost)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        DifferNet(6, n_blocks=1, hidden=8, precision="bf16").on_fit_start()
+        DifferNet(6, n_blocks=1, hidden=8).on_fit_start()
+    assert [("10 times slower" in str(w.message)) for w in caught] == [True] * warned
 
 
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 9), st.integers(0, 99))
