@@ -14,6 +14,7 @@ from irp_lightning.features.bank import FeatureBank
 from irp_lightning.features.config import ViewsConfig
 from irp_lightning.features.extractor import FeatureExtractor, build_extractor
 from irp_lightning.features.picture_size import check_image_size, check_memory
+from irp_lightning.foundation.compiler import check_compiler
 from irp_lightning.foundation.errors import named
 from irp_lightning.refinement.checks import looks_at_patches
 
@@ -57,6 +58,8 @@ def extractors_of(e: Experiment) -> Extractors:
         WrongValue: A backbone cannot be had, a size is wrong for it, or the detector cannot be made.
     """
     kind = named("model")(check_detector)(e.model)
+    if e.features.compile:
+        named("features")(check_compiler)()
     named("data")(check_image_size)(e.backbone, e.data.image_size)
     named("patches")(check_memory)(e.patches.image_size)
     build = partial(build_extractor, views=e.views, crop=e.data.crop, autocast=e.features.autocast)

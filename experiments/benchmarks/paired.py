@@ -18,7 +18,10 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def medians(
-    functions: Mapping[str, Callable[[], Any]], repeats: int, warmup: int = 1
+    functions: Mapping[str, Callable[[], Any]],
+    repeats: int,
+    warmup: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float]:
     """Median seconds of each function; A B A B …, so that a drifting machine drifts for all."""
     seconds: dict[str, list[float]] = {name: [] for name in functions}
@@ -26,12 +29,12 @@ def medians(
         for name, function in functions.items():
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
-            began = time.perf_counter()
+            began = clock()
             function()
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
             if turn >= warmup:
-                seconds[name].append(time.perf_counter() - began)
+                seconds[name].append(clock() - began)
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from irp_lightning.detectors.flow import SCORES, build_flow, nll
+from irp_lightning.foundation.compiler import check_compiler
 
 __all__ = ["DifferNet"]
 
@@ -71,6 +72,16 @@ class DifferNet(L.LightningModule):
             ``z`` (..., d) and ``log_det`` (...), in float32.
         """
         return _through(self.flow, features)
+
+    @staticmethod
+    def check_size(dim: int, n_vectors: int, compile: bool = False, **others: Any) -> None:
+        """Asked before features are extracted.
+
+        Raises:
+            WrongValue: The flow cannot be compiled here.
+        """
+        if compile:
+            check_compiler()
 
     def on_fit_start(self) -> None:
         if self.hparams["precision"] == "bf16" and self.device.type == "cpu":

@@ -5,7 +5,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from irp_lightning.foundation.errors import WrongValue
-from irp_lightning.foundation.fields import choice, file_name, free, nothing, number, path, text, whole
+from irp_lightning.foundation.fields import (
+    choice,
+    file_name,
+    flag,
+    free,
+    nothing,
+    number,
+    path,
+    text,
+    whole,
+)
 
 __all__ = ["BackboneConfig", "FeaturesConfig", "PatchesConfig", "ViewsConfig", "is_own"]
 
@@ -107,6 +117,7 @@ class FeaturesConfig:
         cache: ``bank``, ``memory`` or ``live``. The first two hold the same features.
         dtype: Of views, in the bank.
         autocast: Precision of the backbone.
+        compile: Run the backbone through ``torch.compile``.
         workers: Processes that decode images; None: by the number of processors.
         memory_limit_gb: GiB of features beyond which they are read from disk; None: half of what is
             free.
@@ -119,3 +130,4 @@ class FeaturesConfig:
     memory_limit_gb: float | None = number(
         0, math.inf, "a size in GiB, or null", optional=True, says=nothing
     )
+    compile: bool = flag(False, says=nothing)

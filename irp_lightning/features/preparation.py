@@ -83,7 +83,9 @@ def prepare_features(
 def run_of(extractor: FeatureExtractor, features: FeaturesConfig, device: torch.device) -> RunExtractor:
     """How an extractor runs over paths: by as many workers as are set, or as fit the machine."""
     workers = default_workers() if features.workers is None else features.workers
-    return partial(extract, extractor=extractor, workers=workers, device=device)
+    return partial(
+        extract, extractor=extractor, workers=workers, device=device, compile=features.compile
+    )
 
 
 def _from_bank(

@@ -2,10 +2,12 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from irp_lightning.config.experiment import Experiment
 from irp_lightning.data.content import content_hash
+from irp_lightning.extractors import extractors_of
 from irp_lightning.features.bank import FeatureBank
 from irp_lightning.features.config import BackboneConfig, FeaturesConfig, PatchesConfig, ViewsConfig
 from irp_lightning.features.extraction import extract
@@ -32,11 +36,11 @@ N = 12
 CPU = torch.device("cpu")
 
 
-def extractor() -> FeatureExtractor:
+def extractor(n_scales: int = 2) -> FeatureExtractor:
     views = ViewsConfig(
         count=3, seed=0, n_transforms=1, n_transforms_test=1, interpolation="bilinear", fill="zeros"
     )
-    backbone = BackboneConfig(name="random", weights=None, n_scales=2, seed=0)
+    backbone = BackboneConfig(name="random", weights=None, n_scales=n_scales, seed=0)
     return build_extractor(backbone, views, image_size=32, crop="none", autocast="none")
 
 
@@ -58,6 +62,25 @@ def write_images(folder: Path, count: int, first: int = 0) -> list[Path]:
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return write_images(tmp_path_factory.mktemp("pictures"), N)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_a_compiled_backbone_finds_the_same(paths: list[Path]) -> None:
+    plain, compiled = (
+        torch.stack([v for _, v in extract(paths, extractor(1), workers=0, device=CPU, compile=c)])
+        for c in (False, True)
+    )
+    torch.testing.assert_close(compiled, plain, atol=1e-5, rtol=1e-4)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] >= 1
+
+
+@pytest.mark.parametrize("key", ["features.compile", "model.compile"])
+def test_without_a_compiler_nothing_begins(
+    experiment: Callable[..., Experiment], monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(InputError, match=f"{key}=true needs a C.. compiler, and no-such-compiler"):
+        extractors_of(experiment("+experiment=demo", f"{key}=true"))
 
 
 @pytest.fixture(scope="module")
