@@ -52,14 +52,19 @@ def main() -> None:
     with torch.device("meta"):
         parameters = sum(p.numel() for p in DifferNet(768).parameters() if p.requires_grad)
     floor = 1e3 * PASSES * 4 * parameters / bandwidth()
-    rows = [
-        {
-            **measure("differnet", 96, 30, 3, compile),
-            "floor ms/step": floor,
-            "card": torch.cuda.get_device_name(),
-        }
-        for compile in (False, True)
-    ]
+    rows = []
+    for precision, products in (("fp32", "highest"), ("fp32", "high"), ("bf16", "highest")):
+        torch.set_float32_matmul_precision(products)
+        rows += [
+            {
+                **measure("differnet", 96, 30, 3, compile, precision),
+                "TF32": products == "high",
+                "floor ms/step": floor,
+                "card": torch.cuda.get_device_name(),
+            }
+            for compile in (False, True)
+        ]
+    torch.set_float32_matmul_precision("highest")
     report(f"step at paper size, {parameters / 1e6:.0f} M parameters", rows, "gpu_step")
 
     weights = [f"backbone.weights={chosen.weights}"] if chosen.weights else []

@@ -20,7 +20,7 @@ from paired import report
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.detectors.build import build_detector
 from irp_lightning.detectors.fit import fit
-from irp_lightning.detectors.flow import nll
+from irp_lightning.detectors.flow import PRECISIONS, nll
 from irp_lightning.features.batches import RefinableData, TrainingBatches
 from irp_lightning.features.image_features import ResidentFeatures
 
@@ -30,9 +30,10 @@ PRESETS = {"differnet_small": (1536, 960), "differnet": (768, 288)}
 VIEWS = 4
 
 
-def preset(name: str, batch: int = 96, compile: bool = False) -> Experiment:
+def preset(name: str, batch: int = 96, compile: bool = False, precision: str = "fp32") -> Experiment:
     """The configuration of a preset."""
-    return experiment(f"model={name}", f"model.compile={compile}", f"batch_size={batch}")
+    model = [f"model={name}", f"model.compile={compile}", f"model.precision={precision}"]
+    return experiment(*model, f"batch_size={batch}")
 
 
 def step(module: L.LightningModule, optimiser: torch.optim.Optimizer, features: torch.Tensor) -> None:
@@ -96,12 +97,14 @@ def bare_epochs(
     return seconds
 
 
-def measure(name: str, batch: int, epochs: int, repeats: int, compile: bool) -> dict[str, object]:
+def measure(
+    name: str, batch: int, epochs: int, repeats: int, compile: bool, precision: str = "fp32"
+) -> dict[str, object]:
     """A row of the table: a preset's step in both loops."""
     dim, count = PRESETS[name]
     device = "cuda" if torch.cuda.is_available() else "cpu"
     features = torch.randn(count, 8, dim, device=device)
-    e = preset(name, batch, compile)
+    e = preset(name, batch, compile, precision)
     seconds: dict[str, list[float]] = {"bare": [], "lightning": []}
     for _ in range(repeats):
         for loop, of in (("bare", bare_epochs), ("lightning", lightning_epochs)):
@@ -114,6 +117,7 @@ def measure(name: str, batch: int, epochs: int, repeats: int, compile: bool) -> 
         "preset": name,
         "device": device,
         "compile": compile,
+        "precision": precision,
         "batch": batch,
         "bare ms/step": 1e3 * bare,
         "lightning ms/step": 1e3 * ours,
@@ -128,12 +132,14 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--compile", action="store_true", help="measure torch.compile too")
+    parser.add_argument("--precision", choices=PRECISIONS, nargs="+", default=["fp32"])
     chosen = parser.parse_args()
     warnings.filterwarnings("ignore")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     rows = [
-        measure(name, chosen.batch, chosen.epochs, chosen.repeats, compile)
+        measure(name, chosen.batch, chosen.epochs, chosen.repeats, compile, precision)
         for name in chosen.preset
+        for precision in chosen.precision
         for compile in ([False, True] if chosen.compile else [False])
     ]
     report(f"training step, {VIEWS} views an image", rows, "training")

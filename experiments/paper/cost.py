@@ -150,7 +150,9 @@ def cpu(results: Path = RESULTS) -> Device:
     steps = {
         row["preset"]: float(row["lightning ms/step"]) / 1e3
         for row in read_rows(results / "training.csv")
-        if row["device"] == "cpu" and row["compile"] == "False"
+        if row["device"] == "cpu"
+        and row["compile"] == "False"
+        and row.get("precision", "fp32") == "fp32"
     }
     (extraction,) = (
         float(row["images/s"])
@@ -165,7 +167,11 @@ def h200(count: int, results: Path = RESULTS) -> Device:
     number = {1: "one", 8: "eight"}.get(count, str(count))
     file = results / "gpu_step.csv"
     if file.is_file():
-        rows = [row for row in read_rows(file) if row["compile"] == "False"]
+        rows = [
+            row
+            for row in read_rows(file)
+            if row["compile"] == row["TF32"] == "False" and row["precision"] == "fp32"
+        ]
         if rows and all("H200" in row.get("card", "") for row in rows):
             steps = {row["preset"]: float(row["lightning ms/step"]) / 1e3 for row in rows}
             return Device(f"{number} H200", "measured", steps, _overhead(results), None, count)

@@ -22,11 +22,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import torch
 from common.inputs import Inputs, experiment
 from common.tables import markdown, write_rows
+from common.wander import wander
 
 from irp_lightning.detectors.config import ModelConfig
-from irp_lightning.evaluation.metrics import auroc
-from irp_lightning.refinement.clean import Cleaning
-from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.fitting import Fitting
 
 HERE = Path(__file__).parent
@@ -34,17 +32,6 @@ SPLIT_SEED, NOISE, LAST = 100, 0.2, 5
 LRS, INITS = (2e-4, 1e-3), (0, 1, 2)
 WEIGHTS = {"last": 0.0, "average": 0.98}
 """The decay of the average that scores."""
-
-
-def watching(epochs: int) -> RefineConfig:
-    """A round for every epoch, and no removal in any."""
-    return RefineConfig("watching", k=1e9, max_rounds=epochs - 1, round_epochs=1, patience=epochs)
-
-
-def wander(fitting: Fitting, labels: torch.Tensor, epochs: int) -> list[float | None]:
-    """The test AUROC after each epoch; ``labels`` (T,) are of the test images."""
-    fitted = fitting.fit(watching(epochs), Cleaning(fitting.everything))
-    return [auroc(r.test_scores, labels) for r in fitted.rounds if r.test_scores is not None]
 
 
 def with_values(model: ModelConfig, **values: Any) -> ModelConfig:

@@ -249,14 +249,16 @@ def test_the_floor_of_an_h200() -> None:
 
 def test_a_measured_card_takes_the_place_of_the_data_sheet(tmp_path: Path) -> None:
     (tmp_path / "sweep.csv").write_text((cost.RESULTS / "sweep.csv").read_text())
-    header = "preset,device,compile,batch,bare ms/step,lightning ms/step,ratio,floor ms/step,card\n"
+    columns = "preset,device,compile,batch,precision,bare ms/step,lightning ms/step,ratio,TF32"
+    header = f"{columns},floor ms/step,card\n"
+    faster = "differnet,cuda,False,96,fp32,4,5,1.1,True,1.4,NVIDIA H200\n"
     file = tmp_path / "gpu_step.csv"
-    file.write_text(f"{header}differnet,cuda,False,96,10,11,1.1,1.4,NVIDIA H200\n")
+    file.write_text(f"{header}{faster}differnet,cuda,False,96,fp32,10,11,1.1,False,1.4,NVIDIA H200\n")
     assert cost.h200(1, tmp_path).source == "measured"
     (work, *_) = works("fig5", "noise=0")
     assert work.vectors == 96 * 4
     assert cost.h200(1, tmp_path).step(work) == pytest.approx(0.011)
-    file.write_text(f"{header}differnet,cuda,False,96,10,11,1.1,1.4,NVIDIA T4\n")
+    file.write_text(f"{header}differnet,cuda,False,96,fp32,10,11,1.1,False,1.4,NVIDIA T4\n")
     assert cost.h200(1, tmp_path).source == "calculated, a floor"
 
 

@@ -1,0 +1,18 @@
+"""The test AUROC after every epoch: to see how far it wanders, never to choose an epoch by it."""
+
+import torch
+
+from irp_lightning.evaluation.metrics import auroc
+from irp_lightning.refinement.clean import Cleaning
+from irp_lightning.refinement.config import RefineConfig
+from irp_lightning.refinement.fitting import Fitting
+
+__all__ = ["wander"]
+
+
+def wander(fitting: Fitting, labels: torch.Tensor, epochs: int) -> list[float | None]:
+    """The AUROC of the test images, whose labels are (T,), after each epoch."""
+    # A round for every epoch, and no removal in any.
+    watching = RefineConfig("watching", k=1e9, max_rounds=epochs - 1, round_epochs=1, patience=epochs)
+    fitted = fitting.fit(watching, Cleaning(fitting.everything))
+    return [auroc(r.test_scores, labels) for r in fitted.rounds if r.test_scores is not None]
