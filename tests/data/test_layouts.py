@@ -173,7 +173,9 @@ def test_visa_tells_of_images_in_no_row_and_of_other_files(visa: Path) -> None:
     found = read("visa", visa)
     assert len(found.samples) == 5
     assert remarks(found) == {"in_no_row": 1, "other_endings": 1}
-    assert "Data/Images/Normal/0009.JPG" in found.remarks[1].text
+    assert "1 images of Data/Images/Normal/ are in no row" in found.remarks[1].text
+    assert "(0009.JPG)" in found.remarks[1].text
+    assert not found.remarks[1].falsifies
 
 
 @pytest.mark.parametrize("name", ["Images/Normal/0002.JPG", "Masks/Anomaly/001.png"])
@@ -201,7 +203,56 @@ def test_visa_refuses_a_row_that_says_something_else(
 
 def test_visa_refuses_a_table_without_a_column(visa: Path) -> None:
     split_csv(visa, visa_rows("candle"), header="object,split,kind,image,mask")
-    assert "has no column label" in refusal("visa", visa)
+    message = refusal("visa", visa)
+    assert message.startswith(
+        f"{visa / 'split_csv/1cls.csv'} has the columns object, split, kind, image"
+    )
+    assert "needs object and split and label" in message
+
+
+def test_visa_refuses_a_quote_that_is_never_closed(visa: Path) -> None:
+    table = visa / "split_csv/1cls.csv"
+    table.write_text(table.read_text().replace("train,", '"train,', 1))
+    assert f"{table} is no CSV: line 11, unexpected end of data; give" in refusal("visa", visa)
+
+
+ROW = "candle/Data/Images"
+TRUTH = "candle/Data/Masks/Anomaly"
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (("test", "normal", f"{ROW}/Anomaly/002.JPG", ""), "contradicts the folder Anomaly"),
+        (("train", "anomaly", f"{ROW}/Normal/0009.JPG", ""), "contradicts the folder Normal"),
+        (("train", "normal", f"{ROW}/Normal/0001.JPG", ""), "Normal/0001.JPG in line 4 and in line 7"),
+        (("train", "normal", f"{ROW}/x/../Normal/0001.JPG", ""), "in line 4 and in line 7"),
+        (("test", "anomaly", f"{ROW}/Anomaly/002.JPG", f"{TRUTH}/001.png"), "in line 3 and in line 7"),
+        (("test", "anomaly", f"{ROW}/Anomaly/002.JPG", f"{ROW}/Normal/0001.JPG"), "is no file of"),
+        (("test", "anomaly", f"{TRUTH}/001.png", ""), "is no file of"),
+    ],
+)
+def test_visa_refuses_a_row_that_contradicts_folders_or_others(
+    visa: Path, row: tuple[str, ...], told: str
+) -> None:
+    write(visa, f"{ROW}/Anomaly/002.JPG", f"{ROW}/Normal/0009.JPG")
+    split_csv(visa, [*visa_rows("candle"), ("candle", *row)])
+    message = refusal("visa", visa)
+    assert f"{visa / 'split_csv/1cls.csv'}" in message
+    assert "line 7" in message
+    assert told in message
+
+
+def test_visa_tells_of_defects_in_no_row_and_of_masks_of_normal_images(visa: Path) -> None:
+    write(visa, f"{ROW}/Anomaly/007.JPG", f"{ROW}/Anomaly/008.JPG")
+    write(visa, f"{TRUTH}/n.png", spot=2)
+    row = ("candle", "test", "normal", f"{ROW}/Normal/0009.JPG", f"{TRUTH}/n.png")
+    write(visa, row[3])
+    split_csv(visa, [*visa_rows("candle"), row])
+    found = read("visa", visa)
+    assert remarks(found) == {"defects_in_no_row": 2, "masks_of_normal": 1}
+    assert all(remark.falsifies for remark in found.remarks)
+    assert "2 images of Data/Images/Anomaly/ are in no row" in found.remarks[0].text
 
 
 def test_visa_one_folder_too_deep_or_too_high(visa: Path) -> None:
