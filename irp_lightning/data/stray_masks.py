@@ -7,7 +7,7 @@ from irp_lightning.data.listing import Listing, image_files, sub_folders
 from irp_lightning.data.masks import read_mask
 from irp_lightning.data.remarks import Remark, listed
 
-__all__ = ["about_masks_of_normal", "stray_masks"]
+__all__ = ["painted_masks_of_normal", "stray_masks"]
 
 
 def stray_masks(
@@ -41,13 +41,18 @@ def stray_masks(
                 "defect of that name"
             )
             remarks.append(Remark("masks_of_no_kind", len(inside), text))
+        elif painted := painted_masks_of_normal(inside, f"{listing.name(folder)}/", listing):
+            remarks += painted
         else:
-            remarks += about_masks_of_normal(inside, f"{listing.name(folder)}/", listing)
+            text = (
+                f"{len(inside)} masks of normal images in {listing.name(folder)}/ are empty and not read"
+            )
+            remarks.append(Remark("masks_of_normal", len(inside), text))
     return remarks
 
 
-def about_masks_of_normal(masks: Sequence[Path], place: str, listing: Listing) -> list[Remark]:
-    """What masks of images that count as normal mark: nothing, or one that is defective.
+def painted_masks_of_normal(masks: Sequence[Path], place: str, listing: Listing) -> list[Remark]:
+    """Which masks of images that count as normal mark something as defective, if any.
 
     Args:
         masks: The masks.
@@ -57,13 +62,11 @@ def about_masks_of_normal(masks: Sequence[Path], place: str, listing: Listing) -
     Raises:
         InputError: One of them cannot be read.
     """
-    if not masks:
+    painted = [listing.name(path) for path in masks if read_mask(path).any()]
+    if not painted:
         return []
-    if painted := [listing.name(path) for path in masks if read_mask(path).any()]:
-        text = (
-            f"{len(painted)} masks in {place} mark defects of images that count as normal "
-            f"({listed(painted)}); are they defective?"
-        )
-        return [Remark("masks_of_normal", len(painted), text, falsifies=True)]
-    text = f"{len(masks)} masks of normal images in {place} are empty and not read"
-    return [Remark("masks_of_normal", len(masks), text)]
+    text = (
+        f"{len(painted)} masks in {place} mark defects of images that count as normal "
+        f"({listed(painted)}); are they defective?"
+    )
+    return [Remark("masks_of_normal", len(painted), text, falsifies=True)]

@@ -13,7 +13,7 @@ from irp_lightning.data.listing import Listing, sub_folders
 from irp_lightning.data.readers.mvtec import about_masks
 from irp_lightning.data.remarks import Remark, listed
 from irp_lightning.data.samples import GOOD, SIDES, Reading, Sample
-from irp_lightning.data.stray_masks import about_masks_of_normal
+from irp_lightning.data.stray_masks import painted_masks_of_normal
 from irp_lightning.data.tables import read_table
 from irp_lightning.foundation.errors import InputError, WrongValue
 
@@ -65,7 +65,7 @@ def read(data: DataConfig) -> Reading:
     remarks = _unnamed(samples, listing)
     remarks += about_masks(samples, [], listing, f"in the column mask of {TABLE}")
     of_normal = [sample.mask for sample in samples if sample.mask and not sample.label]
-    remarks += about_masks_of_normal(of_normal, TABLE, listing)
+    remarks += painted_masks_of_normal(of_normal, TABLE, listing)
     return Reading(samples, remarks)
 
 
