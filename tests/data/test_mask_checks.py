@@ -177,4 +177,19 @@ def test_what_masks_hold_is_said(tmp_path: Path) -> None:
     remarks = {r.kind: r for r in found.remarks}
     assert remarks["empty_masks"].count == 1
     assert remarks["inverted_masks"].falsifies
-    assert "100% of their pictures" in remarks["inverted_masks"].text
+    assert "masks of hole mark 100% of their pictures" in remarks["inverted_masks"].text
+
+
+def test_one_kind_of_several_that_is_black_on_white_is_said(tmp_path: Path) -> None:
+    def sample(kind: str, number: int, share: float) -> Sample:
+        name = f"{kind}{number}"
+        rows = round(32 * share)
+        mask = grey(tmp_path / f"{name}_mask.png", lambda pixels: pixels.__setitem__(slice(rows), 255))
+        return Sample(photo(tmp_path / f"{name}.png", (32, 32)), name, "test", kind, mask)
+
+    sound = [sample(kind, i, 0.1) for kind in ("cut", "hole") for i in range(4)]
+    assert check_masks(sound, "none", MAX_PIXELS).remarks == []
+    inverted = [sample("bent", i, share) for i, share in enumerate((0.25, 0.75, 1.0))]
+    (remark,) = check_masks([*sound, *inverted], "none", MAX_PIXELS).remarks
+    assert (remark.kind, remark.count, remark.falsifies) == ("inverted_masks", 3, True)
+    assert remark.text.startswith("masks of bent mark 75% of their pictures or more")
