@@ -26,13 +26,16 @@ INKS = ("CMYK", "YCbCr", "LAB", "HSV")
 FEW = 16
 """So many shades may be those of classes; more come of a lossy file or of smoothed edges."""
 
+WHITE = 7 / 8
+"""Share of the scale that shades of a lossy file or of smoothed edges reach."""
+
 
 def read_mask(path: Path) -> NDArray[np.bool_]:
     """Decode a mask at its own resolution: (H, W), True where a pixel is defective.
 
-    A pixel is defective where it is not zero (black). Where a mask holds many shades, or one that is
-    nearly black beside one that is nearly white, which a JPEG and smoothed edges leave, it is from the
-    middle of the scale on. Of a picture whose colours are all the same, the opaque pixels are.
+    A pixel is defective where it is not zero (black). Where a mask holds many shades, or some between
+    nearly black and white, which a JPEG and smoothed edges leave, it is from the middle of the scale on.
+    Of a picture whose colours are all the same, the opaque pixels are.
 
     Args:
         path: A file, or a folder of files that each hold a part of the mask.
@@ -86,24 +89,37 @@ def _threshold(values: NDArray[Any], path: Path) -> float:
     """Values above it are defective."""
     if values.dtype == bool:
         return 0
+
+    def refuse(what: str) -> InputError:
+        return InputError(f"{path} holds {what}; save it with 0 and 255")
+
     highest = values.max()
+    if not (np.isfinite(values).all() and values.min() >= 0):
+        raise refuse("values below zero, or none that are numbers")
     if np.issubdtype(values.dtype, np.floating) and highest <= 1:
-        return 0.5 if len(np.unique(values)) > 2 else 0
+        few = len(np.unique(values)) <= 2
+        if not few and highest <= 0.5:
+            raise refuse(f"numbers up to {highest:g}, and defects are from 0.5 on")
+        return 0 if few else 0.5
     if highest < CLASSES:
         return 0
     levels = (
         np.flatnonzero(np.bincount(values.ravel())) if values.dtype == np.uint8 else np.unique(values)
     )
     levels = levels[levels > 0]
-    half = (255 if highest <= 255 else 65535) / 2
-    if len(levels) <= FEW and (levels[0] >= CLASSES or highest <= half):
-        return 0
-    if highest <= half:  # the middle of the scale would leave nothing of it
-        raise InputError(
-            f"{path} holds {len(levels)} shades up to {highest:g}, which are neither black and white "
-            "nor the numbers of a few classes; save it with 0 and 255"
+    scale = 255 if highest <= 255 else 65535
+    if len(levels) <= FEW:
+        if levels[0] >= CLASSES or highest < WHITE * scale:
+            return 0
+        if (levels[:-1] < CLASSES).all():
+            told = ", ".join(f"{level:g}" for level in levels)
+            raise refuse(f"{told}: some may be numbers of classes, or what a lossy file left")
+    elif highest <= scale / 2:  # the middle of the scale would leave nothing of it
+        raise refuse(
+            f"{len(levels)} shades up to {highest:g}, which are neither black and white nor the numbers "
+            "of a few classes"
         )
-    return half
+    return scale / 2
 
 
 def upright_mask(image: Path, mask: Path) -> NDArray[np.bool_]:

@@ -97,7 +97,10 @@ def test_specks_of_a_jpeg_are_no_defect(tmp_path: Path) -> None:
     assert (found ^ (pixels > 0)).sum() <= 8
 
 
-@pytest.mark.parametrize("values", [(1,), (1, 2, 3), (1, 40), (3, 100), (255,), (100, 200), (128, 255)])
+@pytest.mark.parametrize(
+    "values",
+    [(1,), (1, 2, 3), (1, 40), (3, 100), (255,), (100, 200), (128, 255), (1, 200), (9, 40, 220)],
+)
 def test_numbers_of_classes_are_all_defects(tmp_path: Path, values: tuple[int, ...]) -> None:
     def draw(pixels: np.ndarray) -> None:
         for i, value in enumerate(values):
@@ -110,6 +113,43 @@ def test_shades_that_mean_nothing_are_refused(tmp_path: Path) -> None:
     grey(tmp_path / "m.png", lambda pixels: pixels.__setitem__(0, np.arange(32) + 20))
     with pytest.raises(InputError, match="32 shades up to 51, which are neither black and white nor"):
         read_mask(tmp_path / "m.png")
+
+
+@pytest.mark.parametrize("values", [(1, 255), (1, 2, 20, 255), (31, 224)])
+def test_numbers_of_classes_beside_white_are_refused(tmp_path: Path, values: tuple[int, ...]) -> None:
+    grey(tmp_path / "m.png", lambda pixels: pixels.__setitem__((0, slice(len(values))), values))
+    told = ", ".join(map(str, values))
+    with pytest.raises(
+        InputError, match=rf"m\.png holds {told}: some may be .*; save it with 0 and 255"
+    ):
+        read_mask(tmp_path / "m.png")
+
+
+def test_smoothed_edges_are_halved(tmp_path: Path) -> None:
+    row = [0, 16, 80, 160, 240, 255]
+    grey(tmp_path / "m.png", lambda pixels: pixels.__setitem__((0, slice(6)), row))
+    assert read_mask(tmp_path / "m.png").sum() == 3
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ([0.1, 0.2, 0.4], "numbers up to 0.4, and defects are from 0.5 on"),
+        ([0.1, 0.7, np.nan], "values below zero, or none that are numbers"),
+        ([-1, 0, 1], "values below zero"),
+        ([0.1, 0.2, 0.7], 1),
+        ([0.4, 0.4, 0.4], 3),
+    ],
+)
+def test_floating_point_masks(tmp_path: Path, row: list[float], told: str | int) -> None:
+    pixels = np.zeros((8, 8), np.float32)
+    pixels[0, :3] = row
+    Image.fromarray(pixels).save(tmp_path / "m.tif")
+    if isinstance(told, int):
+        assert read_mask(tmp_path / "m.tif").sum() == told
+    else:
+        with pytest.raises(InputError, match=rf"m\.tif holds {told}.*; save it with 0 and 255"):
+            read_mask(tmp_path / "m.tif")
 
 
 def test_a_mask_of_printing_inks_is_read_as_it_looks(tmp_path: Path) -> None:
