@@ -168,14 +168,21 @@ def _alike(mask: tuple[int, int], image: tuple[int, int]) -> bool:
 def fit_mask(mask: NDArray[np.bool_], size: int, crop: str) -> NDArray[np.bool_]:
     """Bring a mask to (size, size) as :func:`irp_lightning.data.images.fit_square` does its image.
 
-    A pixel is defective if any is that becomes it, so that hairlines stay.
+    A pixel is defective if any of its source is, in part or whole: hairlines stay where they are.
     """
     if crop == "center":
         side = min(mask.shape)
         top, left = (mask.shape[0] - side) // 2, (mask.shape[1] - side) // 2
         mask = mask[top : top + side, left : left + side]
-    rows, columns = (np.arange(size) * length // size for length in mask.shape)
-    return np.logical_or.reduceat(np.logical_or.reduceat(mask, rows, axis=0), columns, axis=1)
+    return _any_below(_any_below(mask, size).T, size).T
+
+
+def _any_below(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
+    """(H, W) → (size, W): whether any of the rows is True that lie, in part or whole, in a new one's."""
+    edges = np.arange(size + 1) * len(mask)  # of the new rows; one of the old ones is as long as size
+    spans = np.stack([edges[:-1] // size, -(-edges[1:] // size)], axis=1)
+    # What reduceat gives between the spans is left out; the last of them ends with the mask.
+    return np.logical_or.reduceat(np.pad(mask, ((0, 1), (0, 0))), spans.ravel(), axis=0)[::2]
 
 
 def load_mask(sample: Sample, size: int, crop: str) -> Tensor:

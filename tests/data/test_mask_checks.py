@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from irp_lightning.data.config import MAX_PIXELS
-from irp_lightning.data.images import load_rgb
+from irp_lightning.data.images import fit_square, load_rgb
 from irp_lightning.data.mask_checks import check_masks
 from irp_lightning.data.masks import fit_mask, read_mask, upright_mask
 from irp_lightning.data.samples import Sample
@@ -35,13 +35,21 @@ def test_a_pixel_is_defective_if_any_of_its_source_is(
 ) -> None:
     mask = np.random.default_rng(seed).random((height, width)) < 0.1
     small = fit_mask(mask, size, "none")
-    assert small.shape == (size, size)
-    assert small.any() == mask.any()
-    if height % size == width % size == 0:
-        blocks = mask.reshape(size, height // size, size, width // size).any(axis=(1, 3))
-        assert np.array_equal(small, blocks)
-    if size % height == size % width == 0:
-        assert np.array_equal(small, mask.repeat(size // height, 0).repeat(size // width, 1))
+    # Old and new pixels cut from one grid of size x length parts.
+    parts = mask.repeat(size, 0).repeat(size, 1).reshape(size, height, size, width)
+    assert np.array_equal(small, parts.any(axis=(1, 3)))
+    # Whatever is done to a mask and its image alike: nothing is moved to one side.
+    assert np.array_equal(fit_mask(mask[::-1, ::-1], size, "none"), small[::-1, ::-1])
+
+
+def test_a_hairline_lies_where_its_image_has_it() -> None:
+    line = np.zeros((90, 90), np.uint8)
+    line[:, 60] = 255
+    shown = np.asarray(fit_square(Image.fromarray(line), 64, "none", Image.Resampling.BILINEAR)).any(
+        axis=0
+    )
+    assert shown.nonzero()[0].tolist() == [42, 43]
+    assert fit_mask(line > 0, 64, "none").any(axis=0).nonzero()[0].tolist() == [42, 43]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
