@@ -20,7 +20,8 @@ __all__ = ["inspect", "main"]
 
 EPILOGUE = """\
 exit status: 0, or 1 where something would falsify a run's results or stop it (lines that begin with !).
-Headers, masks, deep images and digests are read; images of 8 bits are decoded with --decode alone.
+Headers, masks, deep images and digests are read; images of 8 bits are decoded with --decode alone, which
+tells damage and images of one colour.
 """
 
 

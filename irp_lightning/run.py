@@ -37,7 +37,7 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
     from irp_lightning.cleaning.product import calibration_of, find_suspects, write_product
     from irp_lightning.cleaning.report import Content, settings_of
     from irp_lightning.data.contamination import draw_pool
-    from irp_lightning.data.content import set_digest
+    from irp_lightning.data.content import masks_digest, set_digest
     from irp_lightning.data.dataset import KNOWN_IMAGES, read_images
     from irp_lightning.data.groups import fold_groups
     from irp_lightning.data.known_images import KnownImages
@@ -162,6 +162,11 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
                         seen: set_digest((images.hashes[i], images.samples[i].label) for i in those)
                         for seen, those in (("trained", pool.train), ("tested", pool.test))
                     },
+                    "masks": masks_digest(
+                        (images.hashes[i], images.samples[i].mask)
+                        for i in pool.test
+                        if images.samples[i].label
+                    ),
                 },
             }
             if e.false_alarms is not None and groups is not None:

@@ -14,7 +14,7 @@ MOST = 20
 
 def caveats(runs: Sequence[Run]) -> list[str]:
     """Lines for the head of a report, the gravest first."""
-    return [*_first(_other_images(runs)), *_first(_falsifying(runs))]
+    return [*_first(_other_images(runs)), *_first(_other_masks(runs)), *_first(_falsifying(runs))]
 
 
 def _other_images(runs: Iterable[Run]) -> list[str]:
@@ -38,12 +38,31 @@ def _other_images(runs: Iterable[Run]) -> list[str]:
 
 def _apart(draw: tuple[Dataset, str, int], did: str, sets: Counter[str]) -> str:
     dataset, category, seed = draw
-    sizes = ", ".join(map(str, sorted(sets.values(), reverse=True)))
     return (
         f"{category} ({dataset}, seed {seed}): {sets.total()} runs were {did} on {len(sets)} sets of "
-        f"images ({sizes} runs) and pair within a set alone: images came or went in between; compute "
-        "them anew with sweep.force=true"
+        f"images ({_sizes(sets)} runs) and pair within a set alone: images came or went in between; "
+        "compute them anew with sweep.force=true"
     )
+
+
+def _other_masks(runs: Iterable[Run]) -> list[str]:
+    """Cells beside each other whose pixel measures are by other masks of the same images."""
+    found: defaultdict[tuple[tuple[Dataset, str, int], str], Counter[str]] = defaultdict(Counter)
+    for run in runs:
+        masks = run.images.get("masks")  # older runs do not say
+        if masks and run.record.metrics.get("pixel_auroc") is not None:
+            found[run.draw, run.tested][str(masks)] += 1
+    return [
+        f"{category} ({dataset}, seed {seed}): {sets.total()} runs were measured by {len(sets)} sets of "
+        f"masks ({_sizes(sets)} runs): masks changed in between, and pixel AUROC and AUPRO do not "
+        "compare; compute them anew with sweep.force=true"
+        for ((dataset, category, seed), _), sets in sorted(found.items())
+        if len(sets) > 1
+    ]
+
+
+def _sizes(sets: Counter[str]) -> str:
+    return ", ".join(map(str, sorted(sets.values(), reverse=True)))
 
 
 def _falsifying(runs: Iterable[Run]) -> list[str]:

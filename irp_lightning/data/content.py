@@ -5,7 +5,9 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-__all__ = ["content_hash", "content_hashes", "set_digest"]
+from irp_lightning.data.listing import image_files
+
+__all__ = ["content_hash", "content_hashes", "masks_digest", "set_digest"]
 
 DIGEST_SIZE = 16
 """Bytes of a digest."""
@@ -41,5 +43,24 @@ def set_digest(images: Iterable[tuple[str, int]]) -> str:
     Args:
         images: The digest of each one's file, and its label.
     """
-    told = "\n".join(f"{digest} {label}" for digest, label in sorted(images))
-    return hashlib.blake2b(told.encode(), digest_size=DIGEST_SIZE).hexdigest()
+    return _digest(f"{digest} {label}" for digest, label in images)
+
+
+def masks_digest(images: Iterable[tuple[str, Path | None]]) -> str:
+    """One digest of the masks of many images, in whatever order and wherever they lie.
+
+    Args:
+        images: The digest of each one's file, and its mask: a file, a folder of parts, or none.
+    """
+    parts = [
+        (digest, image_files(mask) if mask and mask.is_dir() else [mask] if mask else [])
+        for digest, mask in images
+    ]
+    found = content_hashes([file for _, files in parts for file in files])
+    return _digest(
+        " ".join([digest, *sorted(found.get(file, "") for file in files)]) for digest, files in parts
+    )
+
+
+def _digest(lines: Iterable[str]) -> str:
+    return hashlib.blake2b("\n".join(sorted(lines)).encode(), digest_size=DIGEST_SIZE).hexdigest()

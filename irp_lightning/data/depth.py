@@ -79,7 +79,8 @@ def find_depth(setting: str | int, extents: Mapping[str, Extent]) -> Depth:
         highest = of_kind[top].highest
         bits = _bits(setting, numbers, highest, top)
         low = min(of_kind, key=lambda name: of_kind[name].lowest)
-        if of_kind[low].lowest < -SLACK * (2**bits - 1 if bits else 1):
+        slack = SLACK * (2**bits - 1 if bits else 1) if numbers == "floats" else 0
+        if of_kind[low].lowest < -slack:
             raise WrongValue(
                 "depth",
                 setting,

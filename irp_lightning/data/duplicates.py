@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from irp_lightning.data.remarks import Remark, listed
-from irp_lightning.data.samples import Sample
+from irp_lightning.data.samples import UNLABELLED, Sample
 
 __all__ = ["duplicate_remarks", "identical"]
 
@@ -17,15 +17,22 @@ def identical(hashes: Sequence[str]) -> list[list[int]]:
     return [positions for positions in found.values() if len(positions) > 1]
 
 
-def duplicate_remarks(samples: Sequence[Sample], hashes: Sequence[str]) -> list[Remark]:
-    """Say where identical files would make figures wrong: on both sides, under two labels, repeated."""
+def duplicate_remarks(samples: Sequence[Sample], hashes: Sequence[str], split: str) -> list[Remark]:
+    """Say where identical files would make figures wrong: on both sides, under two labels, repeated.
+
+    Args:
+        samples: The images.
+        hashes: The digest of each one's file.
+        split: ``published`` or ``grouped``, which draws copies to one side.
+    """
     sides, labels, repeated = [], [], []
     for positions in identical(hashes):
         those = [samples[i] for i in positions]
         pair = f"{those[0].name} = {those[1].name}"
-        if len({s.label for s in those}) > 1:
-            other = next(s for s in those if s.label != those[0].label)
-            labels += [f"{those[0].name} = {other.name}"]
+        labelled = [s for s in those if s.defect != UNLABELLED]
+        if len({s.label for s in labelled}) > 1:
+            other = next(s for s in labelled if s.label != labelled[0].label)
+            labels += [f"{labelled[0].name} = {other.name}"]
         elif len({s.side for s in those}) > 1:
             other = next(s for s in those if s.side != those[0].side)
             sides += [f"{those[0].name} = {other.name}"]
@@ -39,11 +46,14 @@ def duplicate_remarks(samples: Sequence[Sample], hashes: Sequence[str]) -> list[
         )
         remarks.append(Remark("identical_under_two_labels", len(labels), text, falsifies=True))
     if sides:
-        text = (
-            f"{len(sides)} photographs lie on both sides, byte for byte ({listed(sides)}); those to "
-            "train on are left out. Others may be nearly so: data.groups=auto finds them"
+        text = f"{len(sides)} photographs lie on both sides, byte for byte ({listed(sides)}); "
+        text += (
+            "data.split=grouped draws all copies of one to the same side"
+            if split == "grouped"
+            else "those to train on are left out. Others may be nearly so: data.groups=auto finds them"
         )
-        remarks.append(Remark("identical_on_both_sides", len(sides), text, falsifies=True))
+        falsifies = split != "grouped"
+        remarks.append(Remark("identical_on_both_sides", len(sides), text, falsifies))
     if repeated:
         text = (
             f"{len(repeated)} photographs lie there several times, byte for byte ({listed(repeated)}); "

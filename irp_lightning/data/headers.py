@@ -5,6 +5,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import ExifTags, Image
 
@@ -35,6 +36,9 @@ whose scale ends below 65535 says how many bits hold data, and is cut down right
 
 SEQUENCES = ("TIFF", "GIF", "PNG", "WEBP")
 """Formats whose further pictures are not just previews of the first."""
+
+PHOTOMETRIC, SAMPLE_FORMAT = 262, 339
+"""Tags of a TIFF: whether zero is white (0), and whether numbers have a sign (2)."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,13 @@ def bounded_header(path: Path, most: int, option: str) -> Header:
 
 
 def header_of(file: Image.Image) -> Header:
-    """The header of a file that Pillow has opened and not decoded."""
+    """The header of a file that Pillow has opened and not decoded.
+
+    Raises:
+        ValueError: Pillow would give other numbers than the file holds.
+    """
+    if file.format == "TIFF":
+        _check_numbers(file)
     # Pillow gives 16-bit colour as 8-bit, and says so in the decoder's arguments alone.
     deep_colour = not file.mode.startswith("I") and any(
         DEEP.search(str(tile[3])) for tile in getattr(file, "tile", ())
@@ -125,6 +135,14 @@ def header_of(file: Image.Image) -> Header:
         colour=deep_colour or file.mode not in GREY,
         format=file.format or "",
     )
+
+
+def _check_numbers(file: Any) -> None:
+    """Of a TIFF's tags, Pillow passes over these two."""
+    if file.tag_v2.get(PHOTOMETRIC) == 0 and file.mode not in ("1", "L"):
+        raise ValueError("zero is white, which is read of 8 bits alone; save it with zero black")
+    if 2 in file.tag_v2.get(SAMPLE_FORMAT, ()) and file.mode not in ("I", "F"):
+        raise ValueError("its 8 bits have a sign; save it without")
 
 
 def _orientation(file: Image.Image) -> int:

@@ -20,6 +20,9 @@ __all__ = ["examine", "fit_square", "load_rgb", "load_square"]
 OPAQUE, OPAQUE_DEEP = 255, 65535
 """What alpha is of what is shown whole, in 8 and in 16 bits."""
 
+UNSIGNED = "I;32N"
+"""What Pillow hands its decoder of TIFFs with 32 bits without a sign, to which it then gives one."""
+
 
 def load_rgb(path: Path, depth: Depth | None = None) -> Image.Image:
     """Decode an image of any common kind as 8-bit RGB.
@@ -53,8 +56,12 @@ def _decode(path: Path) -> tuple[Image.Image, NDArray[Any] | None]:
         if header.numbers == "integers" and header.colour:
             numbers = _deep_colour(path, header.format)
             return file.copy(), upright_array(numbers, header.orientation)
+        unsigned = any(UNSIGNED in str(tile[3]) for tile in getattr(file, "tile", ()))
         image = upright_picture(file, header.orientation)
-    return image, None if header.numbers == "8-bit" else np.asarray(image)
+    if header.numbers == "8-bit":
+        return image, None
+    numbers = np.asarray(image)
+    return image, numbers.view(np.uint32) if unsigned else numbers
 
 
 def _deep_colour(path: Path, file_format: str) -> NDArray[np.generic]:

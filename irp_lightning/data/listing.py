@@ -9,7 +9,7 @@ from irp_lightning.data.remarks import Remark, listed
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import printable
 
-__all__ = ["IMAGE_SUFFIXES", "Listing", "image_files", "mask_of", "sub_folders"]
+__all__ = ["IMAGE_SUFFIXES", "Listing", "hidden_folders", "image_files", "mask_of", "sub_folders"]
 
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".j2k", ".bmp", ".dib", ".tif", ".tiff"}
@@ -60,19 +60,27 @@ def sub_folders(folder: Path) -> list[Path]:
     return [path for path in _inside(folder) if path.is_dir()]
 
 
+def hidden_folders(folder: Path) -> list[Path]:
+    """The folders right inside a folder whose names begin with a dot, sorted by name."""
+    return [p for p in _entries(folder) if p.name.startswith(".") and p.is_dir()]
+
+
 def image_files(folder: Path) -> list[Path]:
     """The image files right inside ``folder``, sorted by name; litter is left out."""
     return [path for path in _inside(folder) if _is_image(path)]
 
 
 def _inside(folder: Path) -> list[Path]:
+    return [p for p in _entries(folder) if not p.name.startswith(".") and p.name.lower() not in LITTER]
+
+
+def _entries(folder: Path) -> list[Path]:
     try:
-        found = sorted(folder.iterdir())
+        return sorted(folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         raise InputError(f"{printable(folder)} cannot be listed ({error.strerror})") from error
-    return [p for p in found if not p.name.startswith(".") and p.name.lower() not in LITTER]
 
 
 def _is_image(path: Path) -> bool:
@@ -93,7 +101,7 @@ class Listing:
         self._endings: defaultdict[str, list[Path]] = defaultdict(list)
         self._nested: Counter[Path] = Counter()
         self._of_masks: Counter[Path] = Counter()
-        self._loose: list[Path] = []
+        self._loose: dict[Path, list[Path]] = {}
         self._elsewhere: Counter[Path] = Counter()
 
     def name(self, path: Path) -> str:
@@ -112,7 +120,7 @@ class Listing:
 
     def loose(self, folder: Path) -> None:
         """Remember images that lie in a folder where only folders belong."""
-        self._loose += image_files(folder)
+        self._loose[folder] = image_files(folder)
 
     def elsewhere(self, folder: Path) -> None:
         """Remember the images of a folder that the layout does not know."""
@@ -139,13 +147,14 @@ class Listing:
                 "the folder, and not read"
             )
             found.append(Remark("folders_of_masks", self._of_masks.total(), text))
-        if self._loose:
-            parent = self.name(self._loose[0].parent)
-            text = (
-                f"{len(self._loose)} images lie loose in {parent}/ and are not read "
-                f"({listed([path.name for path in self._loose])}); move them into a folder each kind"
-            )
-            found.append(Remark("loose", len(self._loose), text, falsifies=True))
+        for parent, files in self._loose.items():
+            if files:
+                place = "the root" if parent == self.root else f"{self.name(parent)}/"
+                text = (
+                    f"{len(files)} images lie loose in {place} and are not read "
+                    f"({listed([path.name for path in files])}); move them to where they belong"
+                )
+                found.append(Remark("loose", len(files), text, falsifies=True))
         for folder, count in self._elsewhere.items():
             if count:
                 text = (

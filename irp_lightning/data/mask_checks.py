@@ -1,5 +1,6 @@
 """What masks say of a dataset before any of them is used."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
@@ -13,7 +14,7 @@ from irp_lightning.data.samples import Sample
 __all__ = ["CheckedMasks", "check_masks"]
 
 MOST = 0.5
-"""Masks whose median marks more of their pictures than this are likely to be black on white."""
+"""Kinds of defects whose masks mark more than this (median) are likely to be black on white."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ def check_masks(samples: Sequence[Sample], crop: str, max_pixels: int) -> Checke
     Raises:
         InputError: A mask cannot be read, is too large or has another aspect ratio than its image.
     """
-    checked, empty, grey, smaller, cropped_away, shares = [], [], [], [], [], []
+    checked, empty, grey, smaller, cropped_away = [], [], [], [], []
+    shares: defaultdict[str, list[float]] = defaultdict(list)
     for sample in samples:
         if sample.mask is None or not sample.label:
             checked.append(sample)
@@ -55,7 +57,7 @@ def check_masks(samples: Sequence[Sample], crop: str, max_pixels: int) -> Checke
             checked.append(replace(sample, mask=None))
             continue
         checked.append(sample)
-        shares.append(float(pixels.mean()))
+        shares[sample.defect].append(float(pixels.mean()))
         if is_grey(sample.mask):
             grey.append(sample.name)
         if pixels.shape[::-1] != read_header(sample.path).upright:
@@ -82,10 +84,12 @@ def check_masks(samples: Sequence[Sample], crop: str, max_pixels: int) -> Checke
             f"({listed(smaller)})"
         )
         remarks.append(Remark("scaled_masks", len(smaller), text))
-    if shares and median(shares) > MOST:
+    if inverted := {kind: found for kind, found in shares.items() if median(found) > MOST}:
+        least = min(median(found) for found in inverted.values())
         text = (
-            f"masks mark {median(shares):.0%} of their pictures (median): they may be black on white; "
-            "defects are what is not black"
+            f"masks of {listed(list(inverted))} mark {least:.0%} of their pictures or more (median): "
+            "they may be black on white; defects are what is not black"
         )
-        remarks.append(Remark("inverted_masks", len(shares), text, falsifies=True))
+        count = sum(map(len, inverted.values()))
+        remarks.append(Remark("inverted_masks", count, text, falsifies=True))
     return CheckedMasks(checked, cropped_away, remarks)

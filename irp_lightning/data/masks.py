@@ -26,13 +26,16 @@ INKS = ("CMYK", "YCbCr", "LAB", "HSV")
 FEW = 16
 """So many shades may be those of classes; more come of a lossy file or of smoothed edges."""
 
+WHITE = 7 / 8
+"""Share of the scale that shades of a lossy file or of smoothed edges reach."""
+
 
 def read_mask(path: Path) -> NDArray[np.bool_]:
     """Decode a mask at its own resolution: (H, W), True where a pixel is defective.
 
-    A pixel is defective where it is not zero (black). Where a mask holds many shades, or one that is
-    nearly black beside one that is nearly white, which a JPEG and smoothed edges leave, it is from the
-    middle of the scale on. Of a picture whose colours are all the same, the opaque pixels are.
+    A pixel is defective where it is not zero (black). Where a mask holds many shades, or some between
+    nearly black and white, which a JPEG and smoothed edges leave, it is from the middle of the scale on.
+    Of a picture whose colours are all the same, the opaque pixels are.
 
     Args:
         path: A file, or a folder of files that each hold a part of the mask.
@@ -86,24 +89,37 @@ def _threshold(values: NDArray[Any], path: Path) -> float:
     """Values above it are defective."""
     if values.dtype == bool:
         return 0
+
+    def refuse(what: str) -> InputError:
+        return InputError(f"{path} holds {what}; save it with 0 and 255")
+
     highest = values.max()
+    if not (np.isfinite(values).all() and values.min() >= 0):
+        raise refuse("values below zero, or none that are numbers")
     if np.issubdtype(values.dtype, np.floating) and highest <= 1:
-        return 0.5 if len(np.unique(values)) > 2 else 0
+        few = len(np.unique(values)) <= 2
+        if not few and highest <= 0.5:
+            raise refuse(f"numbers up to {highest:g}, and defects are from 0.5 on")
+        return 0 if few else 0.5
     if highest < CLASSES:
         return 0
     levels = (
         np.flatnonzero(np.bincount(values.ravel())) if values.dtype == np.uint8 else np.unique(values)
     )
     levels = levels[levels > 0]
-    half = (255 if highest <= 255 else 65535) / 2
-    if len(levels) <= FEW and (levels[0] >= CLASSES or highest <= half):
-        return 0
-    if highest <= half:  # the middle of the scale would leave nothing of it
-        raise InputError(
-            f"{path} holds {len(levels)} shades up to {highest:g}, which are neither black and white "
-            "nor the numbers of a few classes; save it with 0 and 255"
+    scale = 255 if highest <= 255 else 65535
+    if len(levels) <= FEW:
+        if levels[0] >= CLASSES or highest < WHITE * scale:
+            return 0
+        if (levels[:-1] < CLASSES).all():
+            told = ", ".join(f"{level:g}" for level in levels)
+            raise refuse(f"{told}: some may be numbers of classes, or what a lossy file left")
+    elif highest <= scale / 2:  # the middle of the scale would leave nothing of it
+        raise refuse(
+            f"{len(levels)} shades up to {highest:g}, which are neither black and white nor the numbers "
+            "of a few classes"
         )
-    return half
+    return scale / 2
 
 
 def upright_mask(image: Path, mask: Path) -> NDArray[np.bool_]:
@@ -152,14 +168,21 @@ def _alike(mask: tuple[int, int], image: tuple[int, int]) -> bool:
 def fit_mask(mask: NDArray[np.bool_], size: int, crop: str) -> NDArray[np.bool_]:
     """Bring a mask to (size, size) as :func:`irp_lightning.data.images.fit_square` does its image.
 
-    A pixel is defective if any is that becomes it, so that hairlines stay.
+    A pixel is defective if any of its source is, in part or whole: hairlines stay where they are.
     """
     if crop == "center":
         side = min(mask.shape)
         top, left = (mask.shape[0] - side) // 2, (mask.shape[1] - side) // 2
         mask = mask[top : top + side, left : left + side]
-    rows, columns = (np.arange(size) * length // size for length in mask.shape)
-    return np.logical_or.reduceat(np.logical_or.reduceat(mask, rows, axis=0), columns, axis=1)
+    return _any_below(_any_below(mask, size).T, size).T
+
+
+def _any_below(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
+    """(H, W) → (size, W): whether any of the rows is True that lie, in part or whole, in a new one's."""
+    edges = np.arange(size + 1) * len(mask)  # of the new rows; one of the old ones is as long as size
+    spans = np.stack([edges[:-1] // size, -(-edges[1:] // size)], axis=1)
+    # What reduceat gives between the spans is left out; the last of them ends with the mask.
+    return np.logical_or.reduceat(np.pad(mask, ((0, 1), (0, 0))), spans.ravel(), axis=0)[::2]
 
 
 def load_mask(sample: Sample, size: int, crop: str) -> Tensor:

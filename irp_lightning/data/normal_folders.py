@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from irp_lightning.data.listing import image_files
 from irp_lightning.data.samples import GOOD
 from irp_lightning.foundation.errors import WrongValue
 
@@ -12,7 +11,8 @@ __all__ = ["check_answer", "is_normal", "means_normal"]
 
 WORDS = frozenset(
     {"good", "normal", "ok", "okay", "io", "free", "pass", "passed", "clean", "healthy", "intact"}
-    | {"fine", "flawless", "perfect", "accept", "accepted", "gut"}
+    | {"fine", "flawless", "perfect", "accept", "accepted", "gut", "regular"}
+    | {"negative", "negatives", "neg", "0"}  # of a test for defects, and beside 1
 )
 WITHOUT = re.compile(
     r"(no|non|not|un|without|0|zero)(defect|defective|defects|anomaly|anomalous|damage|damaged|fault|faulty)"
@@ -36,7 +36,11 @@ def is_normal(name: str, answer: Sequence[str] | None) -> bool:
 
 
 def check_answer(
-    answer: Sequence[str] | None, folders: Sequence[Path], category: Path, good: str = GOOD
+    answer: Sequence[str] | None,
+    folders: Sequence[Path],
+    category: Path,
+    good: str = GOOD,
+    prefix: str = "",
 ) -> None:
     """Ask where it is open whether the images of a folder are normal.
 
@@ -45,6 +49,7 @@ def check_answer(
         folders: The folders of images, one a kind.
         category: The category's folder.
         good: What the layout itself calls the folders of normal images.
+        prefix: How it lets the names of all kinds begin.
 
     Raises:
         WrongValue: A folder's name means normal and nothing was said; or a folder that was named is not
@@ -53,12 +58,12 @@ def check_answer(
     names = [folder.name for folder in folders]
     if answer is None:
         for folder in folders:
-            if folder.name not in (GOOD, good) and means_normal(folder.name):
+            if folder.name not in (GOOD, good) and means_normal(folder.name[len(prefix) :]):
                 place = folder.relative_to(category).as_posix()
                 raise WrongValue(
                     "normal",
                     "null",
-                    f"leaves open whether the {len(image_files(folder))} images of {place}/ are normal; "
+                    f"leaves open whether the images of {place}/ are normal; "
                     f"set data.normal={folder.name} if they are, data.normal={good} if "
                     f"'{folder.name}' is a kind of defect",
                 )

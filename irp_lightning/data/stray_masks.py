@@ -1,13 +1,13 @@
 """Masks that lie where none is looked for."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from irp_lightning.data.listing import Listing, image_files, sub_folders
 from irp_lightning.data.masks import read_mask
 from irp_lightning.data.remarks import Remark, listed
 
-__all__ = ["stray_masks"]
+__all__ = ["painted_masks_of_normal", "stray_masks"]
 
 
 def stray_masks(
@@ -41,15 +41,32 @@ def stray_masks(
                 "defect of that name"
             )
             remarks.append(Remark("masks_of_no_kind", len(inside), text))
-        elif painted := [listing.name(path) for path in inside if read_mask(path).any()]:
-            text = (
-                f"{len(painted)} masks in {listing.name(folder)}/ mark defects of images that count as "
-                f"normal ({listed(painted)}); are they defective?"
-            )
-            remarks.append(Remark("masks_of_normal", len(painted), text, falsifies=True))
+        elif painted := painted_masks_of_normal(inside, f"{listing.name(folder)}/", listing):
+            remarks += painted
         else:
             text = (
                 f"{len(inside)} masks of normal images in {listing.name(folder)}/ are empty and not read"
             )
             remarks.append(Remark("masks_of_normal", len(inside), text))
     return remarks
+
+
+def painted_masks_of_normal(masks: Sequence[Path], place: str, listing: Listing) -> list[Remark]:
+    """Which masks of images that count as normal mark something as defective, if any.
+
+    Args:
+        masks: The masks.
+        place: Where they lie, or what names them.
+        listing: Calls files by their names.
+
+    Raises:
+        InputError: One of them cannot be read.
+    """
+    painted = [listing.name(path) for path in masks if read_mask(path).any()]
+    if not painted:
+        return []
+    text = (
+        f"{len(painted)} masks in {place} mark defects of images that count as normal "
+        f"({listed(painted)}); are they defective?"
+    )
+    return [Remark("masks_of_normal", len(painted), text, falsifies=True)]

@@ -76,7 +76,7 @@ def survey(data: DataConfig) -> Survey:
         *masks.remarks,
         *_paged(samples, headers),
         *confound_remarks(samples, headers),
-        *duplicate_remarks([samples[i] for i in known], [str(hashes[i]) for i in known]),
+        *duplicate_remarks([samples[i] for i in known], [str(hashes[i]) for i in known], data.split),
     ]
     if masks.cropped_away:
         text = (

@@ -1,5 +1,6 @@
 """Runs that are less comparable than they look are said and not paired."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -102,6 +103,21 @@ def test_folders_that_are_read_otherwise_are_no_folder_that_changed(write_run, t
     assert (len(runs), repeated, caveats(runs)) == (4, [], [])
 
 
+def test_masks_that_changed_between_cells_are_said_and_images_pair_all_the_same(
+    write_run, titled, sweep: Path
+) -> None:
+    for method, masks, pixels in (
+        *(("none", "a", 0.9), ("irp", "b", 0.8), ("osr", "b", 0.7)),
+        *(("oracle", "c", None), ("irp_all", None, 0.6)),  # nothing measured; an older run
+    ):
+        dataset = {"tested": "t"} | ({"masks": masks} if masks else {})
+        file = write_run(method, method, dataset=dataset) / "metrics.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"pixel_auroc": pixels}))
+    (line,) = caveats(titled())
+    assert line.startswith("tile (mvtec, seed 0): 3 runs were measured by 2 sets of masks (2, 1 runs)")
+    assert {row[5].text for row in paired_table(titled()).rows} == {"1 classes × seeds"}
+
+
 def test_what_falsifies_a_runs_figures_is_repeated_once(
     write_run, titled, sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -140,10 +156,16 @@ def test_real_runs_tell_a_folder_that_changed_from_one_that_moved(
 
     def seen(name: str, refine: str, noise: float) -> dict[str, str]:
         metrics = run(
-            config("model=gaussian", f"refine={refine}", f"data.root={root}", f"noise={noise}"),
+            config(
+                *("model=gaussian", f"refine={refine}", f"data.root={root}", f"noise={noise}"),
+                "localise=4",
+            ),
             sweep / name,
         )
         return metrics["dataset"]
+
+    def masks() -> list[Path]:
+        return sorted((root / "fabric" / "ground_truth").glob("*/*.png"))
 
     def shown() -> str:
         main([str(sweep)])
@@ -154,6 +176,20 @@ def test_real_runs_tell_a_folder_that_changed_from_one_that_moved(
     assert seen("irp", "irp", 0.1)["tested"] == first["tested"]
     assert seen("osr", "osr", 0.3)["trained"] == first["trained"]
     assert "sets of images" not in shown()
+    assert "sets of masks" not in shown()
+    kept = {file: file.read_bytes() for file in masks()}
+    for file in kept:  # another pixel of each is marked
+        with Image.open(file) as mask:
+            other = mask.convert("L")
+        other.putpixel((0, 0), 255 - other.getpixel((0, 0)))
+        other.save(file)
+    other = seen("irp_all", "irp_all", 0.3)
+    assert other["tested"] == first["tested"]
+    assert other["masks"] != first["masks"]
+    assert "4 runs were measured by 2 sets of masks (3, 1 runs)" in shown()
+    shutil.rmtree(sweep / "irp_all")
+    for file, content in kept.items():
+        file.write_bytes(content)
     Image.new("RGB", (64, 64), (90, 120, 90)).save(root / "fabric" / "train" / "good" / "added.png")
     again = seen("irp3", "irp", 0.3)
     assert again["tested"] == first["tested"]

@@ -49,6 +49,11 @@ def test_values_below_zero_are_refused(setting: str) -> None:
         find_depth(setting, extents("floats", 0.9, lowest=-1.0))
 
 
+def test_integers_just_below_zero_are_refused() -> None:
+    with pytest.raises(WrongValue, match=r"takes no values below 0, and 0\.png holds -1"):
+        find_depth("auto", extents("integers", 40000, lowest=-1))
+
+
 def test_too_large_numbers_are_refused_with_the_remedy() -> None:
     with pytest.raises(WrongValue, match=r"numbers in \[0, 1\], and 0.png holds 255; set the bits"):
         find_depth("unit", extents("floats", 255.0))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from irp_lightning.data.duplicates import duplicate_remarks, identical
 from irp_lightning.data.groups import join_identical, unnamed_rows
-from irp_lightning.data.samples import Sample
+from irp_lightning.data.samples import UNLABELLED, Sample
 from irp_lightning.data.split import split_samples
 
 contents = st.lists(st.sampled_from("abcdefgh"), max_size=14)
@@ -55,10 +55,31 @@ def test_groups_that_share_a_content_become_one(drawn: tuple[list[str], list[int
 )
 def test_copies_are_said_with_the_first_of_them(second: Sample, kind: str, falsifies: bool) -> None:
     samples = [sample("a"), second, sample("c"), sample("d")]
-    (remark,) = duplicate_remarks(samples, ["1", "1", "2", "3"])
+    (remark,) = duplicate_remarks(samples, ["1", "1", "2", "3"], "published")
     assert (remark.kind, remark.count, remark.falsifies) == (kind, 1, falsifies)
     assert "(a = b)" in remark.text
-    assert duplicate_remarks(samples, ["1", "2", "3", "4"]) == []
+    assert duplicate_remarks(samples, ["1", "2", "3", "4"], "published") == []
+
+
+@pytest.mark.parametrize("split", ["published", "grouped"])
+def test_what_is_done_with_copies_on_both_sides_is_said_as_it_is(split: str) -> None:
+    samples = [sample("a"), sample("b", "test"), *(sample(c, "test") for c in "cd"), sample("e")]
+    hashes = ["1", "1", "2", "3", "4"]
+    (remark,) = duplicate_remarks(samples, hashes, split)
+    left_out = {
+        bool(split_samples(samples, join_identical(list("abcde"), hashes), split, seed, hashes).unused)
+        for seed in range(9)
+    }
+    assert left_out == {split == "published"}
+    assert remark.falsifies == ("those to train on are left out" in remark.text) == left_out.pop()
+
+
+def test_a_photograph_of_which_nobody_knows_has_no_second_label() -> None:
+    samples = [sample("a", "train", UNLABELLED), sample("b", "test", "defective"), sample("c")]
+    (remark,) = duplicate_remarks(samples, ["1", "1", "2"], "published")
+    assert remark.kind == "identical_on_both_sides"
+    (remark,) = duplicate_remarks(samples, ["1", "1", "1"], "published")
+    assert (remark.kind, "(b = c)" in remark.text) == ("identical_under_two_labels", True)
 
 
 def test_two_kinds_of_defect_with_one_photograph_stay_in_one_pool() -> None:

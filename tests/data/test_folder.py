@@ -12,8 +12,9 @@ from irp_lightning.data.samples import Sample
 from irp_lightning.foundation.errors import InputError
 
 
-def config(root: Path) -> DataConfig:
-    return DataConfig("folder", str(root), "x", "published", "none", 64, "none", "skip", recursive=True)
+def config(root: Path, **values: object) -> DataConfig:
+    place = ("folder", str(root), "x", "published", "none", 64, "none", "skip")
+    return DataConfig(*place, recursive=True, **values)  # type: ignore[arg-type]
 
 
 def photo(file: Path, shade: int = 0) -> Path:
@@ -46,6 +47,25 @@ def test_a_tree_is_unlabelled_but_for_three_folders(tmp_path: Path) -> None:
         "test/ok/e.png": ("test", "good", 0, False),
         "test/cut/f.png": ("test", "cut", 1, False),
     }
+
+
+def test_names_that_are_taken_for_normal_are_said_and_can_be_answered(tmp_path: Path) -> None:
+    for name in ("a.png", "test/0/b.png", "test/1/c.png", "test/good/d.png"):
+        photo(tmp_path / name)
+
+    def kinds(**values: object) -> dict[str, str]:
+        found = read(config(tmp_path, **values)).samples
+        return {s.name: s.defect for s in found if s.side == "test"}
+
+    assert kinds() == {"test/0/b.png": "good", "test/1/c.png": "1", "test/good/d.png": "good"}
+    (remark,) = read(config(tmp_path)).remarks
+    assert "images of test/0/ are taken for normal ones" in remark.text
+    assert kinds(normal=("good",))["test/0/b.png"] == "0"
+    answered = {"test/0/b.png": "0", "test/1/c.png": "good", "test/good/d.png": "good"}
+    assert kinds(normal=("1",)) == answered
+    assert read(config(tmp_path, normal=("0",))).remarks == []
+    with pytest.raises(InputError, match="normal=2 is no folder of images in"):
+        kinds(normal=("2",))
 
 
 def test_what_is_not_read_or_not_trusted_is_said(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Behaviour of image decoding: every common kind of file becomes the same 8-bit RGB picture."""
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from irp_lightning.data.depth import find_depth
+from irp_lightning.data.headers import read_header
 from irp_lightning.data.images import examine, fit_square, load_rgb, load_square
-from irp_lightning.foundation.errors import InputError
+from irp_lightning.data.masks import read_mask
+from irp_lightning.foundation.errors import InputError, WrongValue
 
 BILINEAR = Image.Resampling.BILINEAR
 
@@ -61,6 +65,52 @@ def test_floating_point_is_taken_as_zero_to_one(tmp_path: Path) -> None:
     values = np.array([[0.0, 0.5], [1.0, 7.0]], dtype=np.float32)
     Image.fromarray(values).save(tmp_path / "x.tif")
     assert _pixels(tmp_path / "x.tif")[..., 0].tolist() == [[0, 128], [255, 255]]
+
+
+def tiff(file: Path, values: np.ndarray, zero_is_white: bool = False) -> Path:
+    """A TIFF of one channel as its tags say, of kinds that Pillow does not write: (H, W)."""
+    height, width = values.shape
+    number_of = {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
+    tags = {256: width, 257: height, 258: 8 * values.dtype.itemsize, 259: 1, 262: int(not zero_is_white)}
+    tags |= {273: 8, 277: 1, 278: height, 279: values.nbytes, 339: number_of}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    directory = struct.pack("<H", len(tags)) + entries + bytes(4)
+    data = values.tobytes()
+    file.write_bytes(b"II*\0" + struct.pack("<I", 8 + len(data)) + data + directory)
+    return file
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.float32])
+def test_deep_images_whose_zero_is_white_are_refused(tmp_path: Path, kind: type) -> None:
+    values = np.array([[0, 1]], kind)
+    assert load_rgb(tiff(tmp_path / "black.tif", values)).size == (2, 1)
+    file = tiff(tmp_path / "white.tif", values, zero_is_white=True)
+    for read in (load_rgb, read_header, read_mask):
+        with pytest.raises(InputError, match=r"white\.tif .*zero is white, .*; save it with zero black"):
+            read(file)
+
+
+def test_8_bits_whose_zero_is_white_are_turned(tmp_path: Path) -> None:
+    file = tiff(tmp_path / "white.tif", np.array([[0, 255, 10]], np.uint8), zero_is_white=True)
+    assert _pixels(file)[0, :, 0].tolist() == [255, 0, 245]
+
+
+def test_8_bits_with_a_sign_are_refused_and_16_are_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="its 8 bits have a sign; save it without"):
+        load_rgb(tiff(tmp_path / "a.tif", np.array([[-3, 5]], np.int8)))
+    file = tiff(tmp_path / "b.tif", np.array([[-3, 512]], np.int16))
+    found = examine([file], 1)[file]
+    assert (found.lowest, found.highest) == (-3, 512)
+
+
+def test_32_bits_without_a_sign_keep_their_highest_numbers(tmp_path: Path) -> None:
+    file = tiff(tmp_path / "a.tif", np.array([[0, 3_000_000_000]], np.uint32))
+    found = examine([file], 1)[file]
+    assert (found.lowest, found.highest) == (0, 3_000_000_000)
+    with pytest.raises(
+        WrongValue, match=r"up to 65535, and a\.tif holds 3e[+]09; scale the values down"
+    ):
+        find_depth("auto", {"a.tif": found})
 
 
 def test_1_bit_becomes_black_and_white(tmp_path: Path) -> None:

@@ -161,6 +161,53 @@ def test_wide_images_are_cropped_at_their_sides(tmp_path: Path) -> None:
     assert _cropped_away(_read(tmp_path), "center") == 1
 
 
+def _remarks(root: Path) -> dict[str, str]:
+    data = DataConfig("ksdd2", str(root), "-", "published", "none", 64, "none", "error")
+    return {remark.kind: remark.text for remark in ksdd2.read(data).remarks}
+
+
+def test_two_images_of_one_mask_are_refused(root: Path) -> None:
+    Image.new("RGB", (WIDTH, HEIGHT)).save(root / "train/10001.jpg")
+    message = _error(root)
+    assert "train/10001.jpg and" in message
+    assert f"train/10001.png have one mask, {root / 'train/10001_GT.png'}" in message
+
+
+def test_what_lies_beside_the_layout_is_said(root: Path) -> None:
+    assert _remarks(root) == {}
+    _write(root, "val/30000")
+    Image.new("RGB", (WIDTH, HEIGHT)).save(root / "loose.png")
+    Image.new("L", (WIDTH, HEIGHT)).save(root / "test/20009_GT.png")
+    told = _remarks(root)
+    assert told["elsewhere"] == "2 images of val/ are not read: the layout has no such folder"
+    assert told["loose"].startswith("1 images lie loose in the root and are not read (loose.png)")
+    assert told["masks_unused"] == "1 masks belong to no image (test/20009_GT.png)"
+
+
+def test_a_name_as_copies_have_makes_no_copy(root: Path) -> None:
+    for number, pixel in ((1, ()), (2, ((30, 3),))):
+        _write(root, f"train/part ({number})", *pixel)
+        Image.new("RGB", (WIDTH, HEIGHT), (number, 90, 90)).save(root / f"train/part ({number}).png")
+    labels = {s.name: s.label for s in _read(root)}
+    assert (labels["train/part (1).png"], labels["train/part (2).png"]) == (0, 1)
+    assert _remarks(root) == {}
+
+
+def test_copies_lie_beside_their_original_or_hold_what_another_file_does(root: Path) -> None:
+    before = {s.name for s in _read(root)}
+    for file in ("train/10001 (copy).png", "test/20001_GT (2).png"):  # beside the original
+        Image.new("L", (WIDTH, HEIGHT), 7).save(root / file)
+    same = root / "train/other (1).png"
+    same.write_bytes((root / "train/10000.png").read_bytes())
+    for number in (1, 2):  # of two alike, the first is read
+        _write(root, f"test/part ({number})")
+        Image.new("RGB", (WIDTH, HEIGHT), (9, 9, 9)).save(root / f"test/part ({number}).png")
+    assert {s.name for s in _read(root)} == before | {"test/part (1).png"}
+    told = _remarks(root)
+    assert told["copies"].startswith("4 stray copies are not read (train/10001 (copy).png, train/other")
+    assert told["masks_unused"] == "1 masks belong to no image (test/part (2)_GT.png)"
+
+
 def test_empty_mask_of_a_normal_image_is_no_defect_cropped_away(root: Path) -> None:
     # Some datasets in the MVTec layout ship all-zero masks in ground_truth/good.
     mask = root / "train/10000_GT.png"

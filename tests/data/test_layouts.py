@@ -104,7 +104,7 @@ def test_btad_without_normal_images_names_their_folder(btad: Path) -> None:
 def test_btad_asks_of_further_folders_that_may_be_normal(btad: Path) -> None:
     write(btad, "01/test/clean/0.bmp")
     message = refusal("btad", btad)
-    assert "the 1 images of test/clean/ are normal; set data.normal=clean if they are" in message
+    assert "the images of test/clean/ are normal; set data.normal=clean if they are" in message
     assert "data.normal=ok if 'clean' is a kind of defect" in message
     assert kinds(read("btad", btad, normal=("ok",)).samples)["test/clean"] == 1
     assert kinds(read("btad", btad, normal=("clean",)).samples)["test/good"] == 3
@@ -173,7 +173,9 @@ def test_visa_tells_of_images_in_no_row_and_of_other_files(visa: Path) -> None:
     found = read("visa", visa)
     assert len(found.samples) == 5
     assert remarks(found) == {"in_no_row": 1, "other_endings": 1}
-    assert "Data/Images/Normal/0009.JPG" in found.remarks[1].text
+    assert "1 images of Data/Images/Normal/ are in no row" in found.remarks[1].text
+    assert "(0009.JPG)" in found.remarks[1].text
+    assert not found.remarks[1].falsifies
 
 
 @pytest.mark.parametrize("name", ["Images/Normal/0002.JPG", "Masks/Anomaly/001.png"])
@@ -201,7 +203,56 @@ def test_visa_refuses_a_row_that_says_something_else(
 
 def test_visa_refuses_a_table_without_a_column(visa: Path) -> None:
     split_csv(visa, visa_rows("candle"), header="object,split,kind,image,mask")
-    assert "has no column label" in refusal("visa", visa)
+    message = refusal("visa", visa)
+    assert message.startswith(
+        f"{visa / 'split_csv/1cls.csv'} has the columns object, split, kind, image"
+    )
+    assert "needs object and split and label" in message
+
+
+def test_visa_refuses_a_quote_that_is_never_closed(visa: Path) -> None:
+    table = visa / "split_csv/1cls.csv"
+    table.write_text(table.read_text().replace("train,", '"train,', 1))
+    assert f"{table} is no CSV: line 11, unexpected end of data; give" in refusal("visa", visa)
+
+
+ROW = "candle/Data/Images"
+TRUTH = "candle/Data/Masks/Anomaly"
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (("test", "normal", f"{ROW}/Anomaly/002.JPG", ""), "contradicts the folder Anomaly"),
+        (("train", "anomaly", f"{ROW}/Normal/0009.JPG", ""), "contradicts the folder Normal"),
+        (("train", "normal", f"{ROW}/Normal/0001.JPG", ""), "Normal/0001.JPG in line 4 and in line 7"),
+        (("train", "normal", f"{ROW}/x/../Normal/0001.JPG", ""), "in line 4 and in line 7"),
+        (("test", "anomaly", f"{ROW}/Anomaly/002.JPG", f"{TRUTH}/001.png"), "in line 3 and in line 7"),
+        (("test", "anomaly", f"{ROW}/Anomaly/002.JPG", f"{ROW}/Normal/0001.JPG"), "is no file of"),
+        (("test", "anomaly", f"{TRUTH}/001.png", ""), "is no file of"),
+    ],
+)
+def test_visa_refuses_a_row_that_contradicts_folders_or_others(
+    visa: Path, row: tuple[str, ...], told: str
+) -> None:
+    write(visa, f"{ROW}/Anomaly/002.JPG", f"{ROW}/Normal/0009.JPG")
+    split_csv(visa, [*visa_rows("candle"), ("candle", *row)])
+    message = refusal("visa", visa)
+    assert f"{visa / 'split_csv/1cls.csv'}" in message
+    assert "line 7" in message
+    assert told in message
+
+
+def test_visa_tells_of_defects_in_no_row_and_of_masks_of_normal_images(visa: Path) -> None:
+    write(visa, f"{ROW}/Anomaly/007.JPG", f"{ROW}/Anomaly/008.JPG")
+    write(visa, f"{TRUTH}/n.png", spot=2)
+    row = ("candle", "test", "normal", f"{ROW}/Normal/0009.JPG", f"{TRUTH}/n.png")
+    write(visa, row[3])
+    split_csv(visa, [*visa_rows("candle"), row])
+    found = read("visa", visa)
+    assert remarks(found) == {"defects_in_no_row": 2, "masks_of_normal": 1}
+    assert all(remark.falsifies for remark in found.remarks)
+    assert "2 images of Data/Images/Anomaly/ are in no row" in found.remarks[0].text
 
 
 def test_visa_one_folder_too_deep_or_too_high(visa: Path) -> None:
@@ -297,10 +348,66 @@ def test_mtd_finds_the_mask_beside_each_defect(mtd: Path) -> None:
 
 
 def test_mtd_tells_of_what_does_not_belong(mtd: Path) -> None:
-    write(mtd, "Others/a.jpg", "MT_Fray/Imgs/lonely.png")
+    write(
+        mtd, "Others/a.jpg", "MT_Fray/Imgs/lonely.png", "MT_Break/old/a.jpg", "MT_Break/b.jpg", "c.jpg"
+    )
     (mtd / "MT_Crack/Imgs/exp1_num_5.png").unlink()
-    found = remarks(read("mtd", mtd))
-    assert found == {"elsewhere": 1, "without_mask": 1, "masks_unused": 1}
+    (mtd / "MT_Scratch").mkdir()
+    found = read("mtd", mtd)
+    assert [(remark.kind, remark.count) for remark in found.remarks] == [
+        *[("loose", 1), ("loose", 1), ("elsewhere", 1), ("elsewhere", 1)],
+        *[("masks_alone", 1), ("empty_folders", 1), ("without_mask", 1)],
+    ]
+    told = [remark.text for remark in found.remarks]
+    assert "1 images lie loose in the root and are not read (c.jpg)" in told[0]
+    assert "1 images lie loose in MT_Break/ and are not read (b.jpg)" in told[1]
+    assert "MT_Fray/Imgs/lonely.png" in told[4]
+    assert told[5] == "MT_Scratch/ holds no images"
+
+
+def test_mtd_reads_folders_in_any_case_and_kinds_without_a_folder_of_images(mtd: Path) -> None:
+    before = kinds(read("mtd", mtd).samples)
+    (mtd / "MT_Crack/Imgs").rename(mtd / "MT_Crack/imgs")
+    (mtd / "MT_Free").rename(mtd / "mt_free")
+    (mtd / "MT_Fray").rename(mtd / "fray")
+    (mtd / "fray/Imgs").rename(mtd / "MT_Fray")
+    (mtd / "fray").rmdir()
+    found = read("mtd", mtd)
+    assert (kinds(found.samples), found.remarks) == (before, [])
+    assert masks(mtd, found.samples)["MT_Fray/exp1_num_5.jpg"] == "MT_Fray/exp1_num_5.png"
+
+
+def test_mtd_tells_of_a_painted_mask_of_a_normal_tile(mtd: Path) -> None:
+    write(mtd, "MT_Free/Imgs/exp1_num_03.png", spot=255)
+    (remark,) = read("mtd", mtd).remarks
+    assert (remark.kind, remark.count, remark.falsifies) == ("masks_of_normal", 1, True)
+    assert "MT_Free/Imgs/exp1_num_03.png" in remark.text
+
+
+def test_mtd_says_that_photographs_ending_in_png_are_not_read(mtd: Path) -> None:
+    for file in (mtd / "MT_Crack/Imgs").glob("*.jpg"):
+        file.unlink()
+    alone, empty = read("mtd", mtd).remarks
+    assert (alone.kind, alone.count, alone.falsifies) == ("masks_alone", 2, True)
+    assert empty.text == "MT_Crack/ holds no images"
+    for file in (mtd / "MT_Free/Imgs").glob("*.jpg"):
+        file.unlink()
+    assert "13 files ending in .png are not read" in refusal("mtd", mtd)
+
+
+def test_mtd_refuses_two_photographs_of_one_mask(mtd: Path) -> None:
+    write(mtd, "MT_Crack/Imgs/exp1_num_5.bmp")
+    assert "exp1_num_5.bmp and" in refusal("mtd", mtd)
+    assert "exp1_num_5.jpg have one mask" in refusal("mtd", mtd)
+
+
+def test_mtd_asks_of_further_folders_that_may_be_normal(mtd: Path) -> None:
+    write(mtd, "MT_Normal/Imgs/0.jpg")
+    message = refusal("mtd", mtd)
+    assert "images of MT_Normal/ are normal; set data.normal=MT_Normal if they are" in message
+    assert "data.normal=MT_Free if 'MT_Normal' is a kind of defect" in message
+    assert kinds(read("mtd", mtd, normal=("MT_Free",)).samples)["test/normal"] == 1
+    assert kinds(read("mtd", mtd, normal=("MT_Normal",)).samples)["train/good"] == 10
 
 
 def test_mtd_one_folder_too_high_and_without_normal_images(mtd: Path) -> None:

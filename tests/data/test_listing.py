@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from irp_lightning.data.listing import Listing, image_files, mask_of, sub_folders
+from irp_lightning.data.listing import Listing, hidden_folders, image_files, mask_of, sub_folders
 from irp_lightning.data.normal_folders import means_normal
 
 
@@ -34,13 +34,33 @@ def test_masks_are_told_by_their_names(name: str, image: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Good", "OK", "normal", "ok_parts", "no defect", "Defect-Free", "i.O."]
+    "name",
+    [
+        *("Good", "OK", "normal", "ok_parts", "no defect", "Defect-Free", "i.O.", ".good"),
+        *("negative", "Neg", "regular", "0"),
+    ],
 )
 def test_names_that_mean_normal(name: str) -> None:
     assert means_normal(name)
 
 
-@pytest.mark.parametrize("name", ["scratch", "not_ok", "nok", "abnormal", "bad", "broken", "goods", ""])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "scratch",
+        "not_ok",
+        "nok",
+        "abnormal",
+        "bad",
+        "broken",
+        "goods",
+        "",
+        "1",
+        "00",
+        "positive",
+        "irregular",
+    ],
+)
 def test_names_that_do_not(name: str) -> None:
     assert not means_normal(name)
 
@@ -51,6 +71,9 @@ def test_litter_is_neither_image_nor_kind_of_defect(tmp_path: Path) -> None:
     (tmp_path / "Thumbs.db").write_bytes(b"")
     assert image_files(tmp_path) == [tmp_path / "a.png"]
     assert sub_folders(tmp_path) == [tmp_path / "lot"]
+    assert hidden_folders(tmp_path) == []
+    write(tmp_path / ".good/a.png")
+    assert hidden_folders(tmp_path) == [tmp_path / ".good"]
 
 
 def test_what_is_passed_over_is_counted_with_its_names(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from irp_lightning.data.config import MAX_PIXELS
-from irp_lightning.data.images import load_rgb
+from irp_lightning.data.images import fit_square, load_rgb
 from irp_lightning.data.mask_checks import check_masks
 from irp_lightning.data.masks import fit_mask, read_mask, upright_mask
 from irp_lightning.data.samples import Sample
@@ -35,13 +35,21 @@ def test_a_pixel_is_defective_if_any_of_its_source_is(
 ) -> None:
     mask = np.random.default_rng(seed).random((height, width)) < 0.1
     small = fit_mask(mask, size, "none")
-    assert small.shape == (size, size)
-    assert small.any() == mask.any()
-    if height % size == width % size == 0:
-        blocks = mask.reshape(size, height // size, size, width // size).any(axis=(1, 3))
-        assert np.array_equal(small, blocks)
-    if size % height == size % width == 0:
-        assert np.array_equal(small, mask.repeat(size // height, 0).repeat(size // width, 1))
+    # Old and new pixels cut from one grid of size x length parts.
+    parts = mask.repeat(size, 0).repeat(size, 1).reshape(size, height, size, width)
+    assert np.array_equal(small, parts.any(axis=(1, 3)))
+    # Whatever is done to a mask and its image alike: nothing is moved to one side.
+    assert np.array_equal(fit_mask(mask[::-1, ::-1], size, "none"), small[::-1, ::-1])
+
+
+def test_a_hairline_lies_where_its_image_has_it() -> None:
+    line = np.zeros((90, 90), np.uint8)
+    line[:, 60] = 255
+    shown = np.asarray(fit_square(Image.fromarray(line), 64, "none", Image.Resampling.BILINEAR)).any(
+        axis=0
+    )
+    assert shown.nonzero()[0].tolist() == [42, 43]
+    assert fit_mask(line > 0, 64, "none").any(axis=0).nonzero()[0].tolist() == [42, 43]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -97,7 +105,10 @@ def test_specks_of_a_jpeg_are_no_defect(tmp_path: Path) -> None:
     assert (found ^ (pixels > 0)).sum() <= 8
 
 
-@pytest.mark.parametrize("values", [(1,), (1, 2, 3), (1, 40), (3, 100), (255,), (100, 200), (128, 255)])
+@pytest.mark.parametrize(
+    "values",
+    [(1,), (1, 2, 3), (1, 40), (3, 100), (255,), (100, 200), (128, 255), (1, 200), (9, 40, 220)],
+)
 def test_numbers_of_classes_are_all_defects(tmp_path: Path, values: tuple[int, ...]) -> None:
     def draw(pixels: np.ndarray) -> None:
         for i, value in enumerate(values):
@@ -110,6 +121,43 @@ def test_shades_that_mean_nothing_are_refused(tmp_path: Path) -> None:
     grey(tmp_path / "m.png", lambda pixels: pixels.__setitem__(0, np.arange(32) + 20))
     with pytest.raises(InputError, match="32 shades up to 51, which are neither black and white nor"):
         read_mask(tmp_path / "m.png")
+
+
+@pytest.mark.parametrize("values", [(1, 255), (1, 2, 20, 255), (31, 224)])
+def test_numbers_of_classes_beside_white_are_refused(tmp_path: Path, values: tuple[int, ...]) -> None:
+    grey(tmp_path / "m.png", lambda pixels: pixels.__setitem__((0, slice(len(values))), values))
+    told = ", ".join(map(str, values))
+    with pytest.raises(
+        InputError, match=rf"m\.png holds {told}: some may be .*; save it with 0 and 255"
+    ):
+        read_mask(tmp_path / "m.png")
+
+
+def test_smoothed_edges_are_halved(tmp_path: Path) -> None:
+    row = [0, 16, 80, 160, 240, 255]
+    grey(tmp_path / "m.png", lambda pixels: pixels.__setitem__((0, slice(6)), row))
+    assert read_mask(tmp_path / "m.png").sum() == 3
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ([0.1, 0.2, 0.4], "numbers up to 0.4, and defects are from 0.5 on"),
+        ([0.1, 0.7, np.nan], "values below zero, or none that are numbers"),
+        ([-1, 0, 1], "values below zero"),
+        ([0.1, 0.2, 0.7], 1),
+        ([0.4, 0.4, 0.4], 3),
+    ],
+)
+def test_floating_point_masks(tmp_path: Path, row: list[float], told: str | int) -> None:
+    pixels = np.zeros((8, 8), np.float32)
+    pixels[0, :3] = row
+    Image.fromarray(pixels).save(tmp_path / "m.tif")
+    if isinstance(told, int):
+        assert read_mask(tmp_path / "m.tif").sum() == told
+    else:
+        with pytest.raises(InputError, match=rf"m\.tif holds {told}.*; save it with 0 and 255"):
+            read_mask(tmp_path / "m.tif")
 
 
 def test_a_mask_of_printing_inks_is_read_as_it_looks(tmp_path: Path) -> None:
@@ -177,4 +225,19 @@ def test_what_masks_hold_is_said(tmp_path: Path) -> None:
     remarks = {r.kind: r for r in found.remarks}
     assert remarks["empty_masks"].count == 1
     assert remarks["inverted_masks"].falsifies
-    assert "100% of their pictures" in remarks["inverted_masks"].text
+    assert "masks of hole mark 100% of their pictures" in remarks["inverted_masks"].text
+
+
+def test_one_kind_of_several_that_is_black_on_white_is_said(tmp_path: Path) -> None:
+    def sample(kind: str, number: int, share: float) -> Sample:
+        name = f"{kind}{number}"
+        rows = round(32 * share)
+        mask = grey(tmp_path / f"{name}_mask.png", lambda pixels: pixels.__setitem__(slice(rows), 255))
+        return Sample(photo(tmp_path / f"{name}.png", (32, 32)), name, "test", kind, mask)
+
+    sound = [sample(kind, i, 0.1) for kind in ("cut", "hole") for i in range(4)]
+    assert check_masks(sound, "none", MAX_PIXELS).remarks == []
+    inverted = [sample("bent", i, share) for i, share in enumerate((0.25, 0.75, 1.0))]
+    (remark,) = check_masks([*sound, *inverted], "none", MAX_PIXELS).remarks
+    assert (remark.kind, remark.count, remark.falsifies) == ("inverted_masks", 3, True)
+    assert remark.text.startswith("masks of bent mark 75% of their pictures or more")

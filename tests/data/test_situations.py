@@ -226,6 +226,21 @@ def test_masks_beside_training_images_are_not_trained_on(folder: Path) -> None:
     assert said(images) == {"masks_beside": 16}
 
 
+def test_a_hidden_folder_of_normal_images_is_said_and_other_hidden_ones_are_not(folder: Path) -> None:
+    for name in (".good", ".ipynb_checkpoints"):
+        shutil.copytree(folder / "test/good", folder / "test" / name)
+    (remark,) = read(folder).remarks
+    assert remark.text == "6 images of test/.good/ are not read: the layout has no such folder"
+
+
+@pytest.mark.parametrize("name", ["negative", "regular", "0"])
+def test_further_names_that_mean_normal_are_asked_about(folder: Path, name: str) -> None:
+    (folder / "test/good").rename(folder / "test" / name)
+    with pytest.raises(InputError, match=rf"set data\.normal={name} if they are"):
+        read(folder)
+    assert said(read(folder, normal=(name,))) == {}
+
+
 def test_folders_that_the_layout_does_not_know_are_said(folder: Path) -> None:
     shutil.copytree(folder / "train" / "good", folder / "validation" / "good")
     shutil.copytree(folder / "test" / kind_of_defect(folder), folder / "train" / "scratched")

@@ -2,7 +2,7 @@
 
 All images below the root are unlabelled training images, but for those of three folders right inside it,
 where some labels exist: ``normal/`` (trained on and trusted), ``defect/`` (known defects: tested on),
-``test/<kind>/`` (tested on; a kind whose name means normal is).
+``test/<kind>/`` (tested on; a kind whose name means normal is, or those that ``data.normal`` names).
 """
 
 import os
@@ -12,7 +12,7 @@ from irp_lightning.data.config import DataConfig
 from irp_lightning.data.default_root import root_folder
 from irp_lightning.data.listing import Listing, sub_folders
 from irp_lightning.data.mask_files import split_masks
-from irp_lightning.data.normal_folders import means_normal
+from irp_lightning.data.normal_folders import check_answer, is_normal, means_normal
 from irp_lightning.data.remarks import Remark, listed
 from irp_lightning.data.samples import GOOD, UNLABELLED, Reading, Sample
 from irp_lightning.data.tables import read_table
@@ -39,10 +39,24 @@ def read(data: DataConfig) -> Reading:
     if Path(data.root).is_file():
         return _table(Path(data.root))
     root = root_folder(data.root, LAYOUT, "Give a folder of photographs")
+    kinds = [p for test in sub_folders(root) if test.name.lower() == TEST for p in sub_folders(test)]
+    if data.normal is not None:
+        check_answer(data.normal, kinds, root)
+    normal = {
+        kind.name
+        for kind in kinds
+        if (means_normal(kind.name) if data.normal is None else is_normal(kind.name, data.normal))
+    }
     listing = Listing(root, recursive=True)
     paths, masks = split_masks(listing.images(root))
-    samples = [_sample(path, listing) for path in paths]
+    samples = [_sample(path, listing, normal) for path in paths]
     remarks = listing.remarks()
+    for name in sorted(normal - {GOOD, NORMAL, *(data.normal or ())}):
+        text = (
+            f"images of {TEST}/{printable(name)}/ are taken for normal ones, by its name; say "
+            f"data.normal={printable(name)}, or data.normal={GOOD} if it is a kind of defect"
+        )
+        remarks.append(Remark("normal_by_name", 1, text))
     if masks:
         text = f"{len(masks)} files beside the images are taken for their masks, by their names"
         remarks.append(Remark("masks_beside", len(masks), text))
@@ -63,7 +77,7 @@ def read(data: DataConfig) -> Reading:
     return Reading(_trainable([s for s in samples if s], data.root), remarks)
 
 
-def _sample(path: Path, listing: Listing) -> Sample | None:
+def _sample(path: Path, listing: Listing, normal: set[str]) -> Sample | None:
     """None: it lies loose among the test images."""
     name = listing.name(path)
     first, *rest = path.relative_to(listing.root).parts
@@ -75,7 +89,7 @@ def _sample(path: Path, listing: Listing) -> Sample | None:
     if part == TEST:
         if len(rest) == 1:
             return None
-        return Sample(path, name, "test", GOOD if means_normal(rest[0]) else printable(rest[0]))
+        return Sample(path, name, "test", GOOD if rest[0] in normal else printable(rest[0]))
     return Sample(path, name, "train", UNLABELLED)
 
 

@@ -4,15 +4,19 @@ Božič, Tabernik, Skočaj: *Mixed supervision for surface-defect detection*, Co
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from irp_lightning.data.config import DataConfig
+from irp_lightning.data.content import content_hashes
 from irp_lightning.data.default_root import check_place, root_folder
 from irp_lightning.data.headers import bounded_header
-from irp_lightning.data.listing import Listing
+from irp_lightning.data.listing import Listing, sub_folders
+from irp_lightning.data.mask_files import masks_of_images
 from irp_lightning.data.masks import read_mask
+from irp_lightning.data.readers.mvtec import about_masks
 from irp_lightning.data.remarks import Remark, listed
 from irp_lightning.data.samples import GOOD, Reading, Sample
 from irp_lightning.foundation.errors import InputError
@@ -26,7 +30,9 @@ DEFECT = "defect"
 MOST = 0.5
 """Share of a picture; where every mask of a side marks more, masks are not what they should be."""
 
-COPY = re.compile(r".* (copy|\(copy\)|\(\d+\))", re.IGNORECASE)
+SIDES = ("train", "test")
+
+COPY = re.compile(r"(?P<original>.*) (copy|\(copy\)|\(\d+\))", re.IGNORECASE)
 """The stem of a stray copy: the published archive holds ``10301 (copy).png`` and its mask."""
 
 
@@ -36,22 +42,30 @@ def read(data: DataConfig) -> Reading:
     An image is defective iff its mask has a defective pixel.
 
     Raises:
-        InputError: The root, a side, its images or one of their masks is missing, or no mask has a
-            pixel that is not defective.
+        InputError: The root, a side, its images or one of their masks is missing, two images have one
+            mask, or no mask has a pixel that is not defective.
     """
     root = root_folder(data.root, LAYOUT, SOURCE)
     check_place(root, "train")
     listing = Listing(root, recursive=data.recursive)
-    samples, copies = [], []
-    for side in ("train", "test"):
+    listing.loose(root)
+    for folder in sub_folders(root):
+        if folder.name not in SIDES:
+            listing.elsewhere(folder)
+    samples: list[Sample] = []
+    copies: list[Path] = []
+    unused: list[Path] = []
+    for side in SIDES:
         files = listing.images(root / side)
-        copies += [path for path in files if COPY.fullmatch(path.stem)]
-        images = [p for p in files if not p.stem.endswith("_GT") and p not in copies]
+        stray = _copies(files)
+        copies += stray
+        images = [p for p in files if not p.stem.endswith("_GT") and p not in stray]
         if not images:
             raise InputError(f"{root / side} holds no images; expected {LAYOUT}")
+        masks = masks_of_images([{p: [p.with_name(f"{p.stem}_GT.png")] for p in images}])
+        unused += sorted({*files} - {*stray, *images, *masks.values()})
         shares = []
-        for path in images:
-            mask = path.with_name(f"{path.stem}_GT.png")
+        for path, mask in masks.items():
             pixels = _mask_pixels(mask, data.max_pixels)
             shares.append(float(pixels.mean()))
             defect = DEFECT if pixels.any() else GOOD
@@ -63,7 +77,22 @@ def read(data: DataConfig) -> Reading:
     if copies:
         text = f"{len(copies)} stray copies are not read ({listed([listing.name(c) for c in copies])})"
         remarks.append(Remark("copies", len(copies), text))
+    remarks += about_masks(samples, unused, listing, "beside each image: ID_GT.png")
     return Reading(samples, remarks)
+
+
+def _copies(files: Sequence[Path]) -> list[Path]:
+    """Those that are called as copies are, and lie beside their original or hold what another does."""
+    called = {path: found for path in files if (found := COPY.fullmatch(path.stem))}
+    originals = {(path.parent, path.stem) for path in files}
+    copies = {p for p, found in called.items() if (p.parent, found["original"]) in originals}
+    if len(copies) < len(called):
+        digests = content_hashes(files)
+        first: dict[str, Path] = {}
+        for path in sorted(digests, key=lambda path: path in called):
+            if first.setdefault(digests[path], path) != path and path in called:
+                copies.add(path)
+    return [path for path in files if path in copies]
 
 
 def _all_defective(side: Path, least: float) -> str:

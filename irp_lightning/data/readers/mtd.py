@@ -8,9 +8,14 @@ from pathlib import Path
 from irp_lightning.data.config import DataConfig
 from irp_lightning.data.default_root import check_place, root_folder
 from irp_lightning.data.listing import Listing, sub_folders
+from irp_lightning.data.mask_files import masks_of_images
+from irp_lightning.data.normal_folders import check_answer, is_normal
 from irp_lightning.data.readers.mvtec import about_masks
+from irp_lightning.data.remarks import Remark, listed
 from irp_lightning.data.samples import GOOD, Reading, Sample
+from irp_lightning.data.stray_masks import painted_masks_of_normal
 from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.names import printable, same_name
 
 __all__ = ["read"]
 
@@ -18,6 +23,7 @@ LAYOUT = "ROOT/MT_Free/Imgs/*.jpg, ROOT/MT_<defect>/Imgs/NAME.jpg with NAME.png"
 SOURCE = "Download it from the page github.com/abin24/Magnetic-tile-defect-datasets. and unpack it"
 PREFIX = "MT_"
 FREE = "MT_Free"
+IMAGES = "Imgs"
 
 TEST_EVERY = 5
 """Every so many-th normal image is one to test on: no split was published."""
@@ -26,33 +32,74 @@ TEST_EVERY = 5
 def read(data: DataConfig) -> Reading:
     """List the images; there are no categories.
 
-    Every fifth normal image, by name, and all defects lie on the test side.
+    Every fifth normal image, by name, and all defects lie on the test side. Folders may be written in
+    any case, and images may lie right in the folder of their kind. A ``.png`` beside an image of the
+    same name is its mask, and no image by itself.
 
     Raises:
-        InputError: The root or its normal images are missing.
+        InputError: The root or its normal images are missing; a folder may hold normal images or
+            defects; two images have one mask.
     """
     root = root_folder(data.root, LAYOUT, SOURCE)
     check_place(root, FREE)
     listing = Listing(root, recursive=data.recursive)
-    samples: list[Sample] = []
-    unused: list[Path] = []
+    listing.loose(root)
+    kinds = []
     for folder in sub_folders(root):
-        if not folder.name.startswith(PREFIX):
+        if same_name(folder.name).startswith(same_name(PREFIX)):
+            kinds.append(folder)
+        else:
             listing.elsewhere(folder)
-            continue
-        files = listing.images(folder / "Imgs")
+    free = next((path.name for path in kinds if same_name(path.name) == same_name(FREE)), FREE)
+    check_answer(data.normal, kinds, root, free, PREFIX)
+    samples: list[Sample] = []
+    lonely: list[Path] = []
+    of_normal: list[Path] = []
+    empty: list[str] = []
+    for folder in kinds:
+        files = _files(folder, listing)
         images = [path for path in files if path.suffix.lower() != ".png"]
-        masks = {path.with_suffix(""): path for path in files if path.suffix.lower() == ".png"}
-        defect = GOOD if folder.name == FREE else folder.name.removeprefix(PREFIX).lower()
-        for i, path in enumerate(images, 1):
-            mask = masks.pop(path.with_suffix(""), None)
-            side = "train" if defect == GOOD and i % TEST_EVERY else "test"
-            samples.append(
-                Sample(path, listing.name(path), side, defect, mask if defect != GOOD else None)
-            )
-        unused += masks.values()
+        of_stem = {path.with_suffix(""): path for path in files if path.suffix.lower() == ".png"}
+        masks = masks_of_images(
+            [{p: [of_stem[p.with_suffix("")]] for p in images if p.with_suffix("") in of_stem}]
+        )
+        lonely += [path for path in of_stem.values() if path not in masks.values()]
+        empty += [] if images else [f"{listing.name(folder)}/"]
+        if is_normal(folder.name, (free, *(data.normal or ()))):
+            of_normal += masks.values()
+            samples += [
+                Sample(path, listing.name(path), "train" if i % TEST_EVERY else "test")
+                for i, path in enumerate(images, 1)
+            ]
+        else:
+            defect = printable(folder.name[len(PREFIX) :].lower())
+            samples += [
+                Sample(path, listing.name(path), "test", defect, masks.get(path)) for path in images
+            ]
+    remarks = [*listing.remarks(), *painted_masks_of_normal(of_normal, f"{free}/", listing)]
+    if lonely:
+        text = (
+            f"{len(lonely)} files ending in .png are not read, for want of a photograph of their name "
+            f"({listed([listing.name(path) for path in lonely])}): here a .png is the mask of NAME.jpg"
+        )
+        remarks.append(Remark("masks_alone", len(lonely), text, falsifies=True))
+    if empty:
+        remarks.append(Remark("empty_folders", len(empty), f"{listed(empty)} holds no images"))
     if not any(sample.defect == GOOD for sample in samples):
-        raise InputError(f"{root / FREE / 'Imgs'} holds no images; training needs them ({LAYOUT})")
+        told = "".join(f"; {remark.text}" for remark in remarks)
+        raise InputError(f"{root / free / IMAGES} holds no images; training needs them ({LAYOUT}){told}")
     samples.sort(key=lambda sample: (sample.side == "test", sample.name))
     expected = "beside each image: NAME.png"
-    return Reading(samples, [*listing.remarks(), *about_masks(samples, unused, listing, expected)])
+    return Reading(samples, [*remarks, *about_masks(samples, [], listing, expected)])
+
+
+def _files(folder: Path, listing: Listing) -> list[Path]:
+    """The images and masks of one kind: those in its folder of images or, where it has none, its own."""
+    inside = [path for path in sub_folders(folder) if same_name(path.name) == same_name(IMAGES)]
+    if not inside:
+        return listing.images(folder)
+    listing.loose(folder)
+    for path in sub_folders(folder):
+        if path not in inside:
+            listing.elsewhere(path)
+    return [path for place in inside for path in listing.images(place)]

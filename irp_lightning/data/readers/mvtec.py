@@ -9,9 +9,9 @@ from pathlib import Path
 
 from irp_lightning.data.config import DataConfig
 from irp_lightning.data.default_root import check_place, root_folder
-from irp_lightning.data.listing import Listing, image_files, mask_of, sub_folders
+from irp_lightning.data.listing import Listing, hidden_folders, image_files, mask_of, sub_folders
 from irp_lightning.data.mask_files import MaskFolder, masks_of_images, split_masks
-from irp_lightning.data.normal_folders import check_answer, is_normal
+from irp_lightning.data.normal_folders import check_answer, is_normal, means_normal
 from irp_lightning.data.remarks import Remark, listed
 from irp_lightning.data.samples import GOOD, Reading, Sample
 from irp_lightning.data.stray_masks import stray_masks
@@ -88,6 +88,9 @@ def read_category(
     check_answer(data.normal, [*sub_folders(folder / "train"), *kinds], folder, good)
     normal = (good, *(data.normal or ()))
     listing.loose(folder / test)
+    for path in (*hidden_folders(folder / "train"), *hidden_folders(folder / test)):
+        if means_normal(path.name):
+            listing.elsewhere(path)
     for path in sub_folders(folder):
         if path.name not in ("train", *(Path(name).parts[0] for name in (test, truth, *elsewhere))):
             listing.elsewhere(path)

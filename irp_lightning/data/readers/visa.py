@@ -4,7 +4,7 @@ Zou, Jeong, Pemula, Zhang, Dabeer: *SPot-the-Difference self-supervised pre-trai
 detection and segmentation*, ECCV 2022.
 """
 
-import csv
+import os
 from pathlib import Path
 
 from irp_lightning.data.config import DataConfig
@@ -13,14 +13,18 @@ from irp_lightning.data.listing import Listing, sub_folders
 from irp_lightning.data.readers.mvtec import about_masks
 from irp_lightning.data.remarks import Remark, listed
 from irp_lightning.data.samples import GOOD, SIDES, Reading, Sample
-from irp_lightning.foundation.errors import InputError, WrongValue, one_line
+from irp_lightning.data.stray_masks import painted_masks_of_normal
+from irp_lightning.data.tables import read_table
+from irp_lightning.foundation.errors import InputError, WrongValue
 
 __all__ = ["read"]
 
 TABLE = "split_csv/1cls.csv"
 COLUMNS = ("object", "split", "label", "image", "mask")
 DEFECTS = {"normal": GOOD, "anomaly": "anomaly"}
-"""What the table's labels mean."""
+"""What the table's labels mean; the folders of images are called so, too."""
+
+IMAGES, MASKS = Path("Data/Images"), Path("Data/Masks")
 
 LAYOUT = f"ROOT/CATEGORY/Data/Images and Data/Masks, ROOT/{TABLE}"
 SOURCE = (
@@ -33,8 +37,8 @@ def read(data: DataConfig) -> Reading:
     """List the images of ``data.category`` by the published one-class split, ``1cls.csv``.
 
     Raises:
-        InputError: The root, its table or the category is missing, the table cannot be read, or it names
-            files that are not there.
+        InputError: The root, its table or the category is missing, the table cannot be read, names files
+            that are not there, contradicts their folders, or says two things of one file.
     """
     root = root_folder(data.root, LAYOUT, SOURCE)
     if not (root / TABLE).is_file():
@@ -42,55 +46,71 @@ def read(data: DataConfig) -> Reading:
         _check_rewritten(root)
         raise InputError(f"{root} has no {TABLE}; expected {LAYOUT}. {SOURCE}")
     rows = _rows(root / TABLE)
-    chosen = [row for row in rows if row["object"] == data.category]
+    chosen = [(line, row) for line, row in rows if row["object"] == data.category]
     if not chosen:
-        known = ", ".join(sorted({row["object"] for row in rows}))
+        known = ", ".join(sorted({row["object"] for _, row in rows}))
         raise WrongValue("category", data.category, f"is not in {root / TABLE}; choose one of: {known}")
     listing = Listing(root / data.category)
-    samples = [_sample(row, root, listing) for row in chosen]
+    samples: list[Sample] = []
+    lines: dict[Path, int] = {}
+    for line, row in chosen:
+        sample = _sample(row, line, root, listing)
+        for file in (sample.path, sample.mask):
+            if file and (above := lines.setdefault(file, line)) != line:
+                raise InputError(
+                    f"{root / TABLE} names {file} in line {above} and in line {line}; leave one row"
+                )
+        samples.append(sample)
     samples.sort(key=lambda sample: (sample.side == "test", sample.name))
     remarks = _unnamed(samples, listing)
     remarks += about_masks(samples, [], listing, f"in the column mask of {TABLE}")
+    of_normal = [sample.mask for sample in samples if sample.mask and not sample.label]
+    remarks += painted_masks_of_normal(of_normal, TABLE, listing)
     return Reading(samples, remarks)
 
 
-def _rows(table: Path) -> list[dict[str, str]]:
-    """The table's rows, every column a text."""
+def _rows(table: Path) -> list[tuple[int, dict[str, str]]]:
     try:
-        with table.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, restval="")
-            rows = [{name: row.get(name) or "" for name in COLUMNS} for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{table} cannot be read ({one_line(error)}); unpack it again") from error
-    if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
-        raise InputError(f"{table} has no column {missing[0]}; unpack it again")
-    return rows
+        return read_table("root", table, COLUMNS, "the table of the archive, unpacked again")
+    except WrongValue as error:  # data.root is the folder above
+        raise InputError(f"{table} {error.reason}") from error
 
 
-def _sample(row: dict[str, str], root: Path, listing: Listing) -> Sample:
-    told = f"{root / TABLE} has a row {row['split']},{row['label']},{row['image']}"
+def _sample(row: dict[str, str], line: int, root: Path, listing: Listing) -> Sample:
+    told = f"{root / TABLE}, line {line}, has {row['split']},{row['label']},{row['image']}"
     if row["split"] not in SIDES or row["label"] not in DEFECTS:
         raise InputError(f"{told}: splits are {' or '.join(SIDES)}, labels {' or '.join(DEFECTS)}")
-    image, mask = root / row["image"], root / row["mask"] if row["mask"] else None
-    for file in (image, mask):
-        if file and not (file.is_file() and file.is_relative_to(listing.root)):
-            raise InputError(f"{told}, and {file} is no file of {listing.root}; unpack VisA again")
+
+    def file_of(column: str, folder: Path) -> Path:
+        file = Path(os.path.normpath(root / row[column]))
+        if not (file.is_file() and file.is_relative_to(folder)):
+            raise InputError(f"{told}, and {file} is no file of {folder}; unpack VisA again")
+        return file
+
+    image = file_of("image", listing.root / IMAGES)
+    mask = file_of("mask", listing.root / MASKS) if row["mask"] else None
+    for folder in image.relative_to(listing.root / IMAGES).parts[:-1]:
+        if folder.lower() in DEFECTS and folder.lower() != row["label"]:
+            raise InputError(
+                f"{told}: the label contradicts the folder {folder}; mend the row, or move the image"
+            )
     return Sample(image, listing.name(image), row["split"], DEFECTS[row["label"]], mask)
 
 
 def _unnamed(samples: list[Sample], listing: Listing) -> list[Remark]:
     named = {sample.path for sample in samples}
-    found = [
-        path
-        for folder in sub_folders(listing.root / "Data" / "Images")
-        for path in listing.images(folder)
-    ]
-    names = [listing.name(path) for path in found if path not in named]
-    remarks = listing.remarks()
-    if names:
-        text = f"{len(names)} images are in no row of {TABLE} and not read ({listed(names)})"
-        remarks.append(Remark("in_no_row", len(names), text))
-    return remarks
+    remarks = []
+    for folder in sub_folders(listing.root / IMAGES):
+        names = [listing.name(path) for path in listing.images(folder) if path not in named]
+        if names:
+            falsifies = DEFECTS.get(folder.name.lower()) != GOOD  # without them the test is another
+            kind = "defects_in_no_row" if falsifies else "in_no_row"
+            text = (
+                f"{len(names)} images of {listing.name(folder)}/ are in no row of {TABLE} and not read "
+                f"({listed([Path(name).name for name in names])})"
+            )
+            remarks.append(Remark(kind, len(names), text, falsifies))
+    return [*listing.remarks(), *remarks]
 
 
 def _check_rewritten(root: Path) -> None:
