@@ -61,6 +61,7 @@ from irp_lightning.detectors.contract import ScoresPatches
 from irp_lightning.detectors.prediction import score_files
 from irp_lightning.foundation.atomic import write_whole
 from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.names import named_file
 from irp_lightning.runs.folder import CLEAN, SUSPECTS, csv_rows, csv_text
 
 __all__ = ["Cleaning", "Detector", "clean", "fit"]
@@ -185,7 +186,7 @@ def clean(
     return Cleaning(
         into,
         [row["path"] for row in csv_rows(into / SUSPECTS)],
-        [Path(row["image_path"]) for row in kept],
+        [named_file(Path(), row["image_path"]) for row in kept],
         Detector(into),
         metrics,
     )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from irp_lightning.data.config import MAX_PIXELS
 from irp_lightning.data.listing import image_files
 from irp_lightning.foundation.errors import InputError, refused_by_the_system
-from irp_lightning.foundation.names import printable
+from irp_lightning.foundation.names import named_file, printable
 from irp_lightning.foundation.pipes import until_the_reader_leaves
 
 if TYPE_CHECKING:  # imported when it is needed: help must not wait for torch
@@ -139,7 +139,8 @@ def _files(given: Sequence[str]) -> Iterator[Path]:
             raise InputError("an image is named by nothing; give files, folders or patterns")
         if name == "-":
             lines = sys.stdin.buffer
-            yield from (Path(os.fsdecode(line.rstrip(b"\r\n"))) for line in lines if line.strip())
+            names = (os.fsdecode(line.rstrip(b"\r\n")) for line in lines if line.strip())
+            yield from (named_file(Path(), name) for name in names)  # tables may have escaped them
         # Path.is_dir and Path.exists raise where a folder may not be entered: that is one bad file.
         elif os.path.isdir(name):  # noqa: PTH112
             yield from image_files(Path(name))
@@ -147,7 +148,7 @@ def _files(given: Sequence[str]) -> Iterator[Path]:
             # What matches nothing is told as a file that is not there, as shells do.
             yield from map(Path, sorted(glob.glob(name, recursive=True)) or [name])  # noqa: PTH207
         else:
-            yield Path(name)
+            yield named_file(Path(), name)
 
 
 def _print_scores(chosen: argparse.Namespace) -> list[str]:
