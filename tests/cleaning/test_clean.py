@@ -196,11 +196,23 @@ def test_bad_input_is_one_line_and_leaves_nothing(photos: Path, tmp_path: Path) 
 def test_photographs_where_a_run_clears_are_refused(
     photos: Path, small_overrides: list[str], tmp_path: Path
 ) -> None:
-    inside = tmp_path / "out/wandb/photos"
+    inside = tmp_path / "out/figures/photos"
     shutil.copytree(photos, inside)
     with pytest.raises(SystemExit, match="which a run replaces"):
         main([str(inside), "--out", str(tmp_path / "out"), "--force", *small_overrides])
     assert len(list(inside.iterdir())) == len(list(photos.iterdir()))
+
+
+def test_beginning_anew_leaves_a_folder_that_only_has_the_name_of_one_of_ours(
+    photos: Path, small_overrides: list[str], tmp_path: Path
+) -> None:
+    mine = tmp_path / "out/wandb/offline-run-20260101_000000-abcd/run-abcd.wandb"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("not uploaded yet")
+    command = [str(photos), "--out", str(tmp_path / "out"), *small_overrides]
+    main(command)
+    main([*command, "--force"])
+    assert mine.read_text() == "not uploaded yet"
 
 
 def test_scores_of_kept_photographs_are_out_of_sample(cleaned: Path) -> None:
