@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from irp_lightning.data.config import MAX_PIXELS
 from irp_lightning.data.listing import image_files
 from irp_lightning.foundation.errors import InputError, refused_by_the_system
+from irp_lightning.foundation.interrupts import until_it_is_imported
 from irp_lightning.foundation.names import named_file, printable
 from irp_lightning.foundation.pipes import until_the_reader_leaves
 
@@ -153,9 +154,10 @@ def _files(given: Sequence[str]) -> Iterator[Path]:
 
 def _print_scores(chosen: argparse.Namespace) -> list[str]:
     """Print the scores, write the heat maps; what went wrong with which image, in one line each."""
-    from irp_lightning.detectors.checkpoint import load_detector
-    from irp_lightning.detectors.prediction import score_files
-    from irp_lightning.localisation.heat_map_folder import check_heat_map_folder, write_heat_maps
+    with until_it_is_imported():
+        from irp_lightning.detectors.checkpoint import load_detector
+        from irp_lightning.detectors.prediction import score_files
+        from irp_lightning.localisation.heat_map_folder import check_heat_map_folder, write_heat_maps
 
     files: Iterable[Path] = _files(chosen.images)
     if "-" not in chosen.images:
