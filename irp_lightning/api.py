@@ -158,6 +158,7 @@ def clean(
     *,
     false_alarms: float = 0.01,
     review: str | Path | None = None,
+    force: bool = False,
     overrides: Sequence[str] = (),
 ) -> Cleaning:
     """Find what does not belong in a folder of photographs, and fit a detector to the rest.
@@ -167,6 +168,7 @@ def clean(
         out: A folder for the results; what lies there complete is not computed again, but for a review.
         false_alarms: The share of good parts that may raise an alarm.
         review: What somebody who looked says: a CSV ``path,verdict``, ``normal`` or ``defective``.
+        force: Begin anew, whatever ``out`` holds: what messages call ``sweep.force=true``.
         overrides: As of ``python -m irp_lightning.run``.
 
     Raises:
@@ -178,7 +180,7 @@ def clean(
         into,
         false_alarms=false_alarms,
         review=None if review is None else Path(review),
-        force=review is not None,
+        force=force or review is not None,
         overrides=overrides,
     )
     metrics = dict(clean_folder(cfg, into))

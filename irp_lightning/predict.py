@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from irp_lightning.data.config import MAX_PIXELS
 from irp_lightning.data.listing import image_files
-from irp_lightning.foundation.errors import InputError, refused_by_the_system
+from irp_lightning.foundation.commands import ends_in_one_line
+from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.interrupts import until_it_is_imported
 from irp_lightning.foundation.names import named_file, printable
-from irp_lightning.foundation.pipes import until_the_reader_leaves
 
 if TYPE_CHECKING:  # imported when it is needed: help must not wait for torch
     from torch import Tensor
@@ -68,13 +68,8 @@ def main(arguments: list[str] | None = None) -> None:
     An image that has no score does not stop the others: it is named at the end, and the status is 1.
     """
     chosen = _parser().parse_args(arguments)
-    try:
-        with refused_by_the_system(), until_the_reader_leaves():
-            wrong = _print_scores(chosen)
-    except InputError as error:
-        wrong = [str(error)]
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
+    with ends_in_one_line():
+        wrong = _print_scores(chosen)
     if wrong:
         raise SystemExit("\n".join(f"irp_lightning: {line}" for line in wrong))
 

@@ -67,7 +67,7 @@ def _check_cleaning(experiment: Experiment) -> None:
     if refine.scoring not in ("mutual", "gaussian", "ensemble") or not refine.is_out_of_sample:
         raise InputError(
             f"false_alarms={asked} needs suspects that are found by their patches, and refine="
-            f"{refine.name} finds none; set refine=robust, or false_alarms=null"
+            f"{refine.name} finds none; set refine=robust"
         )
     if experiment.trainer.is_distributed:
         raise InputError(
