@@ -49,7 +49,7 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
     from irp_lightning.extractors import extractors_of
     from irp_lightning.features.preparation import prepare_features
     from irp_lightning.localisation.localisation import localise_some
-    from irp_lightning.refinement.checks import check_refinement, check_verdicts
+    from irp_lightning.refinement.checks import check_explains, check_refinement, check_verdicts
     from irp_lightning.refinement.clean import Cleaning
     from irp_lightning.refinement.fitting import Fitting
     from irp_lightning.refinement.ranking import follow, rank
@@ -62,6 +62,8 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
     with session(e, path) as here:
         with here.watch("read"):
             named("trainer")(check_trainer)(e.trainer)
+            if e.false_alarms is not None:
+                named("refine")(check_explains)(e.refine)
             extractors = extractors_of(e)
             if e.trainer.is_distributed:
                 named("model")(check_shareable)(e.model, extractors.detector.dim)

@@ -218,6 +218,10 @@ def test_bad_input_is_one_line_and_leaves_nothing(photos: Path, tmp_path: Path) 
             "--false-alarms=2.0 is not",
         ),
         ([str(photos), "--out", str(tmp_path / "o"), "refine=irp"], "refine=robust"),
+        (
+            [str(photos), "--out", str(tmp_path / "o"), "refine.scoring=cross_fit"],
+            "refine.scoring=cross_fit does not say where",
+        ),
         ([str(photos), "--out", str(tmp_path / "o"), "--review", str(review)], "nowhere.png in line 2"),
         ([str(photos), "--out", str(tmp_path / "o"), "--review", "no.csv"], "--review=.* is not a file"),
         ([str(photos), "--out", str(tmp_path / "o"), "--groups", "no.csv"], "--groups=.* is not a file"),
