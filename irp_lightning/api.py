@@ -61,6 +61,7 @@ from irp_lightning.detectors.contract import ScoresPatches
 from irp_lightning.detectors.prediction import score_files
 from irp_lightning.foundation.atomic import write_whole
 from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.names import named_file
 from irp_lightning.runs.folder import CLEAN, SUSPECTS, csv_rows, csv_text
 
 __all__ = ["Cleaning", "Detector", "clean", "fit"]
@@ -157,6 +158,7 @@ def clean(
     *,
     false_alarms: float = 0.01,
     review: str | Path | None = None,
+    force: bool = False,
     overrides: Sequence[str] = (),
 ) -> Cleaning:
     """Find what does not belong in a folder of photographs, and fit a detector to the rest.
@@ -166,6 +168,7 @@ def clean(
         out: A folder for the results; what lies there complete is not computed again, but for a review.
         false_alarms: The share of good parts that may raise an alarm.
         review: What somebody who looked says: a CSV ``path,verdict``, ``normal`` or ``defective``.
+        force: Begin anew, whatever ``out`` holds: what messages call ``sweep.force=true``.
         overrides: As of ``python -m irp_lightning.run``.
 
     Raises:
@@ -177,7 +180,7 @@ def clean(
         into,
         false_alarms=false_alarms,
         review=None if review is None else Path(review),
-        force=review is not None,
+        force=force or review is not None,
         overrides=overrides,
     )
     metrics = dict(clean_folder(cfg, into))
@@ -185,7 +188,7 @@ def clean(
     return Cleaning(
         into,
         [row["path"] for row in csv_rows(into / SUSPECTS)],
-        [Path(row["image_path"]) for row in kept],
+        [named_file(Path(), row["image_path"]) for row in kept],
         Detector(into),
         metrics,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.table import Table
 
 from irp_lightning.features.bank_folders import BankFolder, default_cache, find_banks, prune, verify
-from irp_lightning.foundation.errors import InputError, refused_by_the_system
+from irp_lightning.foundation.commands import ends_in_one_line
 from irp_lightning.runs.summary import Screen
 
 __all__ = ["main"]
@@ -17,14 +17,15 @@ __all__ = ["main"]
 def main(arguments: list[str] | None = None) -> None:
     """The command line; ``verify`` exits with status 1 if anything is damaged."""
     chosen = _parser().parse_args(arguments)
-    try:
-        with refused_by_the_system():
-            if chosen.command == "fill":
-                _fill(chosen)
-                return
-            banks = find_banks(chosen.cache_dir.expanduser())
-    except InputError as error:
-        raise SystemExit(f"irp_lightning: {error}") from None
+    with ends_in_one_line():
+        if chosen.command == "fill":
+            _fill(chosen)
+        else:
+            _look_after(chosen)
+
+
+def _look_after(chosen: argparse.Namespace) -> None:
+    banks = find_banks(chosen.cache_dir.expanduser())
     if chosen.command == "list":
         Screen(soft_wrap=True, markup=False, highlight=False).print(_table(banks))
         print(f"{sum(bank.size for bank in banks) / 2**20:.1f} MiB in {chosen.cache_dir}")

@@ -11,9 +11,9 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from irp_lightning.config.compose import composed
-from irp_lightning.foundation.errors import InputError, refused_by_the_system
+from irp_lightning.foundation.commands import ends_in_one_line
+from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import printable
-from irp_lightning.foundation.pipes import until_the_reader_leaves
 from irp_lightning.runs.folder import REPORT
 from irp_lightning.runs.summary import print_summary
 
@@ -42,18 +42,19 @@ FLAGS = {
 }
 """Keys of irp_lightning.run that this command has arguments for."""
 
+KEY = re.compile(r"(?<![\w./-])[a-z_]+((\.[a-z_]+)+|(?==))")
+"""What may be a key in a message: a word with dots, or one with a value, and no part of a path."""
+
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     chosen = _parser().parse_intermixed_args(arguments)
-    try:
-        with refused_by_the_system(), until_the_reader_leaves():
+    with ends_in_one_line():
+        try:
             _clean(chosen)
-    except InputError as error:
-        raise SystemExit(f"irp_lightning: {error}") from None
-    except KeyboardInterrupt:
-        print("irp_lightning: interrupted; the same command goes on", file=sys.stderr)
-        raise SystemExit(130) from None
+        except KeyboardInterrupt:
+            print("irp_lightning: interrupted; the same command goes on", file=sys.stderr)
+            raise
 
 
 def _clean(chosen: argparse.Namespace) -> None:
@@ -66,13 +67,24 @@ def _clean(chosen: argparse.Namespace) -> None:
         force=chosen.force or chosen.review is not None,
         overrides=chosen.overrides,
     )
-    print_summary(clean_folder(cfg, chosen.out), chosen.out)
+    try:
+        metrics = clean_folder(cfg, chosen.out)
+    except InputError as error:
+        raise InputError(_by_arguments(str(error))) from error
+    print_summary(metrics, chosen.out)
     for how in ("link", "copy", "move"):
         if (to := getattr(chosen, how)) is not None:
             from irp_lightning.cleaning.sorting import sort_photographs
 
             sort_photographs(chosen.out, how, to, really=chosen.yes)
     print(f" report           {printable((chosen.out / REPORT).absolute())}")
+
+
+def _by_arguments(message: str) -> str:
+    """What irp_lightning.run says of its keys, said of this command's arguments."""
+    message = KEY.sub(lambda found: FLAGS.get(found[0], found[0]), message)
+    message = message.replace("DIR=", "DIR ").replace("--force=true", "--force")
+    return re.sub(r", or [\w.]+ in a sweep", "", message)
 
 
 def _parser() -> argparse.ArgumentParser:

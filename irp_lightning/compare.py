@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from irp_lightning.foundation.errors import InputError, refused_by_the_system
+from irp_lightning.foundation.commands import ends_in_one_line
 from irp_lightning.runs.summary import print_wide
 
 __all__ = ["main"]
@@ -29,16 +29,15 @@ def main(arguments: list[str] | None = None) -> None:
         "--out", type=Path, metavar="DIR", help="where files go (default: FOLDER/comparison)"
     )
     options = parser.parse_args(arguments)
-    folder: Path = options.folder
-    out: Path = options.out or folder / "comparison"
+    with ends_in_one_line():
+        _compare(options.folder, options.out or options.folder / "comparison")
+
+
+def _compare(folder: Path, out: Path) -> None:
     # Not before the arguments are read: drawing and testing take a second to import.
     from irp_lightning.comparison.report import write_report
 
-    try:
-        with refused_by_the_system():
-            report = write_report(folder, out)
-    except InputError as error:
-        raise SystemExit(f"irp_lightning: {error}") from None
+    report = write_report(folder, out)
     shown = Table(*report.overview.columns)
     for column in shown.columns:
         column.no_wrap = True

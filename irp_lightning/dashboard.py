@@ -4,6 +4,7 @@ import argparse
 import json
 from importlib.util import find_spec
 
+from irp_lightning.foundation.commands import ends_in_one_line
 from irp_lightning.foundation.errors import InputError
 
 __all__ = ["main"]
@@ -21,7 +22,7 @@ def main(arguments: list[str] | None = None) -> None:
         help="save both in W&B; without it they are printed as JSON, and no login is needed",
     )
     chosen = parser.parse_args(arguments)
-    try:
+    with ends_in_one_line():
         if find_spec("wandb_workspaces") is None:
             raise InputError(
                 "the dashboard needs wandb-workspaces; pip install 'irp-lightning[wandb-workspaces]'"
@@ -30,8 +31,6 @@ def main(arguments: list[str] | None = None) -> None:
             _save(chosen.entity, chosen.project, chosen.group)
         else:
             _print(chosen.entity or "", chosen.project, chosen.group)
-    except InputError as error:
-        raise SystemExit(f"irp_lightning: {error}") from None
 
 
 def _print(entity: str, project: str, group: str | None) -> None:

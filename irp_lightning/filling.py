@@ -5,7 +5,6 @@ own, and looks right before an image's turn whether another has done it.
 """
 
 import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from irp_lightning.data.known_images import KnownImages
 from irp_lightning.detectors.devices import choose_device
 from irp_lightning.extractors import extractors_of
 from irp_lightning.features.preparation import fill_bank, run_of
+from irp_lightning.foundation.cluster import connected_ray
 from irp_lightning.foundation.errors import InputError, named
 
 __all__ = ["fill", "fill_over_ray"]
@@ -57,13 +57,7 @@ def fill_over_ray(e: Experiment, jobs: int, cpus: int) -> None:
     Raises:
         InputError: Ray is not installed, there is no room for such jobs, or the run would be refused.
     """
-    try:
-        import ray
-    except ImportError:
-        raise InputError("--jobs needs the extra ray; pip install 'irp-lightning[ray]'") from None
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would call home
-    # The cluster that RAY_ADDRESS names; else this machine.
-    ray.init(include_dashboard=False, logging_level=logging.ERROR, ignore_reinit_error=True)
+    ray = connected_ray(include_dashboard=False, logging_level=logging.ERROR)
     there = ray.cluster_resources()
     gpus = 1 if there.get("GPU") else 0
     if cpus > there.get("CPU", 0):

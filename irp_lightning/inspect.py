@@ -11,9 +11,9 @@ from rich.table import Table
 from irp_lightning.config.compose import checked, composed
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.data.remarks import Remark
-from irp_lightning.foundation.errors import InputError, named, refused_by_the_system
+from irp_lightning.foundation.commands import ends_in_one_line
+from irp_lightning.foundation.errors import InputError, named
 from irp_lightning.foundation.names import printable
-from irp_lightning.foundation.pipes import until_the_reader_leaves
 from irp_lightning.runs.summary import print_wide
 
 __all__ = ["inspect", "main"]
@@ -38,13 +38,8 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--decode", action="store_true", help="decode every image to its end")
     chosen = parser.parse_args(arguments)
-    try:
-        with refused_by_the_system(), until_the_reader_leaves():
-            sound = inspect(checked(composed(chosen.overrides)), decode=chosen.decode)
-    except InputError as error:
-        raise SystemExit(f"irp_lightning: {error}") from None
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
+    with ends_in_one_line():
+        sound = inspect(checked(composed(chosen.overrides)), decode=chosen.decode)
     if not sound:
         raise SystemExit(1)
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from irp_lightning.data.config import MAX_PIXELS
 from irp_lightning.data.listing import image_files
-from irp_lightning.foundation.errors import InputError, refused_by_the_system
-from irp_lightning.foundation.names import printable
-from irp_lightning.foundation.pipes import until_the_reader_leaves
+from irp_lightning.foundation.commands import ends_in_one_line
+from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.interrupts import until_it_is_imported
+from irp_lightning.foundation.names import named_file, printable
 
 if TYPE_CHECKING:  # imported when it is needed: help must not wait for torch
     from torch import Tensor
@@ -67,13 +68,8 @@ def main(arguments: list[str] | None = None) -> None:
     An image that has no score does not stop the others: it is named at the end, and the status is 1.
     """
     chosen = _parser().parse_args(arguments)
-    try:
-        with refused_by_the_system(), until_the_reader_leaves():
-            wrong = _print_scores(chosen)
-    except InputError as error:
-        wrong = [str(error)]
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
+    with ends_in_one_line():
+        wrong = _print_scores(chosen)
     if wrong:
         raise SystemExit("\n".join(f"irp_lightning: {line}" for line in wrong))
 
@@ -139,7 +135,8 @@ def _files(given: Sequence[str]) -> Iterator[Path]:
             raise InputError("an image is named by nothing; give files, folders or patterns")
         if name == "-":
             lines = sys.stdin.buffer
-            yield from (Path(os.fsdecode(line.rstrip(b"\r\n"))) for line in lines if line.strip())
+            names = (os.fsdecode(line.rstrip(b"\r\n")) for line in lines if line.strip())
+            yield from (named_file(Path(), name) for name in names)  # tables may have escaped them
         # Path.is_dir and Path.exists raise where a folder may not be entered: that is one bad file.
         elif os.path.isdir(name):  # noqa: PTH112
             yield from image_files(Path(name))
@@ -147,14 +144,15 @@ def _files(given: Sequence[str]) -> Iterator[Path]:
             # What matches nothing is told as a file that is not there, as shells do.
             yield from map(Path, sorted(glob.glob(name, recursive=True)) or [name])  # noqa: PTH207
         else:
-            yield Path(name)
+            yield named_file(Path(), name)
 
 
 def _print_scores(chosen: argparse.Namespace) -> list[str]:
     """Print the scores, write the heat maps; what went wrong with which image, in one line each."""
-    from irp_lightning.detectors.checkpoint import load_detector
-    from irp_lightning.detectors.prediction import score_files
-    from irp_lightning.localisation.heat_map_folder import check_heat_map_folder, write_heat_maps
+    with until_it_is_imported():
+        from irp_lightning.detectors.checkpoint import load_detector
+        from irp_lightning.detectors.prediction import score_files
+        from irp_lightning.localisation.heat_map_folder import check_heat_map_folder, write_heat_maps
 
     files: Iterable[Path] = _files(chosen.images)
     if "-" not in chosen.images:

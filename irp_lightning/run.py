@@ -49,17 +49,21 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
     from irp_lightning.extractors import extractors_of
     from irp_lightning.features.preparation import prepare_features
     from irp_lightning.localisation.localisation import localise_some
-    from irp_lightning.refinement.checks import check_refinement, check_verdicts
+    from irp_lightning.refinement.checks import check_explains, check_refinement, check_verdicts
     from irp_lightning.refinement.clean import Cleaning
     from irp_lightning.refinement.fitting import Fitting
     from irp_lightning.refinement.ranking import follow, rank
-    from irp_lightning.runs import record
+    from irp_lightning.runs.folder import CHECKPOINT, CLEANING
+    from irp_lightning.runs.manifest import manifest_text
+    from irp_lightning.runs.results import facts, write_evaluation
     from irp_lightning.runs.session import session
     from irp_lightning.tracking.loggers import log_evaluation, logging_to
 
     with session(e, path) as here:
         with here.watch("read"):
             named("trainer")(check_trainer)(e.trainer)
+            if e.false_alarms is not None:
+                named("refine")(check_explains)(e.refine)
             extractors = extractors_of(e)
             if e.trainer.is_distributed:
                 named("model")(check_shareable)(e.model, extractors.detector.dim)
@@ -89,8 +93,8 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
             for looking, place in beside:
                 patches = prepare_features(looking, place, *files, e.features, device, once=True)
 
-        here.begin(record.manifest_text(images, pool, Path(e.data.root)))
-        about = record.facts(
+        here.begin(manifest_text(images, pool, Path(e.data.root)))
+        about = facts(
             refine=e.refine,
             model=e.model,
             backbone=e.backbone,
@@ -113,7 +117,7 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
                     e.batch_size,
                     e.seed,
                 )
-                begun, keep = Cleaning.load(here.cleaning), partial(here.keep, record.CLEANING)
+                begun, keep = Cleaning.load(here.cleaning), partial(here.keep, CLEANING)
                 trusted = torch.tensor([sample.trusted for sample in train])
                 cleaning = automatic = fitting.clean(
                     e.refine, patches, groups, begun, lambda c: keep(c.save), trusted
@@ -126,7 +130,7 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
                     e.refine,
                     cleaning,
                     loggers=loggers,
-                    checkpoints=Checkpoints(partial(here.keep, record.CHECKPOINT), e.checkpoint_seconds),
+                    checkpoints=Checkpoints(partial(here.keep, CHECKPOINT), e.checkpoint_seconds),
                     resume=here.checkpoint,
                     folder=path,
                 )
@@ -151,7 +155,7 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
                     )
             with here.watch("evaluate"):
                 evaluation = evaluate(images, pool, fitted, references, localisation)
-                record.write_evaluation(here.folder, evaluation)
+                write_evaluation(here.folder, evaluation)
             metrics = {
                 **about,
                 **evaluation.figures,

@@ -57,6 +57,16 @@ def test_it_prints_no_summary_and_follows_a_review(
     assert after.metrics["cleaning"]["looks"] == 2
 
 
+def test_another_cleaning_is_replaced_by_force_alone(images: Path, cache: Path, tmp_path: Path) -> None:
+    overrides = [*SMALL, "batch_size=8", f"cache_dir={cache}"]
+    good = images / "fabric/train/good"
+    clean(good, tmp_path / "out", false_alarms=0.1, overrides=overrides)
+    with pytest.raises(InputError, match=r"sweep\.force=true to replace it"):
+        clean(good, tmp_path / "out", false_alarms=0.3, overrides=overrides)
+    found = clean(good, tmp_path / "out", false_alarms=0.3, force=True, overrides=overrides)
+    assert found.metrics["cleaning"]["false_alarms_asked"] == 0.3
+
+
 def test_a_detector_without_a_threshold_says_so(tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "last.ckpt")
     with pytest.raises(InputError, match="has no threshold"):

@@ -4,6 +4,7 @@ import csv
 import io
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,6 +118,26 @@ def test_scores_leave_batch_by_batch(
     assert arrived[pictures[0]] <= 1
     assert arrived[pictures[20]] == 17
     assert arrived[pictures[34]] == 33
+
+
+def test_the_same_threads_decode_all_images(
+    checkpoint: Path, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads of a pool bear its number: one of each batch's own would have three."""
+    from irp_lightning.features import image_features
+
+    decode, pools = image_features.load_square, set()
+
+    def watched(path: Path, *settings: object) -> torch.Tensor:
+        pools.add(threading.current_thread().name.rpartition("_")[0])
+        return decode(path, *settings)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(image_features, "load_square", watched)
+    pictures[3].write_bytes(pictures[3].read_bytes()[:-500])  # its batch is decoded one by one
+    with pytest.raises(SystemExit):
+        main([str(checkpoint), *map(str, pictures)])
+    assert len(pools) == 1
+    assert not [t for t in threading.enumerate() if t.name.startswith(pools.pop())]
 
 
 class _Pipe(io.StringIO):

@@ -6,6 +6,7 @@ python experiments/benchmarks/live.py --images FOLDER --weights squeezenet1_1.pt
 import argparse
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import lightning as L
@@ -54,7 +55,8 @@ def main() -> None:
     vectors = extract(paths, network, workers=default_workers(), device=device)
     features = torch.stack([vector for _, vector in vectors])
     extraction = time.perf_counter() - began
-    bank, live = ResidentFeatures(features.to(device)), LiveFeatures(paths, network, default_workers())
+    bank = ResidentFeatures(features.to(device))
+    live = LiveFeatures(paths, network, ThreadPoolExecutor(default_workers()))
 
     module = build_detector(preset("differnet_small").model, network.dim, seed=0).to(device)
     on_bank = epochs(bank, images, module, range(chosen.epochs))

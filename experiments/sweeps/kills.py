@@ -22,7 +22,7 @@ from common.sweeps import command
 from equal import cells, differences
 from run import overrides
 
-from irp_lightning.runs.record import METRICS
+from irp_lightning.runs.folder import METRICS
 
 
 def stamps(sweep: Path) -> dict[str, int]:

@@ -1,12 +1,13 @@
 """Many jobs on one machine, each with a GPU, or cores, that it alone has."""
 
-import os
 from functools import partial
 from typing import Any
 
 from hydra.core.utils import JobReturn
 from hydra.errors import CompactHydraException
 from omegaconf import DictConfig, OmegaConf
+
+from irp_lightning.foundation.cluster import connected_ray
 
 from ._jobs import Job, JobLauncher, settled
 
@@ -26,12 +27,7 @@ class RayLauncher(JobLauncher):
         self.remote: Any = OmegaConf.to_container(remote, resolve=True)
 
     def run(self, jobs: list[Job]) -> list[JobReturn]:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would call home
-        os.environ.setdefault("RAY_DEDUP_LOGS", "0")  # lines of two jobs may well look alike
-        import ray
-
-        if not ray.is_initialized():  # a sweeper may launch several times
-            ray.init(**self.init)
+        ray = connected_ray(**self.init)  # once: a sweeper may launch several times
         self._refuse_what_never_starts(ray.cluster_resources())
         call = ray.remote(**self.remote)(_run)
         running: list[Any] = [call.remote(job) for job in jobs]

@@ -8,7 +8,7 @@ from irp_lightning.data.readers.folder import read
 from irp_lightning.data.remarks import listed
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.runs.folder import METRICS
-from irp_lightning.runs.record import read_manifest
+from irp_lightning.runs.manifest import read_manifest
 
 __all__ = ["changes_since"]
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from irp_lightning.data.samples import Sample
+from irp_lightning.foundation.names import printable
 from irp_lightning.refinement.clean import Cleaning
 from irp_lightning.refinement.ranking import Ranking
 
@@ -110,7 +111,8 @@ def suspect_rows(suspects: Sequence[Suspect]) -> list[dict[str, Any]]:
 def clean_rows(suspects: Sequence[Suspect], test: Sequence[Sample]) -> list[dict[str, Any]]:
     """The rows of ``clean.csv``, anomalib's Tabular format: what is kept, and labelled test images.
 
-    Paths are absolute, so that anything trains on it from anywhere.
+    Paths are absolute, so that anything trains on it from anywhere. Those that are no UTF-8 stand as
+    :func:`~irp_lightning.foundation.names.printable` writes them.
     """
     kept = sorted((s for s in suspects if s.is_kept), key=lambda s: s.sample.name)
     return [
@@ -120,4 +122,4 @@ def clean_rows(suspects: Sequence[Suspect], test: Sequence[Sample]) -> list[dict
 
 
 def _row(path: Path, *values: float | str | None) -> dict[str, Any]:
-    return dict(zip(CLEAN_COLUMNS, (path.absolute(), *values), strict=True))
+    return dict(zip(CLEAN_COLUMNS, (printable(path.absolute()), *values), strict=True))

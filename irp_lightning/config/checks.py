@@ -66,10 +66,10 @@ def _check_cleaning(experiment: Experiment) -> None:
                 "take +experiment=folder, or set false_alarms=0.01"
             )
         return
-    if refine.scoring not in ("mutual", "gaussian", "ensemble") or not refine.is_out_of_sample:
+    if not refine.is_out_of_sample:
         raise InputError(
-            f"false_alarms={asked} needs suspects that are found by their patches, and refine="
-            f"{refine.name} finds none; set refine=robust, or false_alarms=null"
+            f"false_alarms={asked} needs suspects that are found before the detector is fitted, and "
+            f"refine={refine.name} finds none; set refine=robust"
         )
     if experiment.trainer.is_distributed:
         raise InputError(

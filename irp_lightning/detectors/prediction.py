@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
@@ -37,12 +38,14 @@ def score_files(
     Raises:
         InputError: The detector does not give one score per image.
     """
-    for batch in _batches(paths):
-        features = LiveFeatures(batch, loaded.extractor, min(os.cpu_count() or 1, len(batch)))
-        refused = [_refusal(path, max_pixels) for path in batch]
-        positions = torch.tensor([i for i, error in enumerate(refused) if error is None])
-        scores = iter(_scores(loaded, features, positions) if len(positions) else ())
-        yield from ((path, error or next(scores)) for path, error in zip(batch, refused, strict=True))
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, BATCH_SIZE)) as threads:
+        for batch in _batches(paths):
+            features = LiveFeatures(batch, loaded.extractor, threads)
+            refused = [_refusal(path, max_pixels) for path in batch]
+            positions = torch.tensor([i for i, error in enumerate(refused) if error is None])
+            scores = iter(_scores(loaded, features, positions) if len(positions) else ())
+            for path, error in zip(batch, refused, strict=True):
+                yield path, error or next(scores)
 
 
 def _batches(paths: Iterable[Path]) -> Iterator[list[Path]]:

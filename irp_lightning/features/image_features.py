@@ -6,7 +6,7 @@ where others have views.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Protocol
 
@@ -118,14 +118,13 @@ class LiveFeatures:
     Args:
         paths: Image files.
         extractor: Runs on the device it lies on.
-        threads: How many images to decode at once.
+        threads: Decode the images.
     """
 
-    def __init__(self, paths: Sequence[Path], extractor: FeatureExtractor, threads: int) -> None:
-        self.paths, self.extractor = paths, extractor
+    def __init__(self, paths: Sequence[Path], extractor: FeatureExtractor, threads: Executor) -> None:
+        self.paths, self.extractor, self.threads = paths, extractor, threads
         self.n_views = extractor.spec.n_vectors
         self.dim = extractor.dim
-        self.threads = ThreadPoolExecutor(max(1, threads))
 
     def scored(self, positions: Tensor) -> Tensor:
         return self._extract(positions, self.extractor.angles.expand(len(positions), -1))

@@ -4,6 +4,7 @@ import math
 import os
 import random
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -65,7 +66,7 @@ def prepare_features(
     """
     cache = "memory" if once and features.cache == "live" else features.cache
     if cache == "live":
-        return LiveFeatures(paths, extractor.to(device), os.cpu_count() or 1)
+        return LiveFeatures(paths, extractor.to(device), ThreadPoolExecutor(os.cpu_count() or 1))
     run_extractor = run_of(extractor, features, device)
     shape = (len(paths), extractor.spec.n_vectors, extractor.dim)
     if cache == "memory":

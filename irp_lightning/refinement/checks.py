@@ -6,12 +6,12 @@ from irp_lightning.foundation.errors import WrongValue
 from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.judgement import MIN_IMAGES
 from irp_lightning.refinement.rules import find_rule
-from irp_lightning.refinement.scoring import find_scorer
+from irp_lightning.refinement.scoring import Explains, find_scorer
 
 FOLDED = ("cross_fit", "gaussian", "ensemble")
 """Scorers that fit a model without each fold."""
 
-__all__ = ["check_refinement", "check_verdicts", "looks_at_patches"]
+__all__ = ["check_explains", "check_refinement", "check_verdicts", "looks_at_patches"]
 
 
 def check_refinement(refine: RefineConfig, images: int, groups: Sequence[int] | None) -> None:
@@ -50,6 +50,22 @@ def check_refinement(refine: RefineConfig, images: int, groups: Sequence[int] | 
                 f"is more than the {found} groups of training images; lower it, or set "
                 "scoring=in_sample",
             )
+
+
+def check_explains(refine: RefineConfig) -> None:
+    """Check that what finds suspects can say where in a picture they differ, as their report does.
+
+    Raises:
+        WrongValue: It looks at whole pictures, or has no ``explain``.
+    """
+    scorer = find_scorer(refine.scoring)
+    if scorer.wants != "patches" or not issubclass(scorer, Explains):
+        raise WrongValue(
+            "scoring",
+            refine.scoring,
+            "does not say where in a picture a suspect differs, which is reported with false_alarms; "
+            "set ensemble",
+        )
 
 
 def check_verdicts(verdicts: Mapping[int, bool], images: int) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import glob
 import io
 import json
 import math
@@ -31,6 +32,7 @@ __all__ = [
     "ROUNDS",
     "SCORES",
     "SUSPECTS",
+    "WANDB_ID",
     "WHOLE_FOLDERS",
     "RunFolder",
     "csv_rows",
@@ -43,20 +45,27 @@ MANIFEST, ROUNDS, REMOVED, SCORES = "manifest.csv", "rounds.csv", "removed.csv",
 FIGURES = "figures"
 SUSPECTS, CLEAN, REPORT, DETECTOR = "suspects.csv", "clean.csv", "report.html", "detector.ckpt"
 CHECKPOINT, CLEANING = "checkpoints/last.ckpt", "checkpoints/cleaning.ckpt"
+WANDB_ID = "wandb/run_id"
+"""The W&B run that belongs to the folder: others may log to W&B from the same place."""
 
 LEFT_BEHIND = (
     *(METRICS, "checkpoints", MANIFEST, ROUNDS, REMOVED, SCORES),
     *(SUSPECTS, CLEAN, REPORT, DETECTOR),
-    *(FIGURES, "wandb"),
+    FIGURES,
     *(f"{logs}/{name}" for logs in ("logs", "logs-*") for name in ("metrics.csv", "hparams.yaml")),
-    *("logs", "logs-*", CONFIG),
+    *("wandb/latest-run", "wandb/debug.log", "wandb/debug-internal.log"),
+    *("wandb/*run-*-{wandb_id}", "wandb/artifacts/staging", "wandb/cache/wandb", WANDB_ID),
+    *("logs", "logs-*", "wandb/artifacts", "wandb/cache", "wandb", CONFIG),
 )
 """All that a run writes. What marks it as whole goes first, what marks it as a run last: a removal
 that is interrupted leaves nothing that could be taken for more than it is. Others keep folders of the
-name ``logs``, too: what a run writes there goes one by one."""
+names ``logs`` and ``wandb``, too: what a run writes there goes one by one."""
 
-WHOLE_FOLDERS = ("checkpoints", FIGURES, "wandb")
-"""Of these what goes with all that is in it."""
+SHARED_FOLDERS = ("logs", "logs-*", "wandb/artifacts", "wandb/cache", "wandb")
+"""Of these what stays where something is left in it."""
+
+WHOLE_FOLDERS = ("checkpoints", FIGURES)
+"""What goes with all that is in it; others' folders of these names are refused."""
 
 
 class RunFolder:
@@ -101,12 +110,14 @@ class RunFolder:
         """Remove what an earlier run left behind, and nothing else."""
         if not (self.path / CONFIG).is_file():  # no run: what is here is somebody's
             return
+        file = self.path / WANDB_ID
+        wandb_id = glob.escape(file.read_text(encoding="utf-8").strip()) if file.is_file() else ""
         for pattern in LEFT_BEHIND:
-            for path in self.path.glob(pattern):
-                if path.is_dir() and path.match("logs*"):
+            for path in self.path.glob(pattern.format(wandb_id=wandb_id)):
+                if pattern in SHARED_FOLDERS:
                     with suppress(OSError):  # somebody's files are in it
                         path.rmdir()
-                elif path.is_dir():
+                elif path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path)
                 else:
                     path.unlink()

@@ -1,4 +1,4 @@
-"""What a run leaves behind, written and read in one place."""
+"""Runs as their folders tell of them: finished ones, and what is none."""
 
 import json
 import os
@@ -6,63 +6,35 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
-from irp_lightning.data.config import ContaminationConfig, DataConfig
-from irp_lightning.detectors.config import ModelConfig
-from irp_lightning.features.config import BackboneConfig
 from irp_lightning.foundation.errors import InputError, one_line
-from irp_lightning.foundation.fields import plain
-from irp_lightning.foundation.names import named_file, printable
-from irp_lightning.refinement.config import RefineConfig, effective
+from irp_lightning.foundation.names import named_file
 from irp_lightning.runs.folder import (
-    CHECKPOINT,
-    CLEANING,
     CONFIG,
     FIGURES,
-    MANIFEST,
     METRICS,
     REMOVED,
     ROUNDS,
     SCORES,
-    RunFolder,
     csv_rows,
-    csv_text,
     read_json,
 )
-
-if TYPE_CHECKING:  # with them comes torch, half a gigabyte that reading has no use for
-    from irp_lightning.data.contamination import TrainingPool
-    from irp_lightning.data.dataset import Dataset
-    from irp_lightning.evaluation.evaluation import Evaluation
+from irp_lightning.runs.manifest import read_manifest
 
 __all__ = [
-    "CHECKPOINT",
-    "CLEANING",
-    "CONFIG",
-    "MANIFEST",
-    "METRICS",
-    "REMOVED",
-    "ROUNDS",
-    "SCORES",
     "Found",
     "Photograph",
     "Record",
     "Unusable",
-    "facts",
     "figures_of",
     "find_records",
-    "manifest_text",
     "read_config",
-    "read_manifest",
     "read_metrics",
     "read_record",
-    "write_evaluation",
 ]
-
-MANIFEST_COLUMNS = ("path", "split", "role", "defect", "label", "group", "file", "mask")
 
 # libyaml's loader is ten times as fast as the one in Python, where it was built.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -75,81 +47,6 @@ LONGEST = 500
 
 NO_FIGURES = ("seconds", "resumed", "versions")
 """Of ``metrics.json``: how a run was computed, not what it found."""
-
-
-def manifest_text(dataset: "Dataset", pool: "TrainingPool", root: Path) -> str:
-    """``manifest.csv``: every image and its part in the run.
-
-    With ``overlap`` an injected defect has two rows. ``file`` and ``mask`` are paths relative to the
-    root, empty where there is none below it.
-
-    Args:
-        dataset: What was read.
-        pool: What is trained and tested on.
-        root: ``data.root``.
-    """
-
-    def row(i: int, split: str, role: str) -> dict[str, Any]:
-        sample = dataset.samples[i]
-        known = (sample.name, split, role, sample.defect, sample.label, dataset.groups[i])
-        files = (_below(root, sample.path), _below(root, sample.mask))
-        return dict(zip(MANIFEST_COLUMNS, (*known, *files), strict=True))
-
-    rows = [
-        *(row(i, "train", "injected" if i in pool.injected else "normal") for i in sorted(pool.train)),
-        *(row(i, "test", "held_out" if dataset.samples[i].label else "normal") for i in pool.test),
-        *(row(i, "unused", "dropped") for i in pool.dropped),
-        *({"path": name, "split": "unused", "role": "skipped"} for name in dataset.skipped),
-    ]
-    return csv_text(MANIFEST_COLUMNS, rows)
-
-
-def write_evaluation(folder: RunFolder, evaluation: "Evaluation") -> None:
-    """Write the tables and the figures of what a run found out."""
-    from irp_lightning.evaluation.tables import REMOVED_COLUMNS, ROUND_COLUMNS, SCORE_COLUMNS
-    from irp_lightning.localisation.heat_maps import heat_maps
-    from irp_lightning.runs.figures import removed_gallery, roc_curve, score_histograms
-
-    e = evaluation
-    folder.csv(ROUNDS, ROUND_COLUMNS, e.round_rows)
-    folder.csv(REMOVED, REMOVED_COLUMNS, e.removed_rows)
-    folder.csv(SCORES, SCORE_COLUMNS, e.score_rows)
-    figures = {
-        "scores": score_histograms(e.rounds, e.labels),
-        "roc": roc_curve(e.test_scores, e.test_labels),
-        "removed": removed_gallery(e.removed_rows, e.train, e.removed_maps, e.depth),
-    }
-    if e.localisation is not None and e.localisation.names:
-        position = {sample.name: i for i, sample in enumerate(e.test)}
-        shown = [position[name] for name in e.localisation.names]
-        figures["heat_maps"] = heat_maps(e.localisation, e.test_scores[shown])
-    for name, figure in figures.items():
-        folder.write(f"{FIGURES}/{name}.png", figure.savefig)
-
-
-def facts(
-    *,
-    refine: RefineConfig,
-    model: ModelConfig,
-    backbone: BackboneConfig,
-    contamination: ContaminationConfig,
-    data: DataConfig,
-    noise: float,
-    lam: float,
-    seed: int,
-) -> dict[str, Any]:
-    """What ``metrics.json`` repeats of the configuration; ``k`` is None where the method has none."""
-    return {
-        "method": refine.name,
-        "model": model.title,
-        "backbone": backbone.name,
-        "contamination": contamination.kind,
-        "lam": lam,
-        "k": effective(plain(refine)).get("k"),
-        "category": printable(data.category),
-        "seed": seed,
-        "noise_requested": noise,
-    }
 
 
 @dataclass(frozen=True)
@@ -274,15 +171,6 @@ def read_config(folder: Path) -> dict[str, Any] | None:
         ) from error
 
 
-def read_manifest(folder: Path) -> list[dict[str, str]]:
-    """The rows of ``manifest.csv``: every image of a run, as text by column.
-
-    Raises:
-        OSError, ValueError: It is not there, or is no table.
-    """
-    return csv_rows(folder / MANIFEST)
-
-
 def read_metrics(folder: Path) -> dict[str, Any]:
     """What ``metrics.json`` holds; nothing where there is none, or it cannot be read."""
     return read_json(folder / METRICS)
@@ -367,12 +255,6 @@ def _yaml(file: Path) -> dict[str, Any]:
 
 def _without(row: Mapping[str, str], *columns: str) -> dict[str, str]:
     return {key: value for key, value in row.items() if key not in columns}
-
-
-def _below(root: Path, path: Path | None) -> str:
-    if path is None or not path.is_relative_to(root):
-        return ""
-    return printable(path.relative_to(root).as_posix())
 
 
 def _inside(root: Path, name: str | None) -> Path | None:

@@ -17,17 +17,18 @@ from irp_lightning.foundation.errors import InputError, one_line
 from irp_lightning.foundation.fields import plain
 from irp_lightning.foundation.names import printable
 from irp_lightning.foundation.processes import local_rank
-from irp_lightning.runs.folder import LEFT_BEHIND, WHOLE_FOLDERS, RunFolder
-from irp_lightning.runs.record import (
+from irp_lightning.runs.folder import (
     CHECKPOINT,
     CLEANING,
     CONFIG,
+    LEFT_BEHIND,
     MANIFEST,
     METRICS,
-    read_config,
-    read_manifest,
-    read_metrics,
+    WHOLE_FOLDERS,
+    RunFolder,
 )
+from irp_lightning.runs.manifest import read_manifest
+from irp_lightning.runs.record import read_config, read_metrics
 from irp_lightning.runs.stopwatch import Stopwatch
 
 __all__ = ["Session", "check_ours", "finished_run", "is_failure", "session"]

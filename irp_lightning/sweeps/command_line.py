@@ -19,6 +19,7 @@ from irp_lightning.config.compose import checked
 from irp_lightning.config.overrides import check_overrides
 from irp_lightning.foundation.errors import InputError, one_line, refused_by_the_system
 from irp_lightning.foundation.fields import plain
+from irp_lightning.foundation.interrupts import until_it_is_imported
 from irp_lightning.foundation.pipes import until_the_reader_leaves
 from irp_lightning.foundation.processes import local_rank
 from irp_lightning.runs.session import finished_run
@@ -183,7 +184,8 @@ def _check_idle(overrides: Sequence[str], cfg: DictConfig) -> None:
 
 def quiet() -> None:
     """Silence what Lightning says about things that are as they should be here."""
-    import lightning.pytorch  # noqa: F401 (it sets its own levels when it is imported)
+    with until_it_is_imported():
+        import lightning.pytorch  # noqa: F401 (it sets its own levels when it is imported)
 
     for library in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(library).setLevel(logging.WARNING)

@@ -12,8 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from rich.table import Table
 
 from irp_lightning.foundation.errors import InputError
-from irp_lightning.runs.folder import RunFolder, read_json
-from irp_lightning.runs.record import CONFIG, METRICS
+from irp_lightning.runs.folder import CONFIG, METRICS, RunFolder, read_json
 from irp_lightning.runs.session import check_ours, is_failure
 from irp_lightning.runs.summary import print_wide
 

@@ -12,7 +12,7 @@ from lightning.pytorch.loggers import WandbLogger
 
 from irp_lightning.evaluation.evaluation import Evaluation
 from irp_lightning.foundation.errors import one_line
-from irp_lightning.runs.record import CHECKPOINT, MANIFEST
+from irp_lightning.runs.folder import CHECKPOINT, MANIFEST, WANDB_ID
 from irp_lightning.tracking.config import WandbConfig
 from irp_lightning.tracking.wandb_run import define_axes, show_evaluation, show_files, tags_of
 
@@ -95,7 +95,7 @@ class RunLogger(WandbLogger):
 
 def run_id(folder: Path) -> str:
     """The W&B run that a run folder belongs to: a run that is continued goes on in it."""
-    file = folder / "wandb" / "run_id"
+    file = folder / WANDB_ID
     if file.is_file():
         return file.read_text(encoding="utf-8").strip()
     made = secrets.token_hex(4)

@@ -13,7 +13,7 @@ import torch
 from run_files import rows as table
 
 from irp_lightning import predict
-from irp_lightning.clean import configured, main
+from irp_lightning.clean import _by_arguments, configured, main
 from irp_lightning.config.compose import checked
 from irp_lightning.detectors.checkpoint import load_detector
 
@@ -108,9 +108,39 @@ def test_of_a_complete_cleaning_is_told_what_has_changed(
     ]
 
 
+def test_another_cleaning_in_the_folder_is_told_in_the_words_of_the_command(
+    photos: Path, cleaned: Path, small_overrides: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as error:
+        main([str(photos), "--out", str(cleaned), *small_overrides])
+    assert str(error.value) == (
+        f"irp_lightning: {cleaned} holds a run with --false-alarms=0.05, not 0.01; set another folder "
+        "(--out), or --force to replace it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("data.root=/a/b lies in /o/figures", "DIR /a/b lies in /o/figures"),
+        ("set sweep.force=true to begin anew", "set --force to begin anew"),
+        (
+            "set another run folder (hydra.run.dir, or hydra.sweep.dir in a sweep)",
+            "set another run folder (--out)",
+        ),
+        ("are one group; see data.groups", "are one group; see --groups"),
+        # What is no key of an argument's, or a part of a name.
+        ("/in/review=1/data.root: no review", "/in/review=1/data.root: no review"),
+        ("refine.k=2; cache_dir=x", "refine.k=2; cache_dir=x"),
+    ],
+)
+def test_keys_are_told_as_arguments(said: str, told: str) -> None:
+    assert _by_arguments(said) == told
+
+
 def test_an_empty_folder_of_ones_own_stays(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
-    with pytest.raises(SystemExit, match="false_alarms=2"):
+    with pytest.raises(SystemExit, match="--false-alarms=2"):
         main([str(photos), "--out", str(tmp_path / "mine"), "--false-alarms", "2"])
     assert (tmp_path / "mine").is_dir()
 
@@ -173,6 +203,7 @@ def test_a_folder_of_any_name_is_found(tmp_path: Path, name: str) -> None:
 def test_bad_input_is_one_line_and_leaves_nothing(photos: Path, tmp_path: Path) -> None:
     review = tmp_path / "review.csv"
     review.write_text("path,verdict\nnowhere.png,normal\n", encoding="utf-8")
+    (tmp_path / "empty").mkdir()
     for arguments, message in (
         ([str(tmp_path / "no"), "--out", str(tmp_path / "o")], "is not there"),
         ([str(photos), "--out", str(photos / "o")], "lies in"),
@@ -182,10 +213,19 @@ def test_bad_input_is_one_line_and_leaves_nothing(photos: Path, tmp_path: Path) 
             "data.root=x is what DIR says",
         ),
         ([str(photos), "--out", str(tmp_path / "o"), "cache_dir=${no.such}"], "no.such"),
-        ([str(photos), "--out", str(tmp_path / "o"), "--false-alarms", "2"], "false_alarms=2.0"),
+        (
+            [str(photos), "--out", str(tmp_path / "o"), "--false-alarms", "2"],
+            "--false-alarms=2.0 is not",
+        ),
         ([str(photos), "--out", str(tmp_path / "o"), "refine=irp"], "refine=robust"),
+        (
+            [str(photos), "--out", str(tmp_path / "o"), "refine.scoring=cross_fit"],
+            "refine.scoring=cross_fit does not say where",
+        ),
         ([str(photos), "--out", str(tmp_path / "o"), "--review", str(review)], "nowhere.png in line 2"),
-        ([str(photos), "--out", str(tmp_path / "o"), "--review", "no.csv"], "is not a file"),
+        ([str(photos), "--out", str(tmp_path / "o"), "--review", "no.csv"], "--review=.* is not a file"),
+        ([str(photos), "--out", str(tmp_path / "o"), "--groups", "no.csv"], "--groups=.* is not a file"),
+        ([str(tmp_path / "empty"), "--out", str(tmp_path / "o")], "DIR .*empty has no images"),
     ):
         with pytest.raises(SystemExit, match=message) as error:
             main(arguments)
@@ -196,11 +236,23 @@ def test_bad_input_is_one_line_and_leaves_nothing(photos: Path, tmp_path: Path) 
 def test_photographs_where_a_run_clears_are_refused(
     photos: Path, small_overrides: list[str], tmp_path: Path
 ) -> None:
-    inside = tmp_path / "out/wandb/photos"
+    inside = tmp_path / "out/figures/photos"
     shutil.copytree(photos, inside)
     with pytest.raises(SystemExit, match="which a run replaces"):
         main([str(inside), "--out", str(tmp_path / "out"), "--force", *small_overrides])
     assert len(list(inside.iterdir())) == len(list(photos.iterdir()))
+
+
+def test_beginning_anew_leaves_a_folder_that_only_has_the_name_of_one_of_ours(
+    photos: Path, small_overrides: list[str], tmp_path: Path
+) -> None:
+    mine = tmp_path / "out/wandb/offline-run-20260101_000000-abcd/run-abcd.wandb"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("not uploaded yet")
+    command = [str(photos), "--out", str(tmp_path / "out"), *small_overrides]
+    main(command)
+    main([*command, "--force"])
+    assert mine.read_text() == "not uploaded yet"
 
 
 def test_scores_of_kept_photographs_are_out_of_sample(cleaned: Path) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,7 @@ def test_without_a_compiler_nothing_begins(
 @pytest.fixture(scope="module")
 def truth(paths: list[Path]) -> Tensor:
     """What the features are, without any bank."""
-    return LiveFeatures(paths, extractor(), 1).scored(torch.arange(N))
+    return LiveFeatures(paths, extractor(), ThreadPoolExecutor(1)).scored(torch.arange(N))
 
 
 class Counted(FeatureExtractor):
@@ -207,7 +208,7 @@ def test_patches_lie_beside_the_views_and_are_never_live(
     found = patches.scored(torch.arange(N))
     assert found.shape == (N, 4, of_patches.dim)
     assert (found.std(dim=1) > 0).any()
-    live = LiveFeatures(paths, of_patches, 1)
+    live = LiveFeatures(paths, of_patches, ThreadPoolExecutor(1))
     assert live.n_views == patches.n_views == 4
     check(live, found)
     assert bool(list(tmp_path.rglob("*.npy"))) == (cache == "bank")
@@ -298,7 +299,10 @@ def test_two_processes_share_the_work(tmp_path: Path) -> None:
     assert len(pictures) <= sum(extracted) <= 1.2 * len(pictures) + 10
     features, again, said = load(pictures, tmp_path / "cache")
     assert (again, said) == (0, [])
-    check(features, LiveFeatures(pictures, extractor(), 1).scored(torch.arange(len(pictures))))
+    check(
+        features,
+        LiveFeatures(pictures, extractor(), ThreadPoolExecutor(1)).scored(torch.arange(len(pictures))),
+    )
 
 
 def test_a_kill_in_the_middle_loses_nothing_that_was_whole(tmp_path: Path) -> None:
@@ -318,7 +322,7 @@ def test_a_kill_in_the_middle_loses_nothing_that_was_whole(tmp_path: Path) -> No
     features, extracted, said = load(pictures, tmp_path / "cache")
     assert extracted == 400 - kept
     assert said == []
-    check(features, LiveFeatures(pictures, extractor(), 1).scored(torch.arange(400)))
+    check(features, LiveFeatures(pictures, extractor(), ThreadPoolExecutor(1)).scored(torch.arange(400)))
 
 
 def test_a_damaged_entry_that_cannot_be_removed_costs_no_feature(

@@ -104,7 +104,7 @@ def test_the_lock_clears_away_half_written_checkpoints(tmp_path: Path) -> None:
 def test_clearing_removes_a_runs_files_and_no_others(tmp_path: Path) -> None:
     names = (
         *("config.yaml", "metrics.json", "manifest.csv", "rounds.csv", "removed.csv", "scores.csv"),
-        *("checkpoints/last.ckpt", "checkpoints/cleaning.ckpt", "figures/roc.png", "wandb/run/x"),
+        *("checkpoints/last.ckpt", "checkpoints/cleaning.ckpt", "figures/roc.png", "wandb/run_id"),
         *("logs/metrics.csv", "logs-1/metrics.csv"),
     )
     for name in (*names, "notes.txt", "mine/figures/roc.png"):
@@ -116,12 +116,38 @@ def test_clearing_removes_a_runs_files_and_no_others(tmp_path: Path) -> None:
 
 
 def test_clearing_leaves_what_others_log(tmp_path: Path) -> None:
+    ours = (
+        *("logs/metrics.csv", "logs/hparams.yaml"),
+        *("wandb/offline-run-20260101_000000-abcd/x", "wandb/run-20260102_000000-abcd/x"),
+        *("wandb/artifacts/staging/x", "wandb/cache/wandb/logs/x"),
+    )
+    others = ("logs/mine.txt", "wandb/offline-run-20260101_000000-efgh/x", "wandb/mine/x")
+    for name in (*ours, *others):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
     (tmp_path / "config.yaml").write_text("")
-    (tmp_path / "logs").mkdir()
-    for name in ("metrics.csv", "hparams.yaml", "mine.txt"):
-        (tmp_path / "logs" / name).write_text("")
+    (tmp_path / "wandb/run_id").write_text("abcd\n")
+    (tmp_path / "wandb/latest-run").symlink_to("run-20260102_000000-abcd")
     RunFolder(tmp_path).clear()
-    assert [file.name for file in (tmp_path / "logs").iterdir()] == ["mine.txt"]
+    left = [file for file in tmp_path.rglob("*") if not file.is_dir()]
+    assert sorted(str(file.relative_to(tmp_path)) for file in left) == sorted(others)
+    assert {file.name for file in (tmp_path / "wandb").iterdir()} == {
+        "mine",
+        "offline-run-20260101_000000-efgh",
+    }
+
+
+def test_links_in_the_place_of_a_runs_folders_lead_to_what_stays(tmp_path: Path) -> None:
+    run, disk = tmp_path / "run", tmp_path / "disk"
+    for folder in (run, disk):
+        folder.mkdir()
+    (disk / "last.ckpt").write_text("")
+    (run / "config.yaml").write_text("")
+    for name in ("checkpoints", "wandb"):
+        (run / name).symlink_to(disk)
+    RunFolder(run).clear()
+    assert [file.name for file in run.iterdir()] == ["wandb"]
+    assert (disk / "last.ckpt").exists()
 
 
 def test_without_a_configuration_nothing_is_cleared(tmp_path: Path) -> None:

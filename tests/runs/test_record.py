@@ -24,21 +24,21 @@ from irp_lightning.foundation.fields import load
 from irp_lightning.localisation.localisation import Localisation
 from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.rounds import Round
+from irp_lightning.runs import results
 from irp_lightning.runs.folder import RunFolder
+from irp_lightning.runs.manifest import manifest_text
 from irp_lightning.runs.record import (
     LOADER,
     Photograph,
     Record,
     Unusable,
-    facts,
     figures_of,
     find_records,
-    manifest_text,
     read_config,
     read_metrics,
     read_record,
-    write_evaluation,
 )
+from irp_lightning.runs.results import facts, write_evaluation
 
 
 @pytest.fixture
@@ -151,15 +151,13 @@ def evaluated(dataset: Dataset, localised: list[str]) -> Evaluation:
 def test_what_was_found_out_is_written(
     localised: list[str], dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from irp_lightning.localisation import heat_maps
-
-    given, draw = [], heat_maps.heat_maps
+    given, draw = [], results.heat_maps
 
     def drawn(found: Localisation, scores: torch.Tensor) -> Any:
         given.append(scores.tolist())
         return draw(found, scores)
 
-    monkeypatch.setattr(heat_maps, "heat_maps", drawn)
+    monkeypatch.setattr(results, "heat_maps", drawn)
     write_evaluation(RunFolder(tmp_path / "run"), evaluated(dataset, localised))
     figures = {"scores.png", "roc.png", "removed.png", *(["heat_maps.png"] if localised else [])}
     assert {file.name for file in (tmp_path / "run" / "figures").iterdir()} == figures

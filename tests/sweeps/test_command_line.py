@@ -12,6 +12,7 @@ import pytest
 
 from irp_lightning.compare import main as compare_command
 from irp_lightning.foundation.pipes import READER_LEFT
+from irp_lightning.runs.folder import RunFolder
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -67,6 +68,8 @@ def test_a_run_logs_to_wandb_offline_without_a_key(
     assert f"{metrics['image_auroc']:.3f}" in result.stdout
     assert list((folder / "wandb").glob("offline-run-*/*.wandb"))
     assert (folder / "logs" / "metrics.csv").stat().st_size > 0
+    RunFolder(folder).clear()  # as sweep.force: all that W&B wrote, too
+    assert not [file.name for file in folder.iterdir() if not file.name.startswith(".")]
 
 
 def test_a_sweep_goes_on_past_a_refused_job_and_compares(

@@ -17,7 +17,7 @@ from irp_lightning.data.remarks import Remark, listed
 from irp_lightning.data.samples import GOOD, UNLABELLED, Reading, Sample
 from irp_lightning.data.tables import read_table
 from irp_lightning.foundation.errors import InputError, WrongValue
-from irp_lightning.foundation.names import printable
+from irp_lightning.foundation.names import named_file, printable
 
 __all__ = ["read"]
 
@@ -118,7 +118,7 @@ def _table(file: Path) -> Reading:
         if side == "train" and defect == DEFECTIVE:
             defective.append(name)
             side = "test"
-        image = file.parent / path
+        image = named_file(file.parent, path)  # clean.csv has escaped what is no UTF-8
         sample = Sample(image, name, side, defect, trusted=side == "train" and defect == GOOD)
         other, above = samples.setdefault(os.path.normpath(image), (sample, line))
         if (other.side, other.defect) != (side, defect):

@@ -1,0 +1,61 @@
+"""What a run found out, as its folder holds it: tables, figures, and what the run is found by."""
+
+from typing import Any
+
+from irp_lightning.data.config import ContaminationConfig, DataConfig
+from irp_lightning.detectors.config import ModelConfig
+from irp_lightning.evaluation.evaluation import Evaluation
+from irp_lightning.evaluation.tables import REMOVED_COLUMNS, ROUND_COLUMNS, SCORE_COLUMNS
+from irp_lightning.features.config import BackboneConfig
+from irp_lightning.foundation.fields import plain
+from irp_lightning.foundation.names import printable
+from irp_lightning.localisation.heat_maps import heat_maps
+from irp_lightning.refinement.config import RefineConfig, effective
+from irp_lightning.runs.figures import removed_gallery, roc_curve, score_histograms
+from irp_lightning.runs.folder import FIGURES, REMOVED, ROUNDS, SCORES, RunFolder
+
+__all__ = ["facts", "write_evaluation"]
+
+
+def write_evaluation(folder: RunFolder, evaluation: Evaluation) -> None:
+    """Write the tables and the figures of what a run found out."""
+    e = evaluation
+    folder.csv(ROUNDS, ROUND_COLUMNS, e.round_rows)
+    folder.csv(REMOVED, REMOVED_COLUMNS, e.removed_rows)
+    folder.csv(SCORES, SCORE_COLUMNS, e.score_rows)
+    figures = {
+        "scores": score_histograms(e.rounds, e.labels),
+        "roc": roc_curve(e.test_scores, e.test_labels),
+        "removed": removed_gallery(e.removed_rows, e.train, e.removed_maps, e.depth),
+    }
+    if e.localisation is not None and e.localisation.names:
+        position = {sample.name: i for i, sample in enumerate(e.test)}
+        shown = [position[name] for name in e.localisation.names]
+        figures["heat_maps"] = heat_maps(e.localisation, e.test_scores[shown])
+    for name, figure in figures.items():
+        folder.write(f"{FIGURES}/{name}.png", figure.savefig)
+
+
+def facts(
+    *,
+    refine: RefineConfig,
+    model: ModelConfig,
+    backbone: BackboneConfig,
+    contamination: ContaminationConfig,
+    data: DataConfig,
+    noise: float,
+    lam: float,
+    seed: int,
+) -> dict[str, Any]:
+    """What ``metrics.json`` repeats of the configuration; ``k`` is None where the method has none."""
+    return {
+        "method": refine.name,
+        "model": model.title,
+        "backbone": backbone.name,
+        "contamination": contamination.kind,
+        "lam": lam,
+        "k": effective(plain(refine)).get("k"),
+        "category": printable(data.category),
+        "seed": seed,
+        "noise_requested": noise,
+    }
