@@ -187,6 +187,26 @@ def test_colour_of_16_bits_that_is_cut_down_is_refused_and_565_is_not(tmp_path: 
     assert load_rgb(tmp_path / "a.bmp").getpixel((0, 0)) == (255, 0, 0)
 
 
+@pytest.mark.parametrize("suffix", [".jp2", ".j2k"])
+def test_colour_of_16_bits_in_jpeg_2000_is_refused_and_of_12_is_not(tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / f"deep{suffix}"
+    Image.new("RGB", (8, 8), (200, 9, 9)).save(file)
+    content = bytearray(file.read_bytes())
+    size = content.index(
+        b"\xff\x4f\xff\x51"
+    )  # the codestream says it of each channel, a .jp2 again before
+    places = [size + 42 + 3 * channel for channel in range(3)]
+    places += [content.index(b"ihdr") + 14] if suffix == ".jp2" else []
+    for bits in (12, 16):
+        for place in places:
+            content[place] = bits - 1
+        file.write_bytes(content)
+        if bits == 12:
+            assert load_rgb(file).size == (8, 8)
+    with pytest.raises(InputError, match="16 bits a channel, in colour, are read of PNG alone"):
+        load_rgb(file)
+
+
 def test_transparency_of_16_bits_is_said(folder: Path) -> None:
     for i, file in enumerate(files(folder, "train/good/*")):
         pixels = np.full((64, 64, 4), 40_000 + i, np.uint16)
