@@ -62,7 +62,7 @@ __all__ = [
     "write_evaluation",
 ]
 
-MANIFEST_COLUMNS = ("path", "split", "role", "defect", "label", "group", "file", "mask")
+MANIFEST_COLUMNS = ("path", "split", "role", "defect", "label", "group", "file", "mask", "content")
 
 # libyaml's loader is ten times as fast as the one in Python, where it was built.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -81,7 +81,8 @@ def manifest_text(dataset: "Dataset", pool: "TrainingPool", root: Path) -> str:
     """``manifest.csv``: every image and its part in the run.
 
     With ``overlap`` an injected defect has two rows. ``file`` and ``mask`` are paths relative to the
-    root, empty where there is none below it.
+    root, empty where there is none below it; ``content`` is the file's digest, by which a run that goes
+    on knows its images.
 
     Args:
         dataset: What was read.
@@ -93,7 +94,7 @@ def manifest_text(dataset: "Dataset", pool: "TrainingPool", root: Path) -> str:
         sample = dataset.samples[i]
         known = (sample.name, split, role, sample.defect, sample.label, dataset.groups[i])
         files = (_below(root, sample.path), _below(root, sample.mask))
-        return dict(zip(MANIFEST_COLUMNS, (*known, *files), strict=True))
+        return dict(zip(MANIFEST_COLUMNS, (*known, *files, dataset.hashes[i]), strict=True))
 
     rows = [
         *(row(i, "train", "injected" if i in pool.injected else "normal") for i in sorted(pool.train)),
