@@ -40,7 +40,8 @@ def default_root(name: str, environment: Mapping[str, str] = os.environ) -> str:
         Its path; ``datasets/NAME`` where there is none.
     """
     here = Path(HERE, name)
-    shared = Path(environment.get(VARIABLE) or here).expanduser()
+    # Path.expanduser raises for the home of nobody, which is a folder that is not there.
+    shared = Path(os.path.expanduser(environment.get(VARIABLE) or here))  # noqa: PTH111
     for folder in (here, shared / name):
         if folder.is_dir():
             return str(folder)

@@ -34,6 +34,9 @@ DEEP = re.compile(r";16[BLN]|\('RGB', 65535\)")
 """What Pillow hands its decoders of colour with 16 bits a channel; ``BGR;16`` are 16 bits a pixel. A PPM
 whose scale ends below 65535 says how many bits hold data, and is cut down rightly."""
 
+SIZE_BOX, SIZE_MARKER = b"ihdr", b"\xff\x4f\xff\x51"
+"""What comes in a JPEG 2000 before the size and, 14 or 42 bytes on, the bits of a channel, less one."""
+
 SEQUENCES = ("TIFF", "GIF", "PNG", "WEBP")
 """Formats whose further pictures are not just previews of the first."""
 
@@ -123,8 +126,9 @@ def header_of(file: Image.Image) -> Header:
     if file.format == "TIFF":
         _check_numbers(file)
     # Pillow gives 16-bit colour as 8-bit, and says so in the decoder's arguments alone.
-    deep_colour = not file.mode.startswith("I") and any(
-        DEEP.search(str(tile[3])) for tile in getattr(file, "tile", ())
+    deep_colour = not file.mode.startswith("I") and (
+        any(DEEP.search(str(tile[3])) for tile in getattr(file, "tile", ()))
+        or (file.format == "JPEG2000" and file.mode not in GREY and _has_16_bits(file))
     )
     deep = deep_colour or file.mode.startswith("I")
     return Header(
@@ -143,6 +147,16 @@ def _check_numbers(file: Any) -> None:
         raise ValueError("zero is white, which is read of 8 bits alone; save it with zero black")
     if 2 in file.tag_v2.get(SAMPLE_FORMAT, ()) and file.mode not in ("I", "F"):
         raise ValueError("its 8 bits have a sign; save it without")
+
+
+def _has_16_bits(file: Any) -> bool:
+    """Whether a JPEG 2000 says so, of which nothing is left once Pillow has cut its colours down."""
+    before = file.fp.tell()
+    file.fp.seek(0)
+    head = file.fp.read(128)
+    file.fp.seek(before)
+    found = ((head.find(SIZE_BOX), 14), (head.find(SIZE_MARKER), 42))
+    return any(at >= 0 and head[at + far : at + far + 1] == b"\x0f" for at, far in found)
 
 
 def _orientation(file: Image.Image) -> int:

@@ -5,6 +5,7 @@ import re
 from collections import Counter, defaultdict
 from pathlib import Path
 
+from irp_lightning.data.headers import read_header
 from irp_lightning.data.remarks import Remark, listed
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import printable
@@ -41,18 +42,26 @@ MASK_FOLDERS = frozenset(
 )
 """Names of sub-folders that hold no photographs, in any case."""
 
-MASK = re.compile(r"(?P<image>.+)[_-](mask|gt|label|seg)(?P<copy> copy| \((copy|\d+)\))?", re.IGNORECASE)
+MASK = re.compile(
+    r"(?P<image>.+)[_.-](masks?|gt|labels?|seg|segmentation)(?P<copy> copy| \((copy|\d+)\))?",
+    re.IGNORECASE,
+)
 """The stem of a file that is called as masks are, and of the image it is of."""
+
+MASK_FIRST = re.compile(r"(mask|gt)[_.-](?P<image>.+)", re.IGNORECASE)
+"""Likewise, the other way about; not ``label_7``, a photograph of a label."""
 
 
 def mask_of(path: Path) -> str | None:
     """The stem of the image that a file's name says it is a mask of; None where it does not.
 
-    >>> mask_of(Path("000_mask.png")), mask_of(Path("000.png"))
-    ('000', None)
+    >>> mask_of(Path("000_mask.png")), mask_of(Path("mask_000.png")), mask_of(Path("000.png"))
+    ('000', '000', None)
     """
-    found = MASK.fullmatch(path.stem)
-    return found["image"] + (found["copy"] or "") if found else None
+    if found := MASK.fullmatch(path.stem):
+        return found["image"] + (found["copy"] or "")
+    first = MASK_FIRST.fullmatch(path.stem)
+    return first["image"] if first else None
 
 
 def sub_folders(folder: Path) -> list[Path]:
@@ -86,6 +95,15 @@ def _entries(folder: Path) -> list[Path]:
 def _is_image(path: Path) -> bool:
     # A link that leads nowhere is an image that cannot be read, and not none.
     return path.suffix.lower() in IMAGE_SUFFIXES and (path.is_file() or not path.exists())
+
+
+def _holds_image(path: Path) -> bool:
+    """Whether a file is an image by its content, whatever it is called."""
+    try:
+        read_header(path)
+    except InputError:
+        return False
+    return True
 
 
 class Listing:
@@ -162,8 +180,13 @@ class Listing:
                 )
                 found.append(Remark("elsewhere", count, text))
         for ending, files in self._endings.items():
-            missed = ending in OTHER_IMAGES
-            why = "convert them, as to PNG" if missed else "no known format of images"
+            why, missed = "no known format of images", True
+            if ending in OTHER_IMAGES:
+                why = "convert them, as to PNG"
+            elif any(map(_holds_image, files)):
+                why = "there are images among them; give these the ending of their format"
+            else:
+                missed = False
             text = (
                 f"{len(files)} files ending in {ending or 'nothing'} are not read: {why} "
                 f"({listed([self.name(path) for path in files])})"

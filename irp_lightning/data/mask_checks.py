@@ -86,8 +86,9 @@ def check_masks(samples: Sequence[Sample], crop: str, max_pixels: int) -> Checke
         remarks.append(Remark("scaled_masks", len(smaller), text))
     if inverted := {kind: found for kind, found in shares.items() if median(found) > MOST}:
         least = min(median(found) for found in inverted.values())
+        more = " or more" if len(inverted) > 1 else ""
         text = (
-            f"masks of {listed(list(inverted))} mark {least:.0%} of their pictures or more (median): "
+            f"masks of {listed(list(inverted))} mark {least:.0%} of their pictures{more} (median): "
             "they may be black on white; defects are what is not black"
         )
         count = sum(map(len, inverted.values()))

@@ -73,9 +73,9 @@ def masks_of_images(found: Iterable[Mapping[Path, Sequence[Path]]]) -> dict[Path
 class MaskFolder:
     """The masks of one kind of defect.
 
-    ``NAME_mask.png`` (or ``_GT``, ``_label``, ``_seg``), ``NAME.png``, or a folder ``NAME`` of several
-    files, each a part of the mask (MVTec LOCO), in any case and with any ending of an image; where
-    images lie in sub-folders, masks may lie in the same ones.
+    ``NAME_mask.png`` (or ``_GT``, ``_label``, ``_seg``), ``mask_NAME.png``, ``NAME.png``, or a folder
+    ``NAME`` of several files, each a part of the mask (MVTec LOCO), in any case and with any ending of
+    an image; where images lie in sub-folders, masks may lie in the same ones.
 
     Args:
         folder: What holds them; it need not exist.
@@ -87,7 +87,9 @@ class MaskFolder:
         self._folders: dict[str, Path] = {}
         for inside in ("", *(path.name for path in sub_folders(folder))):
             for path in image_files(folder / inside):
-                self._files[same_name(inside), same_name(mask_of(path) or path.stem)].append(path)
+                # An image may itself be called as masks are, and its mask as it is.
+                for stem in {same_name(path.stem), same_name(mask_of(path) or path.stem)}:
+                    self._files[same_name(inside), stem].append(path)
             if inside:
                 self._folders[same_name(inside)] = folder / inside
         self._used: set[Path] = set()
@@ -117,7 +119,6 @@ class MaskFolder:
         """Masks that belong to no image."""
         return [
             path
-            for found in self._files.values()
-            for path in found
+            for path in dict.fromkeys(path for found in self._files.values() for path in found)
             if path not in self._used and path.parent not in self._used
         ]

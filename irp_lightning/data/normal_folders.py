@@ -18,15 +18,18 @@ WITHOUT = re.compile(
     r"(no|non|not|un|without|0|zero)(defect|defective|defects|anomaly|anomalous|damage|damaged|fault|faulty)"
 )
 AFTER = re.compile(r"(defect|anomaly|damage|fault)s?(free|less)")
+AGAIN = re.compile(r"(?<=[a-z])(copy|\d)+$")
+"""What stands behind a name that was there: ``ok2``, ``good - Copy``, ``normal (1)``."""
 
 
 def means_normal(name: str) -> bool:
     """Whether a folder's name reads as if its images were normal.
 
-    >>> [name for name in ("OK", "defect-free", "non_defective", "scratch") if means_normal(name)]
-    ['OK', 'defect-free', 'non_defective']
+    >>> [name for name in ("OK", "defect-free", "good_2", "scratch") if means_normal(name)]
+    ['OK', 'defect-free', 'good_2']
     """
-    word = re.sub(r"[^a-z0-9]", "", name.lower()).removesuffix("images").removesuffix("parts")
+    word = AGAIN.sub("", re.sub(r"[^a-z0-9]", "", name.lower()))
+    word = word.removesuffix("images").removesuffix("parts")
     return word in WORDS or bool(WITHOUT.fullmatch(word) or AFTER.fullmatch(word))
 
 

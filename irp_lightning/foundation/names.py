@@ -12,8 +12,8 @@ from pathlib import Path
 __all__ = ["named_file", "printable", "same_name"]
 
 
-OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-"""Line ends, escapes and other control characters."""
+OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""Line ends, escapes and other control characters, and those that turn the direction of a line."""
 
 
 def printable(name: str | os.PathLike[str]) -> str:

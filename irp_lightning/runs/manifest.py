@@ -12,14 +12,15 @@ if TYPE_CHECKING:  # with them comes torch, half a gigabyte that reading has no 
 
 __all__ = ["manifest_text", "read_manifest"]
 
-MANIFEST_COLUMNS = ("path", "split", "role", "defect", "label", "group", "file", "mask")
+MANIFEST_COLUMNS = ("path", "split", "role", "defect", "label", "group", "file", "mask", "content")
 
 
 def manifest_text(dataset: "Dataset", pool: "TrainingPool", root: Path) -> str:
     """``manifest.csv``: every image and its part in the run.
 
     With ``overlap`` an injected defect has two rows. ``file`` and ``mask`` are paths relative to the
-    root, empty where there is none below it.
+    root, empty where there is none below it; ``content`` is the file's digest, by which a run that goes
+    on knows its images.
 
     Args:
         dataset: What was read.
@@ -31,7 +32,7 @@ def manifest_text(dataset: "Dataset", pool: "TrainingPool", root: Path) -> str:
         sample = dataset.samples[i]
         known = (sample.name, split, role, sample.defect, sample.label, dataset.groups[i])
         files = (_below(root, sample.path), _below(root, sample.mask))
-        return dict(zip(MANIFEST_COLUMNS, (*known, *files), strict=True))
+        return dict(zip(MANIFEST_COLUMNS, (*known, *files, dataset.hashes[i]), strict=True))
 
     rows = [
         *(row(i, "train", "injected" if i in pool.injected else "normal") for i in sorted(pool.train)),

@@ -59,7 +59,7 @@ def test_then_the_shared_folder_itself_if_it_is_that_dataset(
     }
 
 
-@pytest.mark.parametrize("value", [None, "", "/no/such/folder"])
+@pytest.mark.parametrize("value", [None, "", "/no/such/folder", "~nobody-at-all/data"])
 def test_nothing_anywhere_means_the_folder_where_a_command_starts(here: Path, value: str | None) -> None:
     environment = {} if value is None else {"IRP_DATA": value}
     assert default_root("MVTecAD", environment) == "datasets/MVTecAD"

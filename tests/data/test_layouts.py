@@ -401,6 +401,11 @@ def test_mtd_refuses_two_photographs_of_one_mask(mtd: Path) -> None:
     assert "exp1_num_5.jpg have one mask" in refusal("mtd", mtd)
 
 
+def test_mtd_refuses_two_masks_of_one_photograph(mtd: Path) -> None:
+    write(mtd, "MT_Crack/Imgs/exp1_num_5.PNG", spot=255)
+    assert "exp1_num_5.jpg has several masks" in refusal("mtd", mtd)
+
+
 def test_mtd_asks_of_further_folders_that_may_be_normal(mtd: Path) -> None:
     write(mtd, "MT_Normal/Imgs/0.jpg")
     message = refusal("mtd", mtd)

@@ -23,6 +23,12 @@ def write(*files: Path) -> None:
         ("a-b_GT.bmp", "a-b"),
         ("10301_GT (copy).png", "10301 (copy)"),
         ("part_label.tif", "part"),
+        ("000.mask.png", "000"),
+        ("000_masks.png", "000"),
+        ("000_segmentation.png", "000"),
+        ("mask_000.png", "000"),
+        ("GT-000.png", "000"),
+        ("label_000.png", None),
         ("000.png", None),
         ("mask.png", None),
         ("_mask.png", None),
@@ -38,6 +44,7 @@ def test_masks_are_told_by_their_names(name: str, image: str | None) -> None:
     [
         *("Good", "OK", "normal", "ok_parts", "no defect", "Defect-Free", "i.O.", ".good"),
         *("negative", "Neg", "regular", "0"),
+        *("good - Copy", "good_2", "OK1", "normal (1)", "no_defect_3", "good_images_2"),
     ],
 )
 def test_names_that_mean_normal(name: str) -> None:
@@ -57,6 +64,9 @@ def test_names_that_mean_normal(name: str) -> None:
         "",
         "1",
         "00",
+        "copy",
+        "scratch2",
+        "0_scratch",
         "positive",
         "irregular",
     ],
@@ -90,6 +100,20 @@ def test_what_is_passed_over_is_counted_with_its_names(tmp_path: Path) -> None:
     for ending in (".txt", "nothing"):
         text = remarks[f"1 files ending in {ending} are not read: no known format of images"]
         assert (text.count, text.falsifies) == (1, False)
+
+
+def test_images_without_the_ending_of_one_are_told_by_their_content(tmp_path: Path) -> None:
+    write(*(tmp_path / name for name in ("000", "001", "photo.png?width=640")))
+    for name in ("LICENSE", "notes.txt"):
+        (tmp_path / name).write_text("no image")
+    listing = Listing(tmp_path)
+    assert listing.images(tmp_path) == []
+    said = {remark.text.split(": ")[0]: remark for remark in listing.remarks()}
+    without = said["3 files ending in nothing are not read"]
+    assert without.falsifies
+    assert "there are images among them" in without.text
+    assert said["1 files ending in .png?width=640 are not read"].falsifies
+    assert not said["1 files ending in .txt are not read"].falsifies
 
 
 def test_recursion_reads_sub_folders_and_survives_a_circle(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Masks beside their images: which file, which way up, of what proportions, and what they hold."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -225,7 +226,7 @@ def test_what_masks_hold_is_said(tmp_path: Path) -> None:
     remarks = {r.kind: r for r in found.remarks}
     assert remarks["empty_masks"].count == 1
     assert remarks["inverted_masks"].falsifies
-    assert "masks of hole mark 100% of their pictures" in remarks["inverted_masks"].text
+    assert "masks of hole mark 100% of their pictures (median)" in remarks["inverted_masks"].text
 
 
 def test_one_kind_of_several_that_is_black_on_white_is_said(tmp_path: Path) -> None:
@@ -240,4 +241,7 @@ def test_one_kind_of_several_that_is_black_on_white_is_said(tmp_path: Path) -> N
     inverted = [sample("bent", i, share) for i, share in enumerate((0.25, 0.75, 1.0))]
     (remark,) = check_masks([*sound, *inverted], "none", MAX_PIXELS).remarks
     assert (remark.kind, remark.count, remark.falsifies) == ("inverted_masks", 3, True)
-    assert remark.text.startswith("masks of bent mark 75% of their pictures or more")
+    assert remark.text.startswith("masks of bent mark 75% of their pictures (median)")
+    turned = [replace(one, defect="turned") for one in inverted[1:]]
+    (remark,) = check_masks([*sound, *inverted, *turned], "none", MAX_PIXELS).remarks
+    assert remark.text.startswith("masks of bent, turned mark 75% of their pictures or more")

@@ -6,6 +6,7 @@ import struct
 import unicodedata
 import zlib
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -186,6 +187,26 @@ def test_colour_of_16_bits_that_is_cut_down_is_refused_and_565_is_not(tmp_path: 
     assert load_rgb(tmp_path / "a.bmp").getpixel((0, 0)) == (255, 0, 0)
 
 
+@pytest.mark.parametrize("suffix", [".jp2", ".j2k"])
+def test_colour_of_16_bits_in_jpeg_2000_is_refused_and_of_12_is_not(tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / f"deep{suffix}"
+    Image.new("RGB", (8, 8), (200, 9, 9)).save(file)
+    content = bytearray(file.read_bytes())
+    size = content.index(
+        b"\xff\x4f\xff\x51"
+    )  # the codestream says it of each channel, a .jp2 again before
+    places = [size + 42 + 3 * channel for channel in range(3)]
+    places += [content.index(b"ihdr") + 14] if suffix == ".jp2" else []
+    for bits in (12, 16):
+        for place in places:
+            content[place] = bits - 1
+        file.write_bytes(content)
+        if bits == 12:
+            assert load_rgb(file).size == (8, 8)
+    with pytest.raises(InputError, match="16 bits a channel, in colour, are read of PNG alone"):
+        load_rgb(file)
+
+
 def test_transparency_of_16_bits_is_said(folder: Path) -> None:
     for i, file in enumerate(files(folder, "train/good/*")):
         pixels = np.full((64, 64, 4), 40_000 + i, np.uint16)
@@ -233,7 +254,7 @@ def test_a_hidden_folder_of_normal_images_is_said_and_other_hidden_ones_are_not(
     assert remark.text == "6 images of test/.good/ are not read: the layout has no such folder"
 
 
-@pytest.mark.parametrize("name", ["negative", "regular", "0"])
+@pytest.mark.parametrize("name", ["negative", "regular", "0", "good_2"])
 def test_further_names_that_mean_normal_are_asked_about(folder: Path, name: str) -> None:
     (folder / "test/good").rename(folder / "test" / name)
     with pytest.raises(InputError, match=rf"set data\.normal={name} if they are"):
@@ -326,6 +347,49 @@ def test_accents_may_be_written_in_two_ways(folder: Path, tmp_path: Path) -> Non
     images = read(folder, str(file))
     assert all(sample.mask for sample in images.samples if sample.label)
     assert said(images) == {"groups": len(images.samples) - 1}
+
+
+@pytest.mark.parametrize("spelling", [str.upper, lambda name: unicodedata.normalize("NFD", name)])
+def test_the_folder_of_masks_is_found_in_another_spelling(
+    folder: Path, spelling: Callable[[str], str]
+) -> None:
+    old, new = kind_of_defect(folder), "grün"
+    (folder / "test" / old).rename(folder / "test" / new)
+    (folder / "ground_truth" / old).rename(folder / "ground_truth" / spelling(new))
+    images = read(folder)
+    assert all(sample.mask for sample in images.samples if sample.label)
+    assert said(images) == {}
+
+
+def test_a_folder_of_masks_that_may_be_of_two_kinds_is_of_neither(folder: Path) -> None:
+    old = kind_of_defect(folder)
+    for new in ("Cut", "CUT"):
+        shutil.copytree(folder / "test" / old, folder / "test" / new)
+    shutil.rmtree(folder / "test" / old)
+    (folder / "ground_truth" / old).rename(folder / "ground_truth/cut")
+    images = read(folder)
+    assert {s.defect for s in images.samples if s.label and not s.mask} == {"Cut", "CUT"}
+    assert said(images)["masks_of_no_kind"] == 4
+
+
+@pytest.mark.parametrize("name", ["mask_{}", "{}.mask", "{}_masks", "gt-{}"])
+def test_masks_beside_images_under_further_names_are_no_photographs(folder: Path, name: str) -> None:
+    kind = kind_of_defect(folder)
+    for mask in files(folder, f"ground_truth/{kind}/*.png"):
+        stem = mask.stem.removesuffix("_mask")
+        mask.rename(folder / "test" / kind / f"{name.format(stem)}.png")
+    images = read(folder)
+    assert len(images.samples) == 16 + len(files(folder, "test/*/*.png")) - 4
+    assert all(sample.mask for sample in images.samples if sample.label)
+    assert said(images) == {"masks_beside": 4}
+
+
+def test_photographs_that_are_all_called_as_masks_are_photographs(folder: Path) -> None:
+    for file in [*files(folder, "t*/*/*.png"), *files(folder, "ground_truth/*/*_mask.png")]:
+        file.rename(file.with_name(f"mask_{file.name.replace('_mask', '')}"))
+    images = read(folder)
+    assert all(sample.mask for sample in images.samples if sample.label)
+    assert said(images) == {}
 
 
 def test_a_table_from_a_spreadsheet_with_semicolons_is_refused(folder: Path, tmp_path: Path) -> None:

@@ -24,7 +24,9 @@ def test_other_errors_stay_as_they_are() -> None:
         raise InputError("no disk")
 
 
-@pytest.mark.parametrize("name", ["two\nlines.png", "\x1b[31mred.png", "Gr\udcfcn.png", "a\u2028b.png"])
+@pytest.mark.parametrize(
+    "name", ["two\nlines.png", "\x1b[31mred.png", "Gr\udcfcn.png", "a\u2028b.png", "\u202egnp.png"]
+)
 def test_whatever_names_hold_the_message_is_a_line_that_can_be_printed(name: str) -> None:
     message = str(InputError(f"{name} is no image"))
     assert len(message.splitlines()) == 1

@@ -71,16 +71,16 @@ def test_the_manifest_has_every_image_with_its_part_and_its_file(
     dataset: Dataset, tmp_path: Path
 ) -> None:
     text = manifest_text(dataset, POOL, tmp_path / "images")
-    assert text.splitlines()[0] == "path,split,role,defect,label,group,file,mask"
+    assert text.splitlines()[0] == "path,split,role,defect,label,group,file,mask,content"
     assert [tuple(row.values()) for row in rows(text)] == [
-        ("good/0", "train", "normal", "good", "0", "0", "ok/0.png", ""),
-        ("good/1", "train", "normal", "good", "0", "0", "ok/1.png", ""),
-        ("crack/0", "train", "injected", "crack", "1", "2", "bad/0.png", "bad/0 mask.png"),
-        ("good/2", "test", "normal", "good", "0", "1", "ok/2.png", ""),
-        ("crack/0", "test", "held_out", "crack", "1", "2", "bad/0.png", "bad/0 mask.png"),
-        ("crack/1", "test", "held_out", "crack", "1", "2", "", ""),
-        ("good/3", "unused", "dropped", "good", "0", "1", "ok/3.png", ""),
-        ("broken/9", "unused", "skipped", "", "", "", "", ""),
+        ("good/0", "train", "normal", "good", "0", "0", "ok/0.png", "", f"{0:032x}"),
+        ("good/1", "train", "normal", "good", "0", "0", "ok/1.png", "", f"{1:032x}"),
+        ("crack/0", "train", "injected", "crack", "1", "2", "bad/0.png", "bad/0 mask.png", f"{4:032x}"),
+        ("good/2", "test", "normal", "good", "0", "1", "ok/2.png", "", f"{2:032x}"),
+        ("crack/0", "test", "held_out", "crack", "1", "2", "bad/0.png", "bad/0 mask.png", f"{4:032x}"),
+        ("crack/1", "test", "held_out", "crack", "1", "2", "", "", f"{5:032x}"),
+        ("good/3", "unused", "dropped", "good", "0", "1", "ok/3.png", "", f"{3:032x}"),
+        ("broken/9", "unused", "skipped", "", "", "", "", "", ""),
     ]
 
 

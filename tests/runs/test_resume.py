@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 from omegaconf import DictConfig
+from PIL import Image
 
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.run import run
@@ -183,6 +184,19 @@ def test_other_images_are_not_gone_on_with(
     stop(cfg, tmp_path / "run")
     good = sorted((root / "fabric" / "train" / "good").iterdir())
     good[0].rename(good[0].with_name("zzz.png"))
+    with pytest.raises(InputError, match="the images have changed since"):
+        run(cfg, tmp_path / "run")
+
+
+def test_images_that_changed_under_their_names_are_not_gone_on_with(
+    config: Config, stop: Callable[..., None], tmp_path: Path, images: Path
+) -> None:
+    root = shutil.copytree(images, tmp_path / "images")
+    cfg = config("+experiment=demo", f"data.root={root}", *IN_SAMPLE)
+    stop(cfg, tmp_path / "run")
+    good, other = sorted((root / "fabric" / "train" / "good").iterdir())[:2]
+    with Image.open(other) as image:
+        image.rotate(180).save(good)
     with pytest.raises(InputError, match="the images have changed since"):
         run(cfg, tmp_path / "run")
 

@@ -3,6 +3,7 @@
 Huang, Qiu, Yuan: *Surface defect saliency of magnetic tile*, The Visual Computer 2020.
 """
 
+from collections import defaultdict
 from pathlib import Path
 
 from irp_lightning.data.config import DataConfig
@@ -38,7 +39,7 @@ def read(data: DataConfig) -> Reading:
 
     Raises:
         InputError: The root or its normal images are missing; a folder may hold normal images or
-            defects; two images have one mask.
+            defects; two images have one mask, or one has two.
     """
     root = root_folder(data.root, LAYOUT, SOURCE)
     check_place(root, FREE)
@@ -59,11 +60,14 @@ def read(data: DataConfig) -> Reading:
     for folder in kinds:
         files = _files(folder, listing)
         images = [path for path in files if path.suffix.lower() != ".png"]
-        of_stem = {path.with_suffix(""): path for path in files if path.suffix.lower() == ".png"}
+        of_stem: defaultdict[Path, list[Path]] = defaultdict(list)
+        for path in files:
+            if path.suffix.lower() == ".png":
+                of_stem[path.with_suffix("")].append(path)
         masks = masks_of_images(
-            [{p: [of_stem[p.with_suffix("")]] for p in images if p.with_suffix("") in of_stem}]
+            [{p: of_stem[p.with_suffix("")] for p in images if p.with_suffix("") in of_stem}]
         )
-        lonely += [path for path in of_stem.values() if path not in masks.values()]
+        lonely += [path for found in of_stem.values() for path in found if path not in masks.values()]
         empty += [] if images else [f"{listing.name(folder)}/"]
         if is_normal(folder.name, (free, *(data.normal or ()))):
             of_normal += masks.values()

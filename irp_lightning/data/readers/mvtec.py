@@ -16,7 +16,7 @@ from irp_lightning.data.remarks import Remark, listed
 from irp_lightning.data.samples import GOOD, Reading, Sample
 from irp_lightning.data.stray_masks import stray_masks
 from irp_lightning.foundation.errors import InputError, WrongValue
-from irp_lightning.foundation.names import printable
+from irp_lightning.foundation.names import printable, same_name
 
 __all__ = ["about_masks", "category_folder", "read", "read_category"]
 
@@ -113,8 +113,8 @@ def read_category(
         defect = GOOD if is_normal(kind.name, normal) else printable(kind.name)
         masks: dict[Path, Path] = {}
         if defect != GOOD:
-            defects.add(kind.name)
-            kept = MaskFolder(folder / truth / kind.name)
+            kept = MaskFolder(_folder_of_masks(folder / truth, kind, kinds))
+            defects.add(kept.folder.name)
             masks = masks_of_images([lie_beside, kept.find(images, kind)])
             unused += kept.unused()
         called_masks += [path for path in images if mask_of(path) and defect != GOOD]
@@ -126,7 +126,8 @@ def read_category(
     if beside:
         text = f"{beside} files beside the images are taken for their masks, by their names"
         remarks.append(Remark("masks_beside", beside, text))
-    if called_masks:
+    # Where normal photographs are called so, too, the name says nothing.
+    if called_masks and not any(mask_of(sample.path) for sample in samples if not sample.label):
         names = listed([listing.name(path) for path in called_masks])
         text = (
             f"{len(called_masks)} defective images are called as masks are ({names}); are they "
@@ -136,6 +137,19 @@ def read_category(
     remarks += about_masks(samples, unused, listing, MASKS)
     remarks += stray_masks(folder / truth, normal, defects, listing)
     return Reading(samples, remarks)
+
+
+def _folder_of_masks(truth: Path, kind: Path, kinds: Sequence[Path]) -> Path:
+    """The one called as the kind is or, where there is none, but for case or how accents are written."""
+    exact = truth / kind.name
+    if exact.is_dir():
+        return exact
+
+    def alike(paths: Sequence[Path]) -> list[Path]:
+        return [path for path in paths if same_name(path.name) == same_name(kind.name)]
+
+    found = alike(sub_folders(truth))
+    return found[0] if len(found) == len(alike(kinds)) == 1 else exact
 
 
 def _nothing_to_train_on(good: Path, listing: Listing, layout: str) -> str:
