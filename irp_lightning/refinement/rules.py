@@ -151,8 +151,8 @@ def false_discovery(scores: Tensor, k: float) -> float:
     B 1995; with an empirical null as in Efron, JASA 2004) finds the threshold: where nothing stands out
     it lies above all scores but the strangest, where the upper tail is another population it reaches far
     down into it. Defects lift the median and widen the spread: what lies above the threshold is set
-    aside, but for the share ``k`` of it that is normal, and both are taken anew, until nothing more is.
-    Scale-equivariant.
+    aside, but for the share ``k`` of it that is normal, and both are taken anew, until nothing more is;
+    so, rarely, a larger ``k`` finds a wider spread, and less. Scale-equivariant.
 
     Args:
         scores: (N,), positive.
