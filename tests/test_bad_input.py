@@ -308,6 +308,6 @@ def test_skipped_images_are_listed_in_the_manifest(
     run(config("+experiment=mvtec_noise", f"data.root={copied}", "data.on_bad_image=skip"), tmp_path)
     lines = (tmp_path / "manifest.csv").read_text().splitlines()
     assert [line for line in lines if f"train/good/{bad.name}" in line] == [
-        f"train/good/{bad.name},unused,skipped,,,,,"
+        f"train/good/{bad.name},unused,skipped,,,,,,"
     ]
     assert any(line.startswith("test/good/fine.png,test,normal") for line in lines)

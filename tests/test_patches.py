@@ -37,17 +37,17 @@ def test_a_detector_of_patches_runs_predicts_and_shows_where(
 def test_a_removal_is_explained_by_its_map(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from irp_lightning.runs import figures
+    from irp_lightning.runs import results
 
     drawn = []
-    gallery = figures.removed_gallery
+    gallery = results.removed_gallery
 
     def watched(table: list[object], train: object, maps: torch.Tensor | None, *more: object) -> object:
         assert maps is not None
         drawn.append((len(table), tuple(maps.shape)))
         return gallery(table, train, maps, *more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(figures, "removed_gallery", watched)
+    monkeypatch.setattr(results, "removed_gallery", watched)
     run(config("+experiment=demo", "refine.k=0.9", "model=gaussian"), tmp_path)
     removed = metrics(tmp_path)["removed_good"] + metrics(tmp_path)["removed_bad"]
     assert removed > 0

@@ -136,8 +136,8 @@ def test_the_same_threads_decode_all_images(
     pictures[3].write_bytes(pictures[3].read_bytes()[:-500])  # its batch is decoded one by one
     with pytest.raises(SystemExit):
         main([str(checkpoint), *map(str, pictures)])
-    assert len(pools) == 1
-    assert not [t for t in threading.enumerate() if t.name.startswith(pools.pop())]
+    (pool,) = pools
+    assert not [t for t in threading.enumerate() if t.name.startswith(pool)]
 
 
 class _Pipe(io.StringIO):

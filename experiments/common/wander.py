@@ -7,12 +7,15 @@ from irp_lightning.refinement.clean import Cleaning
 from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.fitting import Fitting
 
-__all__ = ["wander"]
+__all__ = ["wander", "watching"]
+
+
+def watching(epochs: int) -> RefineConfig:
+    """A round for every epoch, and no removal in any."""
+    return RefineConfig("watching", k=1e9, max_rounds=epochs - 1, round_epochs=1, patience=epochs)
 
 
 def wander(fitting: Fitting, labels: torch.Tensor, epochs: int) -> list[float | None]:
     """The AUROC of the test images, whose labels are (T,), after each epoch."""
-    # A round for every epoch, and no removal in any.
-    watching = RefineConfig("watching", k=1e9, max_rounds=epochs - 1, round_epochs=1, patience=epochs)
-    fitted = fitting.fit(watching, Cleaning(fitting.everything))
+    fitted = fitting.fit(watching(epochs), Cleaning(fitting.everything))
     return [auroc(r.test_scores, labels) for r in fitted.rounds if r.test_scores is not None]

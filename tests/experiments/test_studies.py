@@ -168,7 +168,7 @@ def test_every_epoch_of_the_study_of_steadiness_is_a_round_without_removals() ->
     from irp_lightning.refinement.judgement import is_over, judge
     from irp_lightning.refinement.rounds import Round
 
-    watching = script("steadiness/run").watching(4)
+    watching = script("common/wander").watching(4)
     scores, active = torch.tensor([1.0, 2.0, 3.0, 1e6]), torch.ones(4, dtype=torch.bool)
     before: list[Round] = []
     while len(before) < watching.max_rounds:

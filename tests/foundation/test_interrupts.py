@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,27 @@ import pytest
 from irp_lightning.foundation.interrupts import is_our_command, until_it_is_imported
 
 
+def heed_interrupts() -> None:
+    """As a command in the foreground does: one in the background inherits that it ignores them."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGINT)
+    heed_interrupts()
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("module", ["clean", "run"])
 def test_a_command_that_loads_its_libraries_is_interrupted_in_one_line(
     tmp_path: Path, module: str
 ) -> None:
     command = [sys.executable, "-X", "importtime", "-m", f"irp_lightning.{module}", "here"]
-    started = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    started = subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+    )
     assert started.stderr is not None
     for line in started.stderr:
         if "omegaconf" in line:  # there is half a second to come
@@ -50,6 +66,7 @@ def test_who_only_imports_the_package_keeps_tracebacks(
     assert is_our_command(argv, orig_argv) == ours
 
 
+@pytest.mark.usefixtures("heeded")
 def test_an_interrupt_waits_for_the_end_of_an_import() -> None:
     before = signal.getsignal(signal.SIGINT)
     done = []
