@@ -105,9 +105,14 @@ def areas(rows: Iterable[Row], **wanted: str) -> list[float]:
     return [float(row["image_auroc"]) for row in rows if all(row[k] == v for k, v in wanted.items())]
 
 
+def printed_areas() -> dict[str, dict[str, str]]:
+    """The rows of the paper's Table 1, by what they are of."""
+    return {row["entity"]: row for row in read_rows(HERE / "table1.csv")}
+
+
 def table1(rows: Sequence[Row]) -> str:
     """AUROC by category, method and noise, the paper's below."""
-    printed = {row["entity"]: row for row in read_rows(HERE / "table1.csv")}
+    printed = printed_areas()
     lines = []
     for category in CATEGORIES:
         for method in METHODS:
@@ -216,14 +221,14 @@ def lambdas(rows: Sequence[Row], noise: str) -> str:
                 continue
             best = max(of, key=lambda lam: float(of[lam]["image_auroc"]))
             chosen = max(of, key=lambda lam: float(of[lam]["separation"] or 0))
-            told = [
+            shown = [
                 f"{float(of[lam]['image_auroc']):.3f} ({removed([of[lam]], method)})"
                 if lam in of
                 else "-"
                 for lam in lams
             ]
             loss = float(of[chosen]["image_auroc"]) - float(of[best]["image_auroc"])
-            lines.append([category, method, *told, f"λ = {chosen}: {loss:+.3f}"])
+            lines.append([category, method, *shown, f"λ = {chosen}: {loss:+.3f}"])
     head = ["category", "method", *(f"λ = {lam}" for lam in lams), "by separation, against the best"]
     return markdown(head, lines)
 
@@ -265,7 +270,7 @@ def told(row: Row) -> tuple[str, str]:
 
 def picture(rows: Sequence[Row], folder: Path) -> None:
     """AUROC against noise, a panel a category; the paper's IRP dashed."""
-    printed = {row["entity"]: row for row in read_rows(HERE / "table1.csv")}
+    printed = printed_areas()
     figure, axes = pyplot.subplots(1, 4, figsize=(14, 3.8), sharey=True, layout="constrained")
     for axis, category in zip(axes, CATEGORIES, strict=True):
         for method, colour in zip(METHODS, pyplot.colormaps["tab10"].colors, strict=False):  # type: ignore[attr-defined]
