@@ -1,7 +1,8 @@
 """DifferNet as a LightningModule."""
 
 import time
-from functools import partial
+from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import lightning as L
@@ -58,7 +59,7 @@ class DifferNet(L.LightningModule):
         betas = (betas[0], betas[1])  # a plain tuple, whatever the configuration held
         self.save_hyperparameters()
         self.flow = build_flow(dim, n_blocks, hidden, clamp, precision)
-        self.averaged = _averaged(self.flow, average) if average else None
+        self.averaged = _averaged(self.flow) if average else None
         if compile:
             self.flow.compile(dynamic=True)  # batches shrink as images are removed
 
@@ -107,7 +108,18 @@ class DifferNet(L.LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         if self.averaged is not None:
-            self.averaged.update_parameters(self.flow)
+            # The first steps move the most: an average that began with them would drag them along.
+            steps = int(self.averaged.n_averaged)
+            decay = min(self.hparams["average"], (1 + steps) / (10 + steps))
+            with torch.no_grad():
+                torch._foreach_lerp_(*self._mean_and_weights, 1 - decay)
+                self.averaged.n_averaged += 1
+
+    @cached_property
+    def _mean_and_weights(self) -> tuple[list[Tensor], list[Tensor]]:
+        # Looked up once: walking the modules takes longer than the average of a small flow.
+        assert self.averaged is not None
+        return list(_weights(self.averaged)), list(_weights(self.flow))
 
     def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """The scores of a batch ``(features, index)``: (B,)."""
@@ -140,22 +152,16 @@ def _cost_of_bf16() -> float:
     return seconds[1] / seconds[0]
 
 
-def _averaged(flow: torch.nn.Module, most: float) -> AveragedModel:
-    average = AveragedModel(flow, multi_avg_fn=partial(_follow, most)).requires_grad_(False)
+def _averaged(flow: torch.nn.Module) -> AveragedModel:
+    average = AveragedModel(flow).requires_grad_(False)
     # The weights at the start count as the first. In the state, so that a start from scratch starts the
     # average anew too.
     average.n_averaged.fill_(1)
     return average
 
 
-@torch.no_grad()
-def _follow(most: float, means: Any, weights: Any, steps: Tensor | int) -> None:
-    """Move ``means`` towards ``weights``, tensors of one kind; the decay is ``most`` at most."""
-    # The first steps move the most: an average that began with them would drag them along.
-    decay = min(most, (1 + int(steps)) / (10 + int(steps)))
-    if means[0].is_floating_point():  # permutations are parameters too, of integers
-        for mean, weight in zip(means, weights, strict=True):
-            mean.lerp_(weight, 1 - decay)
+def _weights(module: torch.nn.Module) -> Iterator[Tensor]:
+    return (p for p in module.parameters() if p.is_floating_point())  # permutations are of integers
 
 
 def _through(flow: torch.nn.Module, features: Tensor) -> tuple[Tensor, Tensor]:
