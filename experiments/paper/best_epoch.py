@@ -16,11 +16,10 @@ import torch
 from common.inputs import Inputs, experiment
 from common.tables import markdown, write_rows
 from common.wander import wander
+from measured_rows import CATEGORIES, OUT
 
 from irp_lightning.refinement.fitting import Fitting
 
-OUT = Path(__file__).parent / "measured" / "best_epoch.csv"
-CATEGORIES = ("bottle", "capsule", "pill", "screw")
 NOISE, SEED, EPOCHS = 0.2, 0, 60
 
 
@@ -65,7 +64,7 @@ def main() -> None:
             }
         )
         print(rows[-1], flush=True)
-    write_rows(OUT, rows)
+    write_rows(OUT / "best_epoch.csv", rows)
     print(markdown(list(rows[0]), [[f"{v}" for v in row.values()] for row in rows]))
 
 

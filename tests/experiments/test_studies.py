@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
-sys.path.insert(0, str(EXPERIMENTS))
+sys.path[:0] = [str(EXPERIMENTS), str(EXPERIMENTS / "paper")]
 
 from common import sweeps  # noqa: E402
 from common.inputs import experiment  # noqa: E402
@@ -108,6 +108,27 @@ def test_the_published_tables_follow_from_the_measured_rows() -> None:
     readme = (EXPERIMENTS / "steadiness" / "README.md").read_text(encoding="utf-8")
     for line in steadiness.summary(read_rows(EXPERIMENTS / "steadiness" / "results.csv")):
         assert " | ".join(line[1:]) in readme
+    paper = script("paper/measured")
+    published = (paper.OUT / "tables.md").read_text(encoding="utf-8")
+    assert published == paper.document(read_rows(paper.OUT / "results.csv"))
+
+
+def test_rows_of_a_sweep_take_the_place_of_those_kept_before(
+    swept: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rows = script("paper/measured_rows")
+    record = sweeps.records(swept)[0]
+    record.metrics.update(model="differnet_small", category="screw")
+    row = rows.of_record(record)
+    before, other = {**row, "image_auroc": "0.5"}, {**row, "seed": "7", "image_auroc": "0.6"}
+    monkeypatch.setattr(rows, "RESULTS", tmp_path / "results.csv")
+    write_rows(rows.RESULTS, [before, other])
+    monkeypatch.setattr(rows, "STUDY", tmp_path / "study.csv")
+    write_rows(rows.STUDY, [{"model": "gaussian"}])
+    monkeypatch.setattr(sweeps, "records", lambda folder: [record])
+    assert rows.collected(swept) == [row, other]
+    monkeypatch.setattr(sweeps, "records", lambda folder: [])
+    assert rows.collected(swept) == [before, other]
 
 
 def test_the_tables_of_the_study_of_folders_follow_from_all_its_rows() -> None:

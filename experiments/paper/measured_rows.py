@@ -1,0 +1,130 @@
+"""The runs of the measured grid as rows of text.
+
+They come from a sweep and from what was kept of sweeps before. Cells of seed 0 that both lack are taken
+from the robustness study, which ran the same commands.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from common import sweeps
+from common.tables import read_rows
+
+from irp_lightning.runs.record import Record
+
+__all__ = [
+    *("CATEGORIES", "LAM", "METHODS", "NOISES", "OUT", "TITLES", "USUAL", "Row", "areas", "collected"),
+    *("is_usual", "printed", "same_cell", "shared_by_all", "title"),
+]
+
+HERE = Path(__file__).parent
+OUT = HERE / "measured"
+RESULTS = OUT / "results.csv"
+STUDY = HERE.parent / "robustness" / "results.csv"
+
+CATEGORIES = ("bottle", "capsule", "pill", "screw")
+METHODS = ("none", "osr", "irp", "irp_all", "robust", "oracle")
+TITLES = {"none": "vanilla", "oracle": "oracle (uses labels)"}
+NOISES = ("0", "0.1", "0.2", "0.3", "0.4", "0.5")
+LAM = "1.5"
+FIGURES = ("image_auroc", "removed_good", "removed_bad", "train_images", "rounds", "separation")
+
+PROTOCOL = {"kind": "contamination", "retrain": "refine", "score": "model", "precision": "model"}
+"""What else may differ between runs, and the group of the configuration that says so."""
+
+USUAL = {"kind": "share", "retrain": "continue", "score": "latent", "precision": "fp32"}
+SPOKEN = {"scratch": "from scratch"}
+
+Row = dict[str, Any]
+
+
+def collected(sweep: Path) -> list[Row]:
+    """All runs: the sweep's, then those kept of sweeps before, then the study's."""
+    rows: dict[tuple[str, ...], Row] = {}
+    study = [
+        of_study(row)
+        for row in read_rows(STUDY)
+        if row["model"] == "differnet_small" and row["category"] in CATEGORIES and row["noise"] in NOISES
+    ]
+    kept = read_rows(RESULTS) if RESULTS.is_file() else []
+    here = [
+        of_record(record)
+        for record in sweeps.records(sweep)
+        if record.metrics["model"] == "differnet_small" and record.metrics["category"] in CATEGORIES
+    ]
+    for row in (*study, *kept, *here):
+        rows[cell(row)] = row
+    return [rows[key] for key in sorted(rows)]
+
+
+def of_record(record: Record) -> Row:
+    """A run as a row, every value a text."""
+    m = record.metrics
+    return {
+        **{key: str(m[key]) for key in ("category", "method")},
+        "noise": f"{m['noise_requested']:g}",
+        "lam": f"{m['lam']:g}",
+        "seed": str(m["seed"]),
+        # An older run has no precision: it was float32.
+        **{key: str(record.config[group].get(key, USUAL[key])) for key, group in PROTOCOL.items()},
+        **{key: "" if m.get(key) is None else str(m[key]) for key in FIGURES},
+        "source": "sweep",
+    }
+
+
+def of_study(row: Mapping[str, str]) -> Row:
+    """A row of the robustness study as one of ours."""
+    return {
+        **{key: row[key] for key in ("category", "method", "noise")},
+        "lam": LAM,
+        "seed": row["seed"],
+        **USUAL,
+        **{key: row.get(key, "") for key in FIGURES},
+        "source": "robustness",
+    }
+
+
+def cell(row: Row) -> tuple[str, ...]:
+    """What a run is of."""
+    return tuple(row[key] for key in ("category", "method", "noise", "lam", "seed", *PROTOCOL))
+
+
+def same_cell(rows: Iterable[Row], wanted: Row) -> Row | None:
+    """The run of a cell, if it was made."""
+    return next((row for row in rows if cell(row) == cell(wanted)), None)
+
+
+def is_usual(row: Row) -> bool:
+    """Whether nothing but method, λ, noise and seed sets a run apart."""
+    return all(row[key] == value for key, value in USUAL.items())
+
+
+def title(row: Row) -> str:
+    """A method by name, and by what else is unusual about the run."""
+    different = [SPOKEN.get(row[key], row[key]) for key, value in USUAL.items() if row[key] != value]
+    lam = [f"λ = {row['lam']}"] if row["lam"] != LAM and row["method"] in METHODS[1:4] else []
+    return ", ".join([TITLES.get(row["method"], row["method"]), *lam, *different])
+
+
+def shared_by_all(rows: Sequence[Row]) -> list[Row]:
+    """Those whose method, noise and seed every category has: a mean must be of the same seeds."""
+    found = Counter((title(row), row["noise"], row["seed"]) for row in rows)
+    return [row for row in rows if found[title(row), row["noise"], row["seed"]] == len(CATEGORIES)]
+
+
+def areas(rows: Iterable[Row], **wanted: str) -> list[float]:
+    """The AUROC of the rows that have these values; at noise 0 the oracle is vanilla."""
+    if wanted.get("noise") == "0" and wanted.get("method") == "oracle":
+        wanted["method"] = "none"
+    return [float(row["image_auroc"]) for row in rows if all(row[k] == v for k, v in wanted.items())]
+
+
+def printed(entity: str) -> dict[str, float]:
+    """What the paper's Table 1 prints in a row, by noise."""
+    row = next(row for row in read_rows(HERE / "table1.csv") if row["entity"].lower() == entity.lower())
+    return {noise: float(row[noise]) for noise in NOISES}
