@@ -1,0 +1,111 @@
+"""Step, epoch and run of this checkout against an older one's, in turns, each in processes of its own.
+
+git worktree add ../before COMMIT
+python experiments/benchmarks/versions.py --before ../before [--threads 2] [--run fabric]
+
+A step is that of a bare loop, an epoch what the product's loop takes for it, its batches included; a run
+is the demo's vanilla cell as a whole command, on features that are there already.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+HERE = Path(__file__).parents[2]
+IMAGES = {"differnet_small": 288, "differnet": 96}
+"""Images of an epoch."""
+
+
+def once(checkout: Path, arguments: list[str], threads: int) -> str:
+    """What a command prints that runs on a checkout's package."""
+    given = {"PYTHONPATH": str(checkout), "OMP_NUM_THREADS": str(threads)}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=checkout,
+        env={**os.environ, **given},
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
+
+
+def epochs(preset: str, batch: int, count: int) -> None:
+    """Print seconds of epochs, bare and as the product trains; called in a process of its own."""
+    sys.path.insert(0, str(Path("experiments/benchmarks").absolute()))  # of the checkout that is timed
+
+    import torch
+    from training import PRESETS, bare_epochs, lightning_epochs
+    from training import preset as of
+
+    from irp_lightning.detectors.build import build_detector
+
+    dim, _ = PRESETS[preset]
+    e = of(preset, batch)
+    features = torch.randn(IMAGES[preset], 8, dim, generator=torch.Generator().manual_seed(0))
+    module = build_detector(e.model, dim, seed=0)
+    loops = {"step": bare_epochs, "epoch": lightning_epochs}
+    print(json.dumps({name: loop(features, module, e, count + 1)[1:] for name, loop in loops.items()}))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--before", type=Path)
+    parser.add_argument("--preset", choices=IMAGES, nargs="*", default=list(IMAGES))
+    parser.add_argument("--batch", type=int, default=96)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--run", metavar="CATEGORY", help="time a whole run, too: of generated images")
+    parser.add_argument("--inner", action="store_true", help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.inner:
+        epochs(chosen.preset[0], chosen.batch, chosen.epochs)
+        return
+    if chosen.before is None:
+        parser.error("--before CHECKOUT is missing")
+    versions = {"before": chosen.before.absolute(), "after": HERE}
+    rows = []
+
+    def compare(what: str, preset: str, seconds: dict[str, list[float]], parts: int = 1) -> None:
+        before, after = (statistics.median(found) / parts for found in seconds.values())
+        row = {"preset": preset, "batch": chosen.batch, "threads": chosen.threads, "part": what}
+        rows.append({**row, "before s": before, "after s": after, "after / before": after / before})
+
+    for preset in chosen.preset:
+        inner = [str(Path(__file__)), "--inner", "--preset", preset, f"--batch={chosen.batch}"]
+        steps, whole = ({version: [] for version in versions} for _ in range(2))
+        for _ in range(chosen.repeats):
+            for version, checkout in versions.items():
+                out = once(checkout, [*inner, f"--epochs={chosen.epochs}"], chosen.threads)
+                found = json.loads(out.splitlines()[-1])
+                steps[version] += found["step"]
+                whole[version] += found["epoch"]
+        compare("step", preset, steps, -(-IMAGES[preset] // chosen.batch))
+        compare("epoch", preset, whole)
+    if chosen.run:
+        seconds: dict[str, list[float]] = {version: [] for version in versions}
+        with tempfile.TemporaryDirectory() as made:
+            for turn in range(chosen.repeats + 1):
+                for version, checkout in versions.items():
+                    began = time.perf_counter()
+                    demo = ["-m", "irp_lightning.run", "+experiment=demo", f"data.category={chosen.run}"]
+                    folder = [f"cache_dir={made}/cache", f"hydra.run.dir={made}/{version}{turn}"]
+                    once(checkout, [*demo, "refine=none", *folder], chosen.threads)
+                    if turn:  # the first makes images and features
+                        seconds[version].append(time.perf_counter() - began)
+        compare("run", "differnet_small (demo, batch 32)", seconds)
+    from paired import report
+
+    report("before and after", rows, "versions")
+
+
+if __name__ == "__main__":
+    main()
