@@ -31,6 +31,7 @@ CATEGORIES = ("bottle", "capsule", "pill", "screw")
 METHODS = ("none", "osr", "irp", "irp_all", "robust", "oracle")
 TITLES = {"none": "vanilla", "oracle": "oracle (uses labels)"}
 NOISES = ("0", "0.1", "0.2", "0.3", "0.4", "0.5")
+IN_SAMPLE = METHODS[1:4]
 LAM = "1.5"
 FIGURES = ("image_auroc", "removed_good", "removed_bad", "train_images", "rounds", "separation")
 
@@ -44,7 +45,10 @@ Row = dict[str, Any]
 
 
 def collected(sweep: Path) -> list[Row]:
-    """All runs: the sweep's, then those kept of sweeps before, then the study's."""
+    """All runs: the sweep's, then those kept of sweeps before, then the study's.
+
+    A run that removes between rounds is a vanilla run until then, and counts as one where none was made.
+    """
     rows: dict[tuple[str, ...], Row] = {}
     study = [
         of_study(row)
@@ -52,14 +56,33 @@ def collected(sweep: Path) -> list[Row]:
         if row["model"] == "differnet_small" and row["category"] in CATEGORIES and row["noise"] in NOISES
     ]
     kept = read_rows(RESULTS) if RESULTS.is_file() else []
-    here = [
-        of_record(record)
+    records = [
+        record
         for record in sweeps.records(sweep)
         if record.metrics["model"] == "differnet_small" and record.metrics["category"] in CATEGORIES
     ]
-    for row in (*study, *kept, *here):
+    first = [of_first_round(r) for r in records if r.metrics["method"] in IN_SAMPLE]
+    for row in (*study, *kept, *first, *map(of_record, records)):
         rows[cell(row)] = row
     return [rows[key] for key in sorted(rows)]
+
+
+def of_first_round(record: Record) -> Row:
+    """Vanilla training, which is what a method that removes later has done until then."""
+    first = record.rounds()[0]
+    return {
+        **of_record(record),
+        "method": "none",
+        "lam": LAM,
+        "retrain": USUAL["retrain"],
+        "image_auroc": first["image_auroc"],
+        "removed_good": "0",
+        "removed_bad": "0",
+        "train_images": first["active"],
+        "rounds": "0",
+        "separation": "0.0",
+        "source": "first round",
+    }
 
 
 def of_record(record: Record) -> Row:
@@ -107,7 +130,7 @@ def is_usual(row: Row) -> bool:
 def title(row: Row) -> str:
     """A method by name, and by what else is unusual about the run."""
     different = [SPOKEN.get(row[key], row[key]) for key, value in USUAL.items() if row[key] != value]
-    lam = [f"λ = {row['lam']}"] if row["lam"] != LAM and row["method"] in METHODS[1:4] else []
+    lam = [f"λ = {row['lam']}"] if row["lam"] != LAM and row["method"] in IN_SAMPLE else []
     return ", ".join([TITLES.get(row["method"], row["method"]), *lam, *different])
 
 

@@ -39,18 +39,22 @@ def count(overrides: list[str]) -> int:
     return len(list_cells(overrides, lambda job: []))
 
 
+def sweep(folder: Path, images: Path, cache: Path, *overrides: str) -> Path:
+    """A small sweep of the product's own."""
+    usual = [
+        *(f"data.root={images}", "data.category=fabric", "data.image_size=64", "backbone=random"),
+        *("views.count=3", "views.n_transforms=2", "batch_size=8", "logger=csv", "noise=0.2"),
+        *("trainer.accelerator=cpu", f"cache_dir={cache}", f"hydra.sweep.dir={folder}"),
+    ]
+    assert sweeps.run([[*usual, *overrides]], dry_run=False) == 0
+    return folder
+
+
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory, images: Path, cache: Path) -> Path:
-    """A small sweep of the product's own, in a folder of its own."""
+    """Two cells of one detector."""
     folder = tmp_path_factory.mktemp("swept") / "cells"
-    overrides = [
-        *(f"data.root={images}", "data.category=fabric", "data.image_size=64", "backbone=random"),
-        *("model=gaussian", "views.count=3", "views.n_transforms=2", "batch_size=8", "logger=csv"),
-        *("trainer.accelerator=cpu", f"cache_dir={cache}", "refine=none,robust", "noise=0.2"),
-        f"hydra.sweep.dir={folder}",
-    ]
-    assert sweeps.run([overrides], dry_run=False) == 0
-    return folder
+    return sweep(folder, images, cache, "model=gaussian", "refine=none,robust")
 
 
 def test_the_study_of_robustness_is_of_real_configurations() -> None:
@@ -129,6 +133,18 @@ def test_rows_of_a_sweep_take_the_place_of_those_kept_before(
     assert rows.collected(swept) == [row, other]
     monkeypatch.setattr(sweeps, "records", lambda folder: [])
     assert rows.collected(swept) == [before, other]
+
+
+def test_until_it_removes_something_a_run_is_a_vanilla_run(
+    tmp_path: Path, images: Path, cache: Path
+) -> None:
+    rows = script("paper/measured_rows")
+    small = ("model=differnet_small", "model.n_blocks=1", "model.hidden=8", "epochs=2", "lam=1.01")
+    sweep(tmp_path / "cells", images, cache, *small, "refine=none,osr")
+    found = {r.metrics["method"]: r for r in sweeps.records(tmp_path / "cells")}
+    assert found["osr"].metrics["rounds"] == 1
+    vanilla, first = rows.of_record(found["none"]), rows.of_first_round(found["osr"])
+    assert vanilla == {**first, "lam": "1.01", "source": "sweep"}
 
 
 def test_the_tables_of_the_study_of_folders_follow_from_all_its_rows() -> None:
