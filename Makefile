@@ -8,13 +8,18 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO := outputs/demo/$(shell date +%Y-%m-%d_%H-%M-%S)
 INSTALLED := $(VENV)/installed
+# Two sweeps at a time with half of the cores each: a small flow gains next to nothing from a second core.
+HALF := $$(( ($$(getconf _NPROCESSORS_ONLN) + 1) / 2 ))
 
 .PHONY: run test check clean
 
 run: $(INSTALLED)
-	$(BIN)/python -m irp_lightning.run -m +experiment=demo refine=none,osr,irp,robust,oracle \
-		data.category=fabric,grain hydra.sweep.dir=$(DEMO)
+	@$(MAKE) --no-print-directory --jobs=2 DEMO=$(DEMO) demo-fabric demo-grain
 	$(BIN)/python -m irp_lightning.compare $(DEMO)
+
+demo-%: $(INSTALLED)
+	OMP_NUM_THREADS=$(HALF) $(BIN)/python -m irp_lightning.run -m +experiment=demo \
+		refine=none,osr,irp,robust,oracle data.category=$* hydra.sweep.dir=$(DEMO)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
