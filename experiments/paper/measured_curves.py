@@ -12,7 +12,7 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 from measured_rows import CATEGORIES, METHODS, NOISES, TITLES, Row, areas, printed
 
-__all__ = ["draw_curves"]
+__all__ = ["draw_curves", "draw_epochs"]
 
 matplotlib.rcParams["svg.hashsalt"] = "measured"  # the same figures make the same file
 
@@ -35,6 +35,20 @@ def draw_curves(rows: Sequence[Row], retrained: Sequence[Row], folder: Path) -> 
     _means(rows, ("none", "osr", "irp"), folder / "fig3")
     _classes(rows, folder / "fig4")
     _lambdas(retrained, rows, folder / "lambda")
+
+
+def draw_epochs(rows: Sequence[Row], folder: Path) -> None:
+    """Write the AUROC of vanilla training after each epoch, a panel a category."""
+    figure, axes = pyplot.subplots(1, 4, figsize=(14, 3.8), sharey=True, layout="constrained")
+    for axis, category in zip(axes, CATEGORIES, strict=True):
+        for noise, style in (("0", "--"), ("0.2", "-")):
+            found = areas(rows, category=category, noise=noise)
+            axis.plot(range(1, len(found) + 1), found, style, color="C0", label=f"noise {noise}")
+        axis.set(title=category, xlabel="epoch")
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel("image AUROC of vanilla training")
+    axes[0].legend()
+    _save(figure, folder / "epochs")
 
 
 def _categories(rows: Sequence[Row], file: Path) -> None:
