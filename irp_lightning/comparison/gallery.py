@@ -86,7 +86,7 @@ def removed_images(runs: Sequence[Run]) -> tuple[list[Group], list[str]]:
     groups = [_group(f"{key[0]}, noise {percent(key[1])}", grouped[key], most, search) for key in keys]
     remarks = []
     if len(keys) < len(grouped):
-        remarks.append(f"{len(keys)} of {len(grouped)} methods and noise levels are shown.")
+        remarks.append(f"Fig. 5 shows {len(keys)} of {len(grouped)} methods and noise levels.")
     looked_for = f"of {search['wanted']} photographs looked for"
     if search["gone"]:
         those = [run for group in grouped.values() for run in group]
