@@ -18,6 +18,7 @@ from common.tables import markdown, write_rows
 from common.wander import wander
 from measured_rows import CATEGORIES, OUT
 
+from irp_lightning.foundation.errors import InputError
 from irp_lightning.refinement.fitting import Fitting
 
 NOISE, SEED, EPOCHS = 0.2, 0, 60
@@ -31,12 +32,15 @@ def main() -> None:
     chosen = parser.parse_args()
     rows = []
     for category in chosen.category:
-        e = experiment(
-            *("+experiment=mvtec_noise", "model=differnet_small", "batch_size=32"),
-            *(f"data.root={chosen.root}", f"data.category={category}"),
-            f"backbone.weights={chosen.alexnet}",
-        )
-        inputs = Inputs(e)
+        try:
+            e = experiment(
+                *("+experiment=mvtec_noise", "model=differnet_small", "batch_size=32"),
+                *(f"data.root={chosen.root}", f"data.category={category}"),
+                f"backbone.weights={chosen.alexnet}",
+            )
+            inputs = Inputs(e)
+        except InputError as error:
+            raise SystemExit(f"best_epoch.py: {error}") from error
         pool = inputs.pool("published", NOISE, SEED)
         labels = torch.tensor([inputs.images.samples[i].label for i in pool.test])
         fitting = Fitting(
