@@ -145,6 +145,11 @@ def test_a_trainer_argument_that_cannot_be_set(
     assert reason in message
 
 
+def test_a_remedy_is_not_what_is_set_already(refused: Callable[..., str]) -> None:
+    message = refused("model.precision=bf16", "trainer.precision=bf16-mixed")
+    assert message.endswith("leave it out")
+
+
 def test_a_share_must_be_one(refused: Callable[..., str]) -> None:
     assert "refine.k=1.5" in refused("refine.rule=top_share", "refine.k=1.5")
     # The share of robust's rule would be a tenth of a spread, and remove half of all.

@@ -45,7 +45,7 @@ def measure(run: Record) -> dict[str, object]:
         **{key: run.metrics[key] for key in ("category", "method")},
         "noise": run.metrics["noise_requested"],
         "seed": run.metrics["seed"],
-        "trained": run.config["model"]["precision"],
+        "trained": run.config["model"].get("precision", "fp32"),  # an older run has none
         "images": len(tested),
         "rank correlation": float(spearmanr(exact, rough).statistic),
         "largest relative error": ((rough - exact).abs() / exact).max().item(),
@@ -59,7 +59,14 @@ def main() -> None:
     parser.add_argument("sweep", type=Path)
     parser.add_argument("--method", default="none", help="of whose runs")
     chosen = parser.parse_args()
-    runs = [run for run in sweeps.records(chosen.sweep) if run.metrics["method"] == chosen.method]
+    runs = [
+        run
+        for run in sweeps.records(chosen.sweep)
+        if run.metrics["method"] == chosen.method
+        and run.config["model"]["_target_"].endswith(".DifferNet")
+    ]
+    if not runs:
+        raise SystemExit(f"bf16.py: {chosen.sweep} holds no finished run of a flow and {chosen.method}")
     report("scores in bf16", [measure(run) for run in runs], "bf16")
 
 

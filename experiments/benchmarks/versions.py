@@ -71,6 +71,11 @@ def main() -> None:
         return
     if chosen.before is None:
         parser.error("--before CHECKOUT is missing")
+    # Anything else would time the package that is installed, under a wrong name.
+    if not all((chosen.before / part).is_dir() for part in ("irp_lightning", "experiments/benchmarks")):
+        parser.error(f"--before {chosen.before} is no checkout of this project; git worktree makes one")
+    if not chosen.preset and not chosen.run:
+        parser.error("there is nothing to time; name a --preset or a --run")
     versions = {"before": chosen.before.absolute(), "after": HERE}
     rows = []
 

@@ -20,6 +20,7 @@ from common.wander import wander
 from measured_curves import draw_epochs
 from measured_rows import CATEGORIES, OUT, Row
 
+from irp_lightning.foundation.errors import InputError
 from irp_lightning.refinement.fitting import Fitting
 
 EPOCHS = 60
@@ -74,7 +75,10 @@ def main() -> None:
     parser.add_argument("--root", type=Path, required=True)
     parser.add_argument("--alexnet", type=Path, required=True)
     chosen = parser.parse_args()
-    found = [row for category in CATEGORIES for row in areas(chosen.root, chosen.alexnet, category)]
+    try:
+        found = [row for category in CATEGORIES for row in areas(chosen.root, chosen.alexnet, category)]
+    except InputError as error:
+        raise SystemExit(f"best_epoch.py: {error}") from error
     write_rows(OUT / "best_epoch.csv", found)
     rows = read_rows(OUT / "best_epoch.csv")
     draw_epochs(rows, OUT)

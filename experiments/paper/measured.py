@@ -37,6 +37,7 @@ from measured_rows import (
 )
 
 from irp_lightning.comparison.paired import compare_differences
+from irp_lightning.foundation.errors import InputError
 
 SCRATCH = "osr, λ = 1.2, from scratch"
 CONTRASTS = (
@@ -209,7 +210,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("sweep", type=Path)
     chosen = parser.parse_args()
-    rows = collected(chosen.sweep)
+    try:
+        rows = collected(chosen.sweep)
+    except InputError as error:
+        raise SystemExit(f"measured.py: {error}") from error
     write_rows(OUT / "results.csv", rows)
     (OUT / "tables.md").write_text(document(rows), encoding="utf-8")
     draw_curves(usual_of(rows), retrained_of(rows), OUT)

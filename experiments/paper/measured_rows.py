@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from common import sweeps
 from common.tables import read_rows
 
+from irp_lightning.foundation.errors import InputError
 from irp_lightning.runs.record import Record
 
 __all__ = [
@@ -33,6 +34,9 @@ TITLES = {"none": "vanilla", "oracle": "oracle (uses labels)"}
 NOISES = ("0", "0.1", "0.2", "0.3", "0.4", "0.5")
 IN_SAMPLE = METHODS[1:4]
 LAM = "1.5"
+SOURCES = ("robustness", "first round", "sweep")
+"""Where a row may be from; a later one takes the place of an earlier one, however old it is."""
+
 FIGURES = ("image_auroc", "removed_good", "removed_bad", "train_images", "rounds", "separation")
 
 PROTOCOL = {"kind": "contamination", "retrain": "refine", "score": "model", "precision": "model"}
@@ -48,6 +52,9 @@ def collected(sweep: Path) -> list[Row]:
     """All runs: the sweep's, then those kept of sweeps before, then the study's.
 
     A run that removes between rounds is a vanilla run until then, and counts as one where none was made.
+
+    Raises:
+        InputError: The sweep has no run to collect.
     """
     rows: dict[tuple[str, ...], Row] = {}
     study = [
@@ -61,8 +68,11 @@ def collected(sweep: Path) -> list[Row]:
         for record in sweeps.records(sweep)
         if record.metrics["model"] == "differnet_small" and record.metrics["category"] in CATEGORIES
     ]
+    if not records:
+        raise InputError(f"{sweep} holds no finished run of differnet_small on {', '.join(CATEGORIES)}")
     first = [of_first_round(r) for r in records if r.metrics["method"] in IN_SAMPLE]
-    for row in (*study, *kept, *first, *map(of_record, records)):
+    found = (*study, *kept, *first, *map(of_record, records))
+    for row in sorted(found, key=lambda row: SOURCES.index(row["source"])):
         rows[cell(row)] = row
     return [rows[key] for key in sorted(rows)]
 
@@ -91,7 +101,7 @@ def of_record(record: Record) -> Row:
     return {
         **{key: str(m[key]) for key in ("category", "method")},
         "noise": f"{m['noise_requested']:g}",
-        "lam": f"{m['lam']:g}",
+        "lam": f"{m['lam']:g}" if m["method"] in IN_SAMPLE else LAM,  # to others it means nothing
         "seed": str(m["seed"]),
         # An older run has no precision: it was float32.
         **{key: str(record.config[group].get(key, USUAL[key])) for key, group in PROTOCOL.items()},

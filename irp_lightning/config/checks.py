@@ -81,7 +81,7 @@ def _check_cleaning(experiment: Experiment) -> None:
 def _check_precision(experiment: Experiment) -> None:
     precision, model = experiment.trainer.precision, experiment.model
     if precision != "32-true" and model._target_ in DECLARED:
-        has_own = "precision" in model.rest
+        has_own = model.rest.get("precision", "bf16") != "bf16"
         remedy = "set model.precision=bf16 for its matrix products" if has_own else "leave it out"
         raise InputError(
             f"trainer.precision={precision} changes nothing of model={model.title}, whose sums need "

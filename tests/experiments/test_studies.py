@@ -19,6 +19,7 @@ from common.tables import mean_sd, read_rows, write_rows  # noqa: E402
 
 from irp_lightning.data.contamination import draw_pool  # noqa: E402
 from irp_lightning.data.dataset import read_images  # noqa: E402
+from irp_lightning.foundation.errors import InputError  # noqa: E402
 from irp_lightning.runs.record import Record  # noqa: E402
 from irp_lightning.sweeps.cells import list_cells  # noqa: E402
 
@@ -132,7 +133,36 @@ def test_rows_of_a_sweep_take_the_place_of_those_kept_before(
     monkeypatch.setattr(sweeps, "records", lambda folder: [record])
     assert rows.collected(swept) == [row, other]
     monkeypatch.setattr(sweeps, "records", lambda folder: [])
-    assert rows.collected(swept) == [before, other]
+    with pytest.raises(InputError, match="holds no finished run of differnet_small"):
+        rows.collected(swept)
+
+
+def test_a_first_round_never_takes_the_place_of_a_vanilla_run(
+    swept: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rows = script("paper/measured_rows")
+    record = sweeps.records(swept)[0]
+    record.metrics.update(model="differnet_small", category="screw", method="osr", lam=1.2)
+    first, osr = rows.of_first_round(record), rows.of_record(record)
+    vanilla = {**first, "image_auroc": "0.5", "source": "sweep"}
+    monkeypatch.setattr(rows, "RESULTS", tmp_path / "results.csv")
+    monkeypatch.setattr(rows, "STUDY", tmp_path / "study.csv")
+    write_rows(rows.STUDY, [{"model": "gaussian"}])
+    monkeypatch.setattr(sweeps, "records", lambda folder: [record])
+    for kept, expected in ((vanilla, vanilla), ({**vanilla, "source": "robustness"}, first)):
+        write_rows(rows.RESULTS, [kept])
+        assert rows.collected(swept) == [expected, osr]
+
+
+def test_what_is_timed_before_is_a_checkout(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    versions = script("benchmarks/versions")
+    monkeypatch.setattr(versions, "once", lambda *arguments: pytest.fail("something was timed"))
+    monkeypatch.setattr(sys, "argv", ["versions.py", "--before", str(tmp_path)])
+    with pytest.raises(SystemExit):
+        versions.main()
+    assert "is no checkout of this project" in capsys.readouterr().err
 
 
 def test_until_it_removes_something_a_run_is_a_vanilla_run(
@@ -144,7 +174,7 @@ def test_until_it_removes_something_a_run_is_a_vanilla_run(
     found = {r.metrics["method"]: r for r in sweeps.records(tmp_path / "cells")}
     assert found["osr"].metrics["rounds"] == 1
     vanilla, first = rows.of_record(found["none"]), rows.of_first_round(found["osr"])
-    assert vanilla == {**first, "lam": "1.01", "source": "sweep"}
+    assert vanilla == {**first, "source": "sweep"}  # λ means nothing to it
 
 
 def test_the_tables_of_the_study_of_folders_follow_from_all_its_rows() -> None:
