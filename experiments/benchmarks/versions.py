@@ -9,12 +9,14 @@ is the demo's vanilla cell as a whole command, on features that are there alread
 
 import argparse
 import json
+import logging
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -47,6 +49,8 @@ def epochs(preset: str, batch: int, count: int) -> None:
 
     from irp_lightning.detectors.build import build_detector
 
+    warnings.filterwarnings("ignore")
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     dim, _ = PRESETS[preset]
     e = of(preset, batch)
     features = torch.randn(IMAGES[preset], 8, dim, generator=torch.Generator().manual_seed(0))
