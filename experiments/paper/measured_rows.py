@@ -5,7 +5,7 @@ from the robustness study, which ran the same commands.
 """
 
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from irp_lightning.runs.record import Record
 
 __all__ = [
     *("CATEGORIES", "LAM", "METHODS", "NOISES", "OUT", "TITLES", "USUAL", "Row", "areas", "collected"),
-    *("is_usual", "printed", "same_cell", "shared_by_all", "title"),
+    *("is_usual", "of_vanillas_seeds", "printed", "same_cell", "shared_by_all", "title"),
 ]
 
 HERE = Path(__file__).parent
@@ -148,6 +148,14 @@ def shared_by_all(rows: Sequence[Row]) -> list[Row]:
     """Those whose method, noise and seed every category has: a mean must be of the same seeds."""
     found = Counter((title(row), row["noise"], row["seed"]) for row in rows)
     return [row for row in rows if found[title(row), row["noise"], row["seed"]] == len(CATEGORIES)]
+
+
+def of_vanillas_seeds(rows: Sequence[Row]) -> list[Row]:
+    """Without methods that lack, at a noise, a seed that vanilla training has: means must compare."""
+    seeds: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in rows:
+        seeds[row["method"], row["noise"]].add(row["seed"])
+    return [r for r in rows if seeds[r["method"], r["noise"]] == seeds["none", r["noise"]]]
 
 
 def areas(rows: Iterable[Row], **wanted: str) -> list[float]:
