@@ -202,7 +202,8 @@ def document(rows: Sequence[Row]) -> str:
     }
     taken = sum(row["source"] == "robustness" for row in rows)
     said = (
-        f"{len(rows)} runs of `differnet_small`; {taken} of them are the robustness study's, seed 0.\n"
+        f"{len(rows)} runs of `differnet_small`; {taken} of them are the robustness study's, seed 0. "
+        "± is the sample standard deviation over seeds; a figure without is of seed 0 alone.\n"
     )
     text = [f"## {name}\n\n{part}\n" for name, part in parts.items()]
     return "\n".join(["# What was measured: tables\n", said, *text])

@@ -154,6 +154,21 @@ def test_a_first_round_never_takes_the_place_of_a_vanilla_run(
         assert rows.collected(swept) == [expected, osr]
 
 
+def test_means_are_of_the_seeds_that_vanilla_training_has() -> None:
+    rows = script("paper/measured_rows")
+    found = [
+        {"method": method, "noise": noise, "seed": seed}
+        for method, noise, seeds in (
+            *(("none", "0.2", "012"), ("irp", "0.2", "012"), ("irp_all", "0.2", "0")),
+            *(("none", "0.3", "0"), ("irp_all", "0.3", "0")),
+        )
+        for seed in seeds
+    ]
+    assert rows.of_vanillas_seeds(found) == [
+        row for row in found if (row["method"], row["noise"]) != ("irp_all", "0.2")
+    ]
+
+
 def test_what_is_timed_before_is_a_checkout(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
