@@ -117,7 +117,7 @@ class FeaturesConfig:
         cache: ``bank``, ``memory`` or ``live``. The first two hold the same features.
         dtype: Of views, in the bank.
         autocast: Precision of the backbone.
-        compile: Run the backbone through ``torch.compile``.
+        compile: Run the backbone through ``torch.compile``, but for live features.
         workers: Processes that decode images; None: by the number of processors.
         memory_limit_gb: GiB of features beyond which they are read from disk; None: half of what is
             free.
