@@ -12,45 +12,36 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import torch
 from common import sweeps
+from common.tested import is_of_a_flow, tested_by
 from paired import report
 from scipy.stats import spearmanr
 
-from irp_lightning.data.content import content_hash
-from irp_lightning.detectors.checkpoint import load_detector
 from irp_lightning.detectors.flow import Subnet
 from irp_lightning.evaluation.metrics import auroc
-from irp_lightning.features.bank import FeatureBank
 from irp_lightning.runs.record import Record
 
 
 def measure(run: Record) -> dict[str, object]:
     """A row of the table."""
-    loaded = load_detector(run.folder)
-    bank = FeatureBank(Path(run.config["cache_dir"]), loaded.extractor.spec, "float32")
-    root = Path(run.config["data"]["root"]) / run.metrics["category"]
-    tested = run.scores()
-    labels = torch.tensor([int(row["label"]) for row in tested])
-    features = torch.stack([bank.read(content_hash(root / row["path"])) for row in tested])
+    tested = tested_by(run)
     scores = {}
     for precision in ("fp32", "bf16"):
-        for part in loaded.detector.modules():
+        for part in tested.detector.modules():
             if isinstance(part, Subnet):
                 part.precision = precision
-        with torch.no_grad():
-            scores[precision] = torch.cat([loaded.detector.score(some) for some in features.split(8)])
+        scores[precision] = tested.score()
     exact, rough = scores["fp32"], scores["bf16"]
     return {
         **{key: run.metrics[key] for key in ("category", "method")},
         "noise": run.metrics["noise_requested"],
         "seed": run.metrics["seed"],
         "trained": run.config["model"].get("precision", "fp32"),  # an older run has none
-        "images": len(tested),
+        "images": len(tested.labels),
         "rank correlation": float(spearmanr(exact, rough).statistic),
         "largest relative error": ((rough - exact).abs() / exact).max().item(),
-        "AUROC scored in fp32": auroc(exact, labels),
-        "AUROC scored in bf16": auroc(rough, labels),
+        "AUROC scored in fp32": auroc(exact, tested.labels),
+        "AUROC scored in bf16": auroc(rough, tested.labels),
     }
 
 
@@ -62,8 +53,7 @@ def main() -> None:
     runs = [
         run
         for run in sweeps.records(chosen.sweep)
-        if run.metrics["method"] == chosen.method
-        and run.config["model"]["_target_"].endswith(".DifferNet")
+        if run.metrics["method"] == chosen.method and is_of_a_flow(run)
     ]
     if not runs:
         raise SystemExit(f"bf16.py: {chosen.sweep} holds no finished run of a flow and {chosen.method}")

@@ -35,12 +35,13 @@ def areas(root: Path, alexnet: Path, category: str) -> Iterator[Row]:
         *(f"data.root={root}", f"data.category={category}", f"backbone.weights={alexnet}"),
     )
     inputs = Inputs(e)
+    features = inputs.features()
     for noise in (0.0, 0.2):
         pool = inputs.pool("published", noise, SEED)
         labels = torch.tensor([inputs.images.samples[i].label for i in pool.test])
         fitting = Fitting(
             inputs.extractor,
-            inputs.features(),
+            features,
             pool,
             e.model,
             e.trainer,

@@ -14,39 +14,27 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import torch
 from common import sweeps
 from common.tables import markdown, write_rows
+from common.tested import is_of_a_flow, tested_by
 from measured_rows import OUT, TITLES, Row
 
-from irp_lightning.data.content import content_hash
-from irp_lightning.detectors.checkpoint import load_detector
-from irp_lightning.detectors.differnet import DifferNet
 from irp_lightning.detectors.flow import SCORES
 from irp_lightning.evaluation.metrics import auroc
-from irp_lightning.features.bank import FeatureBank
 from irp_lightning.runs.record import Record
 
 
-def row_of(run: Record) -> Row | None:
-    """A run's AUROC by each score; None of a run without a flow."""
-    loaded = load_detector(run.folder)
-    if not isinstance(loaded.detector, DifferNet):
-        return None
-    bank = FeatureBank(Path(run.config["cache_dir"]), loaded.extractor.spec, "float32")
-    root = Path(run.config["data"]["root"]) / run.metrics["category"]
-    tested = run.scores()
-    labels = torch.tensor([int(row["label"]) for row in tested])
-    features = torch.stack([bank.read(content_hash(root / row["path"])) for row in tested])
+def row_of(run: Record) -> Row:
+    """The AUROC of a flow's run by each score."""
+    tested = tested_by(run)
     found = {}
     for score in SCORES:
-        loaded.detector.hparams["score"] = score
-        with torch.no_grad():
-            found[score] = torch.cat([loaded.detector.score(some) for some in features.split(8)])
+        tested.detector.hparams["score"] = score
+        found[score] = auroc(tested.score(), tested.labels)
     return {
         **{key: run.metrics[key] for key in ("category", "method", "seed")},
         "noise": run.metrics["noise_requested"],
-        **{score: auroc(scores, labels) for score, scores in found.items()},
+        **found,
     }
 
 
@@ -58,13 +46,14 @@ def main() -> None:
         run
         for run in sweeps.records(chosen.sweep)
         if run.metrics["method"] in TITLES
+        and is_of_a_flow(run)
         and run.metrics["contamination"] == "share"
         and run.config["model"].get("score") == "latent"
         and run.config["model"].get("precision", "fp32") == "fp32"
     ]
-    rows = [row for row in map(row_of, runs) if row]
-    if not rows:
+    if not runs:
         raise SystemExit(f"scores.py: {chosen.sweep} holds no finished vanilla or oracle run of a flow")
+    rows = [row_of(run) for run in runs]
     write_rows(OUT / "scores.csv", rows)
     groups: dict[tuple[str, float, str], list[Row]] = defaultdict(list)
     for row in rows:
