@@ -122,6 +122,8 @@ def copied(images: Path, tmp_path: Path) -> Path:
         ("backbone.weights=5", "is not a file"),
         ("backbone.name=nonsense", "is no network"),
         ("data.category=123", "fabric"),
+        ("data.category=fabric/", "give fabric"),
+        ("data.category=./fabric", "give fabric"),
     ],
 )
 def test_a_value_out_of_range(refused: Callable[..., str], override: str, named: str) -> None:

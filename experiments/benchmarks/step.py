@@ -1,11 +1,11 @@
 """Where a training step's time goes, and the least it could take on the same cores.
 
-python experiments/benchmarks/step.py [--preset differnet_small] [--batch 96] [--threads 1] [--compile]
+python experiments/benchmarks/step.py [--preset differnet_small] [--batch 96] [--threads 1] [--bf16]
 
 The floor is that of the arithmetic nobody can leave out: the subnets' matrix products, forward and
 backward, as plain products of the same shapes, and Adam's traffic (weights, gradients and both moments
-read, all but the gradients written) at the bandwidth of a large copy. With one thread, times are the
-processor's.
+read, all but the gradients written) at the bandwidth of a large copy; that of bf16 has its products in
+bf16. With one thread, times are the processor's.
 """
 
 import argparse
@@ -27,16 +27,18 @@ from irp_lightning.detectors.build import build_detector
 from irp_lightning.detectors.differnet import DifferNet
 from irp_lightning.detectors.flow import nll
 
+PRODUCTS = "matrix products alone"
+
 ADAM = 4 + 3
 """Times every parameter's four bytes are read and written by Adam."""
 
 
-def products(module: DifferNet, vectors: int) -> Callable[[], None]:
+def products(module: DifferNet, vectors: int, dtype: torch.dtype) -> Callable[[], None]:
     """The matrix products of a step, and nothing else."""
     layers = [part for part in module.flow.modules() if isinstance(part, nn.Linear)]
-    inputs = {layer.in_features: torch.randn(vectors, layer.in_features) for layer in layers}
-    outputs = {layer.out_features: torch.randn(vectors, layer.out_features) for layer in layers}
-    weights = [layer.weight.detach() for layer in layers]
+    inputs = {n: torch.randn(vectors, n).to(dtype) for n in {layer.in_features for layer in layers}}
+    outputs = {n: torch.randn(vectors, n).to(dtype) for n in {layer.out_features for layer in layers}}
+    weights = [layer.weight.detach().to(dtype) for layer in layers]
 
     def run() -> None:
         for weight in weights:
@@ -55,7 +57,9 @@ def copied(clock: Callable[[], float]) -> float:
     return 2 * source.nbytes / medians({"copy": lambda: target.copy_(source)}, 7, clock=clock)["copy"]
 
 
-def measure(name: str, batch: int, repeats: int, compile: bool, clock: Callable[[], float]) -> None:
+def measure(
+    name: str, batch: int, repeats: int, bf16: bool, compile: bool, clock: Callable[[], float]
+) -> None:
     """Print and keep the table of a preset."""
     dim, _ = PRESETS[name]
     features = torch.randn(batch, VIEWS, dim)
@@ -74,6 +78,8 @@ def measure(name: str, batch: int, repeats: int, compile: bool, clock: Callable[
     before = detector()
     flow.Permutation = theirs  # type: ignore[misc]
     steps = {"step": (module, optimiser), "step with FrEIA's permutation": before}
+    if bf16:
+        steps["step, model.precision=bf16"] = detector(precision="bf16")
     if compile:
         steps["step, model.compile=true"] = detector(compile=True)
     loop = torch.optim.Adam(trained, foreach=False)
@@ -84,7 +90,7 @@ def measure(name: str, batch: int, repeats: int, compile: bool, clock: Callable[
 
     loss().backward()
     parts: dict[str, Callable[[], object]] = {
-        "matrix products alone": products(module, batch * VIEWS),
+        PRODUCTS: products(module, batch * VIEWS, torch.float32),
         "forward": loss,
         "forward and backward": lambda: loss().backward(),
         "Adam, fused (as it is)": optimiser.step,
@@ -92,10 +98,16 @@ def measure(name: str, batch: int, repeats: int, compile: bool, clock: Callable[
         "Adam, a loop": loop.step,
         "average of the weights": lambda: module.on_train_batch_end(None, None, 0),
     }
+    if bf16:
+        parts[f"{PRODUCTS}, in bf16"] = products(module, batch * VIEWS, torch.bfloat16)
     for way, (of, adam) in steps.items():
         parts[way] = lambda of=of, adam=adam: step(of, adam, features)
     seconds = medians(parts, repeats, clock=clock)
-    floor = seconds["matrix products alone"] + sum(p.numel() for p in trained) * 4 * ADAM / copied(clock)
+    traffic = sum(p.numel() for p in trained) * 4 * ADAM / copied(clock)
+    floor = seconds[PRODUCTS] + traffic
+    floors = {"floor": floor}
+    if bf16:
+        floors["floor, bf16"] = seconds[f"{PRODUCTS}, in bf16"] + traffic
     rows = [
         {
             "preset": name,
@@ -105,9 +117,9 @@ def measure(name: str, batch: int, repeats: int, compile: bool, clock: Callable[
             "ms": 1e3 * value,
             "of the floor": value / floor,
         }
-        for part, value in {**seconds, "floor": floor}.items()
+        for part, value in {**seconds, **floors}.items()
     ]
-    report(f"a training step of {batch} images × {VIEWS} views", rows, f"step_{name}")
+    report(f"a training step of {batch} images × {VIEWS} views", rows, f"step_{name}_{batch}")
 
 
 def main() -> None:
@@ -116,12 +128,15 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=96)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--bf16", action="store_true", help="measure model.precision=bf16 and its floor too"
+    )
     parser.add_argument("--compile", action="store_true", help="measure torch.compile too")
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     clock = time.process_time if chosen.threads == 1 else time.perf_counter
     for name in chosen.preset:
-        measure(name, chosen.batch, chosen.repeats, chosen.compile, clock)
+        measure(name, chosen.batch, chosen.repeats, chosen.bf16, chosen.compile, clock)
 
 
 if __name__ == "__main__":

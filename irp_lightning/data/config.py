@@ -2,9 +2,10 @@
 
 import pkgutil
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
+from irp_lightning.foundation.errors import WrongValue
 from irp_lightning.foundation.fields import (
     choice,
     file_name,
@@ -76,6 +77,13 @@ class DataConfig:
     depth: str | int = choice("auto", "unit", 8, 10, 12, 14, 16, default="auto")
     max_pixels: int = whole(1, default=MAX_PIXELS, says=nothing)
     download: bool = flag(default=False, says=nothing)
+
+    def __post_init__(self) -> None:
+        # A shell completes folders with a slash; two spellings would be strangers to each other.
+        if (name := str(PurePath(self.category))) != self.category:
+            raise WrongValue(
+                "category", self.category, f"is the folder {name} written otherwise; give {name}"
+            )
 
 
 @dataclass(frozen=True)
