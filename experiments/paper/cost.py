@@ -7,7 +7,7 @@ data sheet allows: that is calculated, and a real card needs more.
 import math
 import statistics
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,7 @@ class Work:
 
     Attributes:
         model: Name of the detector, as in ``training.csv``.
+        precision: What its subnets multiply in; of others than flows it means nothing.
         parameters: Of the detector.
         steps: Of the pre-training fit.
         round_steps: Of each round after it, at most: later rounds have fewer images.
@@ -45,6 +46,7 @@ class Work:
     """
 
     model: str
+    precision: str
     parameters: int
     steps: int
     round_steps: int
@@ -69,7 +71,7 @@ class Device:
     Attributes:
         name: For tables.
         source: Where its figures come from.
-        seconds: Of a step at batch 96, by model; None: calculated.
+        seconds: Of a step at batch 96, by model and precision; None: calculated, in float32.
         overhead: Seconds of a cell beside training and scoring.
         images_per_second: Of extraction; None: not measured, not counted.
         count: How many of it work side by side, each on cells of its own.
@@ -77,7 +79,7 @@ class Device:
 
     name: str
     source: str
-    seconds: dict[str, float] | None
+    seconds: dict[tuple[str, str], float] | None
     overhead: float
     images_per_second: float | None
     count: int = 1
@@ -86,16 +88,17 @@ class Device:
         """Seconds of a full step; no less than the measured one, however small the batch.
 
         Raises:
-            InputError: The model was not measured on this device.
+            InputError: The model was not measured on this device, or not in this precision.
         """
         if self.seconds is None:
             return step_floor(work.parameters, work.vectors)
-        if work.model not in self.seconds:
+        measured = (work.model, work.precision)
+        if measured not in self.seconds:
             raise InputError(
-                f"model={work.model} has no measured step time on {self.name}; "
-                f"measured: {', '.join(sorted(self.seconds))}"
+                f"model={work.model} has no measured step time in {work.precision} on {self.name}; "
+                f"measured: {', '.join(map(' in '.join, sorted(self.seconds)))}"
             )
-        return self.seconds[work.model] * max(1.0, work.vectors / MEASURED_VECTORS)
+        return self.seconds[measured] * max(1.0, work.vectors / MEASURED_VECTORS)
 
     def cell(self, work: Work, rounds: int) -> float:
         """Seconds of a cell with so many rounds after its first fit."""
@@ -147,13 +150,7 @@ def _text(hours: float) -> str:
 
 def cpu(results: Path = RESULTS) -> Device:
     """Two CPU cores, as measured by ``training.py``, ``extraction.py``, ``sweep.py``."""
-    steps = {
-        row["preset"]: float(row["lightning ms/step"]) / 1e3
-        for row in read_rows(results / "training.csv")
-        if row["device"] == "cpu"
-        and row["compile"] == "False"
-        and row.get("precision", "fp32") == "fp32"
-    }
+    steps = _seconds(row for row in read_rows(results / "training.csv") if row["device"] == "cpu")
     (extraction,) = (
         float(row["images/s"])
         for row in read_rows(results / "extraction.csv")
@@ -167,15 +164,19 @@ def h200(count: int, results: Path = RESULTS) -> Device:
     number = {1: "one", 8: "eight"}.get(count, str(count))
     file = results / "gpu_step.csv"
     if file.is_file():
-        rows = [
-            row
-            for row in read_rows(file)
-            if row["compile"] == row["TF32"] == "False" and row["precision"] == "fp32"
-        ]
+        rows = [row for row in read_rows(file) if row["TF32"] == "False"]
         if rows and all("H200" in row.get("card", "") for row in rows):
-            steps = {row["preset"]: float(row["lightning ms/step"]) / 1e3 for row in rows}
-            return Device(f"{number} H200", "measured", steps, _overhead(results), None, count)
+            return Device(f"{number} H200", "measured", _seconds(rows), _overhead(results), None, count)
     return Device(f"{number} H200", "calculated, a floor", None, _overhead(results), None, count)
+
+
+def _seconds(rows: Iterable[Mapping[str, str]]) -> dict[tuple[str, str], float]:
+    """Of a step, by model and precision; of flows that are not compiled."""
+    return {
+        (row["preset"], row["precision"]): float(row["lightning ms/step"]) / 1e3
+        for row in rows
+        if row["compile"] == "False"
+    }
 
 
 def _overhead(results: Path) -> float:

@@ -2,8 +2,8 @@
 
 python experiments/paper/measured.py SWEEP_FOLDER
 
-The sweep is of ``differnet_small`` on the categories at hand. Runs that ``results.csv`` holds of sweeps
-before stay there. Other λ than 1.5 have a table of their own.
+The sweep is of ``differnet_small``, or of the paper's own size, on the categories at hand. Runs that
+``results.csv`` holds of sweeps before stay there. Other λ than 1.5 have a table of their own.
 """
 
 import argparse
@@ -42,7 +42,7 @@ from irp_lightning.foundation.errors import InputError
 
 SCRATCH = "osr, λ = 1.2, from scratch"
 CONTRASTS = (
-    *((method, "vanilla") for method in ("osr", "irp", "irp_all", SCRATCH, "robust")),
+    *((method, "vanilla") for method in ("osr", "irp", "irp_all", SCRATCH, "robust", "vanilla, bf16")),
     (TITLES["oracle"], "vanilla"),
     *(("robust", method) for method in ("osr", "irp", "irp_all", SCRATCH)),
     ("irp", "osr"),
@@ -163,7 +163,7 @@ def protocols(rows: Sequence[Row]) -> str:
     """What the figures would be by other readings of the paper."""
     lines = []
     for row in rows:
-        if is_usual(row) or row["precision"] != "fp32":
+        if is_usual(row):
             continue
         usual = same_cell(rows, {**row, **USUAL})
         pair = [cell for r in (usual, row) for cell in (told(r) if r else ("-", "-"))]
@@ -195,15 +195,16 @@ def document(rows: Sequence[Row]) -> str:
     usual = usual_of(rows)
     parts = {
         "Table 1": table1(usual),
-        "Differences": pairs(shared_by_all([row for row in rows if row["precision"] == "fp32"])),
+        "Differences": pairs(shared_by_all(rows)),
         "Table 2: images removed": table2(usual),
         "λ, at noise 0.2, seed 0: AUROC (good / bad removed)": lambdas(retrained_of(rows)),
         "Other protocols (good / bad removed)": protocols(rows),
     }
     taken = sum(row["source"] == "robustness" for row in rows)
     said = (
-        f"{len(rows)} runs of `differnet_small`; {taken} of them are the robustness study's, seed 0. "
-        "± is the sample standard deviation over seeds; a figure without is of seed 0 alone.\n"
+        f"{len(rows)} runs, of `differnet_small` where nothing else is said; {taken} of them are the "
+        "robustness study's, seed 0. ± is the sample standard deviation over seeds; a figure without is "
+        "of seed 0 alone.\n"
     )
     text = [f"## {name}\n\n{part}\n" for name, part in parts.items()]
     return "\n".join(["# What was measured: tables\n", said, *text])

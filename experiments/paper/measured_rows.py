@@ -42,7 +42,16 @@ FIGURES = ("image_auroc", "removed_good", "removed_bad", "train_images", "rounds
 PROTOCOL = {"kind": "contamination", "retrain": "refine", "score": "model", "precision": "model"}
 """What else may differ between runs, and the group of the configuration that says so."""
 
-USUAL = {"kind": "share", "retrain": "continue", "score": "latent", "precision": "fp32"}
+FLOWS = ("differnet_small", "differnet")
+"""The small one, of which the grid is, and the paper's own size."""
+
+USUAL = {
+    "kind": "share",
+    "retrain": "continue",
+    "score": "latent",
+    "model": FLOWS[0],
+    "precision": "fp32",
+}
 SPOKEN = {"scratch": "from scratch"}
 
 Row = dict[str, Any]
@@ -60,16 +69,18 @@ def collected(sweep: Path) -> list[Row]:
     study = [
         of_study(row)
         for row in read_rows(STUDY)
-        if row["model"] == "differnet_small" and row["category"] in CATEGORIES and row["noise"] in NOISES
+        if row["model"] == USUAL["model"] and row["category"] in CATEGORIES and row["noise"] in NOISES
     ]
     kept = read_rows(RESULTS) if RESULTS.is_file() else []
     records = [
         record
         for record in sweeps.records(sweep)
-        if record.metrics["model"] == "differnet_small" and record.metrics["category"] in CATEGORIES
+        if record.metrics["model"] in FLOWS and record.metrics["category"] in CATEGORIES
     ]
     if not records:
-        raise InputError(f"{sweep} holds no finished run of differnet_small on {', '.join(CATEGORIES)}")
+        raise InputError(
+            f"{sweep} holds no finished run of {' or '.join(FLOWS)} on {', '.join(CATEGORIES)}"
+        )
     first = [of_first_round(r) for r in records if r.metrics["method"] in IN_SAMPLE]
     found = (*study, *kept, *first, *map(of_record, records))
     for row in sorted(found, key=lambda row: SOURCES.index(row["source"])):
@@ -99,7 +110,7 @@ def of_record(record: Record) -> Row:
     """A run as a row, every value a text."""
     m = record.metrics
     return {
-        **{key: str(m[key]) for key in ("category", "method")},
+        **{key: str(m[key]) for key in ("category", "method", "model")},
         "noise": f"{m['noise_requested']:g}",
         "lam": f"{m['lam']:g}" if m["method"] in IN_SAMPLE else LAM,  # to others it means nothing
         "seed": str(m["seed"]),
@@ -124,7 +135,7 @@ def of_study(row: Mapping[str, str]) -> Row:
 
 def cell(row: Row) -> tuple[str, ...]:
     """What a run is of."""
-    return tuple(row[key] for key in ("category", "method", "noise", "lam", "seed", *PROTOCOL))
+    return tuple(row[key] for key in ("category", "method", "noise", "lam", "seed", *USUAL))
 
 
 def same_cell(rows: Iterable[Row], wanted: Row) -> Row | None:

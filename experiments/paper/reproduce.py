@@ -84,6 +84,7 @@ def work(cell: Sequence[str], root: Path | None) -> tuple[Work, tuple[str, int]]
     rounds = e.refine.max_rounds if e.refine.is_in_sample else 0
     return Work(
         model=e.model.title,
+        precision=e.model.rest.get("precision", "fp32"),
         parameters=parameters(unvaried(cell)),
         steps=epochs_of(detector, e.epochs) * batches,
         round_steps=epochs_of(detector, again) * batches if rounds else 0,

@@ -264,10 +264,13 @@ def test_a_measured_card_takes_the_place_of_the_data_sheet(tmp_path: Path) -> No
 
 def test_a_smaller_batch_counts_as_a_full_step() -> None:
     (work, *_) = works("fig5", "noise=0")
-    device = cost.Device("some", "measured", {"differnet": 2.0}, 0, None)
+    device = cost.Device("some", "measured", {("differnet", "fp32"): 2.0}, 0, None)
     seconds = [device.step(dataclasses.replace(work, vectors=4 * batch)) for batch in (24, 48, 96, 192)]
     assert seconds == pytest.approx([2.0, 2.0, 2.0, 4.0])
-    assert cost.cpu().step(work) == pytest.approx(2.694, abs=0.001)  # as measured at batch 96
+    assert cost.cpu().step(work) == pytest.approx(2.073, abs=0.001)  # as measured at batch 96
+    assert cost.cpu().step(dataclasses.replace(work, precision="bf16")) == pytest.approx(
+        0.763, abs=0.001
+    )
 
 
 def test_a_detector_that_nobody_timed_has_no_estimate() -> None:
