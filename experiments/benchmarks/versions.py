@@ -1,7 +1,7 @@
 """Step, epoch and run of this checkout against an older one's, in turns, each in processes of its own.
 
 git worktree add ../before COMMIT
-python experiments/benchmarks/versions.py --before ../before [--threads 2] [--run fabric]
+python experiments/benchmarks/versions.py --before ../before [--threads 2] [--bf16] [--run fabric]
 
 A step is that of a bare loop, an epoch what the product's loop takes for it, its batches included; a run
 is the demo's vanilla cell as a whole command, on features that are there already.
@@ -39,7 +39,7 @@ def once(checkout: Path, arguments: list[str], threads: int) -> str:
     ).stdout
 
 
-def epochs(preset: str, batch: int, count: int) -> None:
+def epochs(preset: str, batch: int, count: int, precision: str) -> None:
     """Print seconds of epochs, bare and as the product trains; called in a process of its own."""
     sys.path.insert(0, str(Path("experiments/benchmarks").absolute()))  # of the checkout that is timed
 
@@ -52,7 +52,8 @@ def epochs(preset: str, batch: int, count: int) -> None:
     warnings.filterwarnings("ignore")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     dim, _ = PRESETS[preset]
-    e = of(preset, batch)
+    chosen = {} if precision == "fp32" else {"precision": precision}  # an older checkout knows no other
+    e = of(preset, batch, **chosen)
     features = torch.randn(IMAGES[preset], 8, dim, generator=torch.Generator().manual_seed(0))
     module = build_detector(e.model, dim, seed=0)
     loops = {"step": bare_epochs, "epoch": lightning_epochs}
@@ -67,11 +68,12 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--bf16", action="store_true", help="time this checkout in bf16, too")
     parser.add_argument("--run", metavar="CATEGORY", help="time a whole run, too: of generated images")
-    parser.add_argument("--inner", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--inner", metavar="PRECISION", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.inner:
-        epochs(chosen.preset[0], chosen.batch, chosen.epochs)
+        epochs(chosen.preset[0], chosen.batch, chosen.epochs, chosen.inner)
         return
     if chosen.before is None:
         parser.error("--before CHECKOUT is missing")
@@ -80,20 +82,25 @@ def main() -> None:
         parser.error(f"--before {chosen.before} is no checkout of this project; git worktree makes one")
     if not chosen.preset and not chosen.run:
         parser.error("there is nothing to time; name a --preset or a --run")
-    versions = {"before": chosen.before.absolute(), "after": HERE}
+    versions = {"before": (chosen.before.absolute(), "fp32"), "after": (HERE, "fp32")}
+    if chosen.bf16:
+        versions["bf16"] = (HERE, "bf16")
     rows = []
 
     def compare(what: str, preset: str, seconds: dict[str, list[float]], parts: int = 1) -> None:
-        before, after = (statistics.median(found) / parts for found in seconds.values())
-        row = {"preset": preset, "batch": chosen.batch, "threads": chosen.threads, "part": what}
-        rows.append({**row, "before s": before, "after s": after, "after / before": after / before})
+        before, *after = (statistics.median(found) / parts for found in seconds.values())
+        for version, found in zip(list(seconds)[1:], after, strict=True):
+            row = {"preset": preset, "batch": chosen.batch, "threads": chosen.threads, "part": what}
+            times = {"before s": before, "after s": found, "after / before": found / before}
+            rows.append({**row, "precision": "bf16" if version == "bf16" else "fp32", **times})
 
     for preset in chosen.preset:
-        inner = [str(Path(__file__)), "--inner", "--preset", preset, f"--batch={chosen.batch}"]
+        inner = [str(Path(__file__)), "--preset", preset, f"--batch={chosen.batch}"]
         steps, whole = ({version: [] for version in versions} for _ in range(2))
         for _ in range(chosen.repeats):
-            for version, checkout in versions.items():
-                out = once(checkout, [*inner, f"--epochs={chosen.epochs}"], chosen.threads)
+            for version, (checkout, precision) in versions.items():
+                asked = [*inner, f"--epochs={chosen.epochs}", f"--inner={precision}"]
+                out = once(checkout, asked, chosen.threads)
                 found = json.loads(out.splitlines()[-1])
                 steps[version] += found["step"]
                 whole[version] += found["epoch"]
@@ -103,9 +110,10 @@ def main() -> None:
         seconds: dict[str, list[float]] = {version: [] for version in versions}
         with tempfile.TemporaryDirectory() as made:
             for turn in range(chosen.repeats + 1):
-                for version, checkout in versions.items():
+                for version, (checkout, precision) in versions.items():
                     began = time.perf_counter()
                     demo = ["-m", "irp_lightning.run", "+experiment=demo", f"data.category={chosen.run}"]
+                    demo += ["model.precision=bf16"] if precision == "bf16" else []
                     folder = [f"cache_dir={made}/cache", f"hydra.run.dir={made}/{version}{turn}"]
                     once(checkout, [*demo, "refine=none", *folder], chosen.threads)
                     if turn:  # the first makes images and features

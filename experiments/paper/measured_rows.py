@@ -39,7 +39,13 @@ SOURCES = ("robustness", "first round", "sweep")
 
 FIGURES = ("image_auroc", "removed_good", "removed_bad", "train_images", "rounds", "separation")
 
-PROTOCOL = {"kind": "contamination", "retrain": "refine", "score": "model", "precision": "model"}
+PROTOCOL = {
+    "kind": "contamination",
+    "rule": "refine",
+    "retrain": "refine",
+    "score": "model",
+    "precision": "model",
+}
 """What else may differ between runs, and the group of the configuration that says so."""
 
 FLOWS = ("differnet_small", "differnet")
@@ -47,12 +53,13 @@ FLOWS = ("differnet_small", "differnet")
 
 USUAL = {
     "kind": "share",
+    "rule": "lambda_median",
     "retrain": "continue",
     "score": "latent",
     "model": FLOWS[0],
     "precision": "fp32",
 }
-SPOKEN = {"scratch": "from scratch"}
+SPOKEN = {"scratch": "from scratch", "iqr": "Tukey's fence"}
 
 Row = dict[str, Any]
 
@@ -95,7 +102,7 @@ def of_first_round(record: Record) -> Row:
         **of_record(record),
         "method": "none",
         "lam": LAM,
-        "retrain": USUAL["retrain"],
+        **{key: USUAL[key] for key in ("rule", "retrain")},
         "image_auroc": first["image_auroc"],
         "removed_good": "0",
         "removed_bad": "0",
@@ -112,13 +119,19 @@ def of_record(record: Record) -> Row:
     return {
         **{key: str(m[key]) for key in ("category", "method", "model")},
         "noise": f"{m['noise_requested']:g}",
-        "lam": f"{m['lam']:g}" if m["method"] in IN_SAMPLE else LAM,  # to others it means nothing
+        "lam": f"{m['k']:g}" if m["method"] in IN_SAMPLE else LAM,  # to others it means nothing
         "seed": str(m["seed"]),
-        # An older run has no precision: it was float32.
-        **{key: str(record.config[group].get(key, USUAL[key])) for key, group in PROTOCOL.items()},
+        **{key: protocol_of(record, key) for key in PROTOCOL},
         **{key: "" if m.get(key) is None else str(m[key]) for key in FIGURES},
         "source": "sweep",
     }
+
+
+def protocol_of(record: Record, key: str) -> str:
+    """A value of the run's configuration that protocols differ in."""
+    if key == "rule" and record.metrics["method"] not in IN_SAMPLE:
+        return USUAL["rule"]  # it removes nothing, or by a rule that is its own
+    return str(record.config[PROTOCOL[key]].get(key, USUAL[key]))  # an older run has no precision
 
 
 def of_study(row: Mapping[str, str]) -> Row:

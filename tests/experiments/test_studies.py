@@ -142,7 +142,7 @@ def test_a_first_round_never_takes_the_place_of_a_vanilla_run(
 ) -> None:
     rows = script("paper/measured_rows")
     record = sweeps.records(swept)[0]
-    record.metrics.update(model="differnet_small", category="screw", method="osr", lam=1.2)
+    record.metrics.update(model="differnet_small", category="screw", method="osr", k=1.2)
     first, osr = rows.of_first_round(record), rows.of_record(record)
     vanilla = {**first, "image_auroc": "0.5", "source": "sweep"}
     monkeypatch.setattr(rows, "RESULTS", tmp_path / "results.csv")
