@@ -6,6 +6,7 @@ from statistics import mean
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import any_seed
 
 from irp_lightning.data.contamination import (
     TrainingPool,
@@ -24,7 +25,6 @@ LEVELS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.3, 0.5)
 every_kind = pytest.mark.parametrize("kind", CONTAMINATIONS)
 
 any_noise = st.floats(0, 0.5)
-any_seed = st.integers(0, 2**32)
 any_kind = st.sampled_from(CONTAMINATIONS)
 
 
