@@ -180,13 +180,31 @@ def test_what_is_timed_before_is_a_checkout(
     assert "is no checkout of this project" in capsys.readouterr().err
 
 
-def test_until_it_removes_something_a_run_is_a_vanilla_run(
-    tmp_path: Path, images: Path, cache: Path
-) -> None:
-    rows = script("paper/measured_rows")
+@pytest.fixture(scope="module")
+def flows(tmp_path_factory: pytest.TempPathFactory, images: Path, cache: Path) -> dict[str, Record]:
+    """Two runs of a flow, by method."""
+    folder = tmp_path_factory.mktemp("flows") / "cells"
     small = ("model=differnet_small", "model.n_blocks=1", "model.hidden=8", "epochs=2", "lam=1.01")
-    sweep(tmp_path / "cells", images, cache, *small, "refine=none,osr")
-    found = {r.metrics["method"]: r for r in sweeps.records(tmp_path / "cells")}
+    sweep(folder, images, cache, *small, "refine=none,osr")
+    return {record.metrics["method"]: record for record in sweeps.records(folder)}
+
+
+def test_a_run_is_scored_anew_by_what_it_was_scored_by_and_by_the_rest(flows: dict[str, Record]) -> None:
+    scores = script("paper/scores")
+    row = scores.row_of(flows["none"])
+    assert row["latent"] == flows["none"].metrics["image_auroc"]
+    tested = scores.tested_by(flows["none"])
+    found = {}
+    for score in scores.SCORES:
+        tested.detector.hparams["score"] = score
+        found[score] = tested.score().tolist()
+    parts = zip(found["latent"], found["determinant"], strict=True)
+    whole = [z / 2 + det + math.log(2 * math.pi) / 2 for z, det in parts]
+    assert found["nll"] == pytest.approx(whole, rel=1e-5)
+
+
+def test_until_it_removes_something_a_run_is_a_vanilla_run(flows: dict[str, Record]) -> None:
+    rows, found = script("paper/measured_rows"), flows
     assert found["osr"].metrics["rounds"] == 1
     vanilla, first = rows.of_record(found["none"]), rows.of_first_round(found["osr"])
     assert vanilla == {**first, "source": "sweep"}  # λ means nothing to it
