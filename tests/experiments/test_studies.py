@@ -1,61 +1,19 @@
 """The studies: the sweeps they ask for, what they read of records, and the tables they publish."""
 
-import importlib.util
 import math
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from common import sweeps
+from common.inputs import experiment
+from common.tables import mean_sd, read_rows, write_rows
+from study_scripts import EXPERIMENTS, count, script
 
-EXPERIMENTS = Path(__file__).parents[2] / "experiments"
-sys.path[:0] = [str(EXPERIMENTS), str(EXPERIMENTS / "paper")]
-
-from common import sweeps  # noqa: E402
-from common.inputs import experiment  # noqa: E402
-from common.tables import mean_sd, read_rows, write_rows  # noqa: E402
-
-from irp_lightning.data.contamination import draw_pool  # noqa: E402
-from irp_lightning.data.dataset import read_images  # noqa: E402
-from irp_lightning.foundation.errors import InputError  # noqa: E402
-from irp_lightning.runs.record import Record  # noqa: E402
-from irp_lightning.sweeps.cells import list_cells  # noqa: E402
-
-Cells = Callable[[list[str]], int]
-
-
-def script(name: str) -> ModuleType:
-    """A script by its path: several have the same file name."""
-    spec = importlib.util.spec_from_file_location(name.replace("/", "_"), EXPERIMENTS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def count(overrides: list[str]) -> int:
-    return len(list_cells(overrides, lambda job: []))
-
-
-def sweep(folder: Path, images: Path, cache: Path, *overrides: str) -> Path:
-    """A small sweep of the product's own."""
-    usual = [
-        *(f"data.root={images}", "data.category=fabric", "data.image_size=64", "backbone=random"),
-        *("views.count=3", "views.n_transforms=2", "batch_size=8", "logger=csv", "noise=0.2"),
-        *("trainer.accelerator=cpu", f"cache_dir={cache}", f"hydra.sweep.dir={folder}"),
-    ]
-    assert sweeps.run([[*usual, *overrides]], dry_run=False) == 0
-    return folder
-
-
-@pytest.fixture(scope="module")
-def swept(tmp_path_factory: pytest.TempPathFactory, images: Path, cache: Path) -> Path:
-    """Two cells of one detector."""
-    folder = tmp_path_factory.mktemp("swept") / "cells"
-    return sweep(folder, images, cache, "model=gaussian", "refine=none,robust")
+from irp_lightning.data.contamination import draw_pool
+from irp_lightning.data.dataset import read_images
+from irp_lightning.runs.record import Record
 
 
 def test_the_study_of_robustness_is_of_real_configurations() -> None:
@@ -118,57 +76,6 @@ def test_the_published_tables_follow_from_the_measured_rows() -> None:
     assert published == paper.document(read_rows(paper.OUT / "results.csv"))
 
 
-def test_rows_of_a_sweep_take_the_place_of_those_kept_before(
-    swept: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    rows = script("paper/measured_rows")
-    record = sweeps.records(swept)[0]
-    record.metrics.update(model="differnet_small", category="screw")
-    row = rows.of_record(record)
-    before, other = {**row, "image_auroc": "0.5"}, {**row, "seed": "7", "image_auroc": "0.6"}
-    monkeypatch.setattr(rows, "RESULTS", tmp_path / "results.csv")
-    write_rows(rows.RESULTS, [before, other])
-    monkeypatch.setattr(rows, "STUDY", tmp_path / "study.csv")
-    write_rows(rows.STUDY, [{"model": "gaussian"}])
-    monkeypatch.setattr(sweeps, "records", lambda folder: [record])
-    assert rows.collected(swept) == [row, other]
-    monkeypatch.setattr(sweeps, "records", lambda folder: [])
-    with pytest.raises(InputError, match="holds no finished run of differnet_small"):
-        rows.collected(swept)
-
-
-def test_a_first_round_never_takes_the_place_of_a_vanilla_run(
-    swept: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    rows = script("paper/measured_rows")
-    record = sweeps.records(swept)[0]
-    record.metrics.update(model="differnet_small", category="screw", method="osr", k=1.2)
-    first, osr = rows.of_first_round(record), rows.of_record(record)
-    vanilla = {**first, "image_auroc": "0.5", "source": "sweep"}
-    monkeypatch.setattr(rows, "RESULTS", tmp_path / "results.csv")
-    monkeypatch.setattr(rows, "STUDY", tmp_path / "study.csv")
-    write_rows(rows.STUDY, [{"model": "gaussian"}])
-    monkeypatch.setattr(sweeps, "records", lambda folder: [record])
-    for kept, expected in ((vanilla, vanilla), ({**vanilla, "source": "robustness"}, first)):
-        write_rows(rows.RESULTS, [kept])
-        assert rows.collected(swept) == [expected, osr]
-
-
-def test_means_are_of_the_seeds_that_vanilla_training_has() -> None:
-    rows = script("paper/measured_rows")
-    found = [
-        {"method": method, "noise": noise, "seed": seed}
-        for method, noise, seeds in (
-            *(("none", "0.2", "012"), ("irp", "0.2", "012"), ("irp_all", "0.2", "0")),
-            *(("none", "0.3", "0"), ("irp_all", "0.3", "0")),
-        )
-        for seed in seeds
-    ]
-    assert rows.of_vanillas_seeds(found) == [
-        row for row in found if (row["method"], row["noise"]) != ("irp_all", "0.2")
-    ]
-
-
 def test_what_is_timed_before_is_a_checkout(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -178,36 +85,6 @@ def test_what_is_timed_before_is_a_checkout(
     with pytest.raises(SystemExit):
         versions.main()
     assert "is no checkout of this project" in capsys.readouterr().err
-
-
-@pytest.fixture(scope="module")
-def flows(tmp_path_factory: pytest.TempPathFactory, images: Path, cache: Path) -> dict[str, Record]:
-    """Two runs of a flow, by method."""
-    folder = tmp_path_factory.mktemp("flows") / "cells"
-    small = ("model=differnet_small", "model.n_blocks=1", "model.hidden=8", "epochs=2", "lam=1.01")
-    sweep(folder, images, cache, *small, "refine=none,osr")
-    return {record.metrics["method"]: record for record in sweeps.records(folder)}
-
-
-def test_a_run_is_scored_anew_by_what_it_was_scored_by_and_by_the_rest(flows: dict[str, Record]) -> None:
-    scores = script("paper/scores")
-    row = scores.row_of(flows["none"])
-    assert row["latent"] == flows["none"].metrics["image_auroc"]
-    tested = scores.tested_by(flows["none"])
-    found = {}
-    for score in scores.SCORES:
-        tested.detector.hparams["score"] = score
-        found[score] = tested.score().tolist()
-    parts = zip(found["latent"], found["determinant"], strict=True)
-    whole = [z / 2 + det + math.log(2 * math.pi) / 2 for z, det in parts]
-    assert found["nll"] == pytest.approx(whole, rel=1e-5)
-
-
-def test_until_it_removes_something_a_run_is_a_vanilla_run(flows: dict[str, Record]) -> None:
-    rows, found = script("paper/measured_rows"), flows
-    assert found["osr"].metrics["rounds"] == 1
-    vanilla, first = rows.of_record(found["none"]), rows.of_first_round(found["osr"])
-    assert vanilla == {**first, "source": "sweep"}  # λ means nothing to it
 
 
 def test_the_tables_of_the_study_of_folders_follow_from_all_its_rows() -> None:
