@@ -1,8 +1,8 @@
 """What was measured of the paper, beside what it prints: tables and figures in ``measured/``.
 
-python experiments/paper/measured.py SWEEP_FOLDER
+python experiments/paper/measured.py SWEEP_FOLDER [SWEEP_FOLDER ...]
 
-The sweep is of ``differnet_small``, or of the paper's own size, on the categories at hand. Runs that
+The sweeps are of ``differnet_small``, or of the paper's own size, on the categories at hand. Runs that
 ``results.csv`` holds of sweeps before stay there. Other λ than 1.5 have a table of their own.
 """
 
@@ -42,8 +42,12 @@ from irp_lightning.foundation.errors import InputError
 
 SCRATCH = "osr, λ = 1.2, from scratch"
 CONTRASTS = (
-    *((method, "vanilla") for method in ("osr", "irp", "irp_all", SCRATCH, "robust", "vanilla, bf16")),
+    *((method, "vanilla") for method in ("osr", "irp", "irp_all", SCRATCH, "robust")),
     (TITLES["oracle"], "vanilla"),
+    ("vanilla, nll", "vanilla"),
+    ("osr, Tukey's fence, nll", "vanilla, nll"),
+    ("osr, Tukey's fence, from scratch, nll", "vanilla, nll"),
+    ("vanilla, bf16", "vanilla"),
     *(("robust", method) for method in ("osr", "irp", "irp_all", SCRATCH)),
     ("irp", "osr"),
 )
@@ -212,10 +216,10 @@ def document(rows: Sequence[Row]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("sweep", type=Path)
+    parser.add_argument("sweeps", type=Path, nargs="+")
     chosen = parser.parse_args()
     try:
-        rows = collected(chosen.sweep)
+        rows = collected(chosen.sweeps)
     except InputError as error:
         raise SystemExit(f"measured.py: {error}") from error
     write_rows(OUT / "results.csv", rows)

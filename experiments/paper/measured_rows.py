@@ -64,13 +64,13 @@ SPOKEN = {"scratch": "from scratch", "iqr": "Tukey's fence"}
 Row = dict[str, Any]
 
 
-def collected(sweep: Path) -> list[Row]:
-    """All runs: the sweep's, then those kept of sweeps before, then the study's.
+def collected(folders: Sequence[Path]) -> list[Row]:
+    """All runs: those of sweeps, then those kept of sweeps before, then the study's.
 
     A run that removes between rounds is a vanilla run until then, and counts as one where none was made.
 
     Raises:
-        InputError: The sweep has no run to collect.
+        InputError: A sweep has no run to collect.
     """
     rows: dict[tuple[str, ...], Row] = {}
     study = [
@@ -79,20 +79,29 @@ def collected(sweep: Path) -> list[Row]:
         if row["model"] == USUAL["model"] and row["category"] in CATEGORIES and row["noise"] in NOISES
     ]
     kept = read_rows(RESULTS) if RESULTS.is_file() else []
-    records = [
-        record
-        for record in sweeps.records(sweep)
-        if record.metrics["model"] in FLOWS and record.metrics["category"] in CATEGORIES
-    ]
-    if not records:
-        raise InputError(
-            f"{sweep} holds no finished run of {' or '.join(FLOWS)} on {', '.join(CATEGORIES)}"
-        )
+    records = [record for folder in folders for record in records_of(folder)]
     first = [of_first_round(r) for r in records if r.metrics["method"] in IN_SAMPLE]
     found = (*study, *kept, *first, *map(of_record, records))
     for row in sorted(found, key=lambda row: SOURCES.index(row["source"])):
         rows[cell(row)] = row
     return [rows[key] for key in sorted(rows)]
+
+
+def records_of(folder: Path) -> list[Record]:
+    """The runs of a sweep that are of the two flows and the four categories.
+
+    Raises:
+        InputError: There is none.
+    """
+    records = [
+        record
+        for record in sweeps.records(folder)
+        if record.metrics["model"] in FLOWS and record.metrics["category"] in CATEGORIES
+    ]
+    if not records:
+        wanted = f"{' or '.join(FLOWS)} on {', '.join(CATEGORIES)}"
+        raise InputError(f"{folder} holds no finished run of {wanted}")
+    return records
 
 
 def of_first_round(record: Record) -> Row:

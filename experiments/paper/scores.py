@@ -1,8 +1,8 @@
 """Both scores of finished runs: DifferNet's mean z² (``latent``) and Eq. 1's −log p (``nll``).
 
-python experiments/paper/scores.py SWEEP_FOLDER
+python experiments/paper/scores.py SWEEP_FOLDER [SWEEP_FOLDER ...]
 
-Of each vanilla, robust and oracle run of a flow below the folder the trained detector scores its test
+Of each vanilla, robust and oracle run of a flow below the folders the trained detector scores its test
 images by both, from the features in the bank, and by what sets them apart, −log|det J| (determinant).
 The fit is the same: the score takes no part in it.
 """
@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from common import sweeps
 from common.tables import markdown, write_rows
 from common.tested import is_of_a_flow, tested_by
-from measured_rows import OUT, Row
+from measured_rows import IN_SAMPLE, OUT, Row
 from torch import Tensor
 
 from irp_lightning.detectors.flow import SCORES
@@ -26,6 +26,7 @@ from irp_lightning.evaluation.metrics import auroc
 from irp_lightning.runs.record import Record
 
 METHODS = ("none", "robust", "oracle")
+CELL = ("model", "precision", "method", "noise", "category")
 
 
 def determinant(z: Tensor, log_det: Tensor) -> Tensor:
@@ -36,6 +37,12 @@ def determinant(z: Tensor, log_det: Tensor) -> Tensor:
 SCORES["determinant"] = determinant
 
 
+def method_of(run: Record) -> str:
+    """A run that was to remove between rounds and found nothing is a vanilla run."""
+    method: str = run.metrics["method"]
+    return "none" if method in IN_SAMPLE and run.metrics["rounds"] == 0 else method
+
+
 def row_of(run: Record) -> Row:
     """The AUROC of a flow's run by each score."""
     tested = tested_by(run)
@@ -44,7 +51,9 @@ def row_of(run: Record) -> Row:
         tested.detector.hparams["score"] = score
         found[score] = auroc(tested.score(), tested.labels)
     return {
-        **{key: run.metrics[key] for key in ("category", "method", "seed")},
+        **{key: run.metrics[key] for key in ("category", "model", "seed")},
+        "precision": run.config["model"].get("precision", "fp32"),  # an older run has none
+        "method": method_of(run),
         "noise": run.metrics["noise_requested"],
         **found,
     }
@@ -52,37 +61,37 @@ def row_of(run: Record) -> Row:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("sweep", type=Path)
+    parser.add_argument("sweeps", type=Path, nargs="+")
     chosen = parser.parse_args()
     runs = [
         run
-        for run in sweeps.records(chosen.sweep)
-        if run.metrics["method"] in METHODS
+        for sweep in chosen.sweeps
+        for run in sweeps.records(sweep)
+        if method_of(run) in METHODS
         and is_of_a_flow(run)
         and run.metrics["contamination"] == "share"
         and run.config["model"].get("score") == "latent"
-        and run.config["model"].get("precision", "fp32") == "fp32"
     ]
     if not runs:
         raise SystemExit(
-            f"scores.py: {chosen.sweep} holds no finished run of a flow and {', '.join(METHODS)}"
+            f"scores.py: {' '.join(map(str, chosen.sweeps))}: no finished run of a flow and "
+            f"{', '.join(METHODS)}"
         )
-    rows = [row_of(run) for run in runs]
+    # A cell may have been run twice: as what it is, and as what removed nothing.
+    rows = list({tuple(row[key] for key in (*CELL, "seed")): row for row in map(row_of, runs)}.values())
     write_rows(OUT / "scores.csv", rows)
-    groups: dict[tuple[str, float, str], list[Row]] = defaultdict(list)
+    groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
     for row in rows:
-        groups[row["method"], row["noise"], row["category"]].append(row)
+        groups[tuple(row[key] for key in CELL)].append(row)
     lines = [
         [
-            method,
-            f"{noise:g}",
-            category,
+            *map(str, cell),
             str(len(some)),
             *(f"{statistics.fmean(row[score] for row in some):.3f}" for score in SCORES),
         ]
-        for (method, noise, category), some in sorted(groups.items())
+        for cell, some in sorted(groups.items())
     ]
-    print(markdown(["method", "noise", "category", "seeds", *SCORES], lines))
+    print(markdown([*CELL, "seeds", *SCORES], lines))
 
 
 if __name__ == "__main__":

@@ -25,10 +25,10 @@ def test_rows_of_a_sweep_take_the_place_of_those_kept_before(
     monkeypatch.setattr(rows, "STUDY", tmp_path / "study.csv")
     write_rows(rows.STUDY, [{"model": "gaussian"}])
     monkeypatch.setattr(sweeps, "records", lambda folder: [record])
-    assert rows.collected(swept) == [row, other]
+    assert rows.collected([swept]) == [row, other]
     monkeypatch.setattr(sweeps, "records", lambda folder: [])
     with pytest.raises(InputError, match="holds no finished run of differnet_small"):
-        rows.collected(swept)
+        rows.collected([swept])
 
 
 def test_a_first_round_never_takes_the_place_of_a_vanilla_run(
@@ -45,7 +45,7 @@ def test_a_first_round_never_takes_the_place_of_a_vanilla_run(
     monkeypatch.setattr(sweeps, "records", lambda folder: [record])
     for kept, expected in ((vanilla, vanilla), ({**vanilla, "source": "robustness"}, first)):
         write_rows(rows.RESULTS, [kept])
-        assert rows.collected(swept) == [expected, osr]
+        assert rows.collected([swept]) == [expected, osr]
 
 
 def test_means_are_of_the_seeds_that_vanilla_training_has() -> None:
