@@ -86,16 +86,25 @@ def test_bf16_is_of_the_matrix_products_alone() -> None:
     assert all(p.grad.dtype == torch.float32 for p in rough.parameters() if p.requires_grad)
 
 
-@pytest.mark.parametrize(("cost", "warned"), [(10.0, True), (0.5, False)])
-def test_bf16_where_a_processor_is_slower_by_it_is_said(
-    monkeypatch: pytest.MonkeyPatch, cost: float, warned: bool
+@pytest.mark.parametrize(
+    ("precision", "hidden", "cost", "said"),
+    [
+        ("bf16", 8, 10.0, ["10 times slower"]),
+        ("bf16", 8, 0.25, []),
+        ("fp32", differnet.WIDE, 0.25, ["4 times faster"]),
+        ("fp32", differnet.WIDE, 10.0, []),
+        ("fp32", 8, 0.25, []),  # a small fit takes a minute: not worth a word
+    ],
+)
+def test_what_bf16_costs_or_would_save_is_said(
+    monkeypatch: pytest.MonkeyPatch, precision: str, hidden: int, cost: float, said: list[str]
 ) -> None:
     monkeypatch.setattr(differnet, "_cost_of_bf16", lambda: cost)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        DifferNet(6, n_blocks=1, hidden=8, precision="bf16").on_fit_start()
-        DifferNet(6, n_blocks=1, hidden=8).on_fit_start()
-    assert [("10 times slower" in str(w.message)) for w in caught] == [True] * warned
+        DifferNet(6, n_blocks=1, hidden=hidden, precision=precision).on_fit_start()
+    assert len(caught) == len(said)
+    assert all(part in str(warning.message) for part, warning in zip(said, caught, strict=True))
 
 
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 9), st.integers(0, 99))
