@@ -19,6 +19,7 @@ from scipy.stats import spearmanr
 
 from irp_lightning.detectors.flow import Subnet
 from irp_lightning.evaluation.metrics import auroc
+from irp_lightning.foundation.errors import InputError
 from irp_lightning.runs.record import Record
 
 
@@ -57,7 +58,11 @@ def main() -> None:
     ]
     if not runs:
         raise SystemExit(f"bf16.py: {chosen.sweep} holds no finished run of a flow and {chosen.method}")
-    report("scores in bf16", [measure(run) for run in runs], "bf16")
+    try:
+        rows = [measure(run) for run in runs]
+    except InputError as error:
+        raise SystemExit(f"bf16.py: {error}") from error
+    report("scores in bf16", rows, "bf16")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ from irp_lightning.detectors import flow
 from irp_lightning.detectors.build import build_detector
 from irp_lightning.detectors.differnet import DifferNet
 from irp_lightning.detectors.flow import nll
+from irp_lightning.features.batches import TrainingBatches
+from irp_lightning.features.image_features import ResidentFeatures
 
 PRODUCTS = "matrix products alone"
 
@@ -82,6 +84,8 @@ def measure(
         steps["step, model.precision=bf16"] = detector(precision="bf16")
     if compile:
         steps["step, model.compile=true"] = detector(compile=True)
+    source = ResidentFeatures(torch.randn(batch, 2 * VIEWS, dim))
+    epoch = TrainingBatches(source, torch.arange(batch), batch, VIEWS, seed=0)
     loop = torch.optim.Adam(trained, foreach=False)
     foreach = torch.optim.Adam(trained, foreach=True)
 
@@ -96,6 +100,7 @@ def measure(
         "Adam, fused (as it is)": optimiser.step,
         "Adam, foreach": foreach.step,
         "Adam, a loop": loop.step,
+        "views drawn and copied": lambda: list(epoch),
         "average of the weights": lambda: module.on_train_batch_end(None, None, 0),
     }
     if bf16:

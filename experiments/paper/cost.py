@@ -24,8 +24,8 @@ RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 MEASURED_VECTORS = 96 * 4
 """Feature vectors in a step of ``training.csv``: batch 96, four views an image."""
 
-H200_BANDWIDTH, H200_FLOPS = 4.8e12, 67e12
-"""Of the data sheet (SXM): bytes a second, float32 operations a second outside of the tensor cores."""
+H200_BANDWIDTH, H200_FLOPS = 4.8e12, {"fp32": 67e12, "bf16": 989e12}
+"""Of the data sheet (SXM): bytes a second, operations a second (float32: without the tensor cores)."""
 
 GIGABYTE = 1e9
 
@@ -71,7 +71,7 @@ class Device:
     Attributes:
         name: For tables.
         source: Where its figures come from.
-        seconds: Of a step at batch 96, by model and precision; None: calculated, in float32.
+        seconds: Of a step at batch 96, by model and precision; None: calculated.
         overhead: Seconds of a cell beside training and scoring.
         images_per_second: Of extraction; None: not measured, not counted.
         count: How many of it work side by side, each on cells of its own.
@@ -91,7 +91,7 @@ class Device:
             InputError: The model was not measured on this device, or not in this precision.
         """
         if self.seconds is None:
-            return step_floor(work.parameters, work.vectors)
+            return step_floor(work.parameters, work.vectors, work.precision)
         measured = (work.model, work.precision)
         if measured not in self.seconds:
             raise InputError(
@@ -105,14 +105,14 @@ class Device:
         return self.overhead + self.step(work) * work.full_steps(rounds)
 
 
-def step_floor(parameters: int, vectors: int) -> float:
-    """The least seconds that one H200 needs for a step in float32, by its data sheet.
+def step_floor(parameters: int, vectors: int, precision: str) -> float:
+    """The least seconds that one H200 needs for a step, by its data sheet.
 
     Two operations a parameter and vector forward, four backward, while parameters are read twice and
     gradients written; then Adam reads four times as many bytes and writes three times as many.
     """
     memory = 4 * parameters / H200_BANDWIDTH
-    return max(6 * parameters * vectors / H200_FLOPS, 3 * memory) + 7 * memory
+    return max(6 * parameters * vectors / H200_FLOPS[precision], 3 * memory) + 7 * memory
 
 
 def hours(works: Sequence[Work], device: Device, images: int, most: bool) -> float:
@@ -171,11 +171,11 @@ def h200(count: int, results: Path = RESULTS) -> Device:
 
 
 def _seconds(rows: Iterable[Mapping[str, str]]) -> dict[tuple[str, str], float]:
-    """Of a step, by model and precision; of flows that are not compiled."""
+    """Of a step at batch 96, by model and precision; of flows that are not compiled."""
     return {
         (row["preset"], row["precision"]): float(row["lightning ms/step"]) / 1e3
         for row in rows
-        if row["compile"] == "False"
+        if row["compile"] == "False" and row["batch"] == "96"
     }
 
 

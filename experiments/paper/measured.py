@@ -164,20 +164,25 @@ def lambdas(rows: Sequence[Row]) -> str:
 
 
 def protocols(rows: Sequence[Row]) -> str:
-    """What the figures would be by other readings of the paper."""
-    lines = []
+    """What the figures would be by other readings of the paper, means over seeds."""
+    groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for row in rows:
-        if is_usual(row):
-            continue
-        usual = same_cell(rows, {**row, **USUAL})
-        pair = [cell for r in (usual, row) for cell in (told(r) if r else ("-", "-"))]
-        lines.append([row["category"], row["noise"], row["seed"], title(row), *pair])
-    head = ["category", "noise", "seed", "method", "as usual", "removed", "so", "removed"]
+        if not is_usual(row):
+            groups[row["category"], row["noise"], title(row)].append(row)
+    lines = []
+    for cell, found in groups.items():
+        usual = [row for row in (same_cell(rows, {**row, **USUAL}) for row in found) if row]
+        even = usual if len(usual) == len(found) else []  # of the same seeds, or of none
+        lines.append([*cell, str(len(found)), *told(even), *told(found)])
+    head = ["category", "noise", "method", "seeds", "as usual", "removed", "so", "removed"]
     return markdown(head, lines)
 
 
-def told(row: Row) -> tuple[str, str]:
-    return f"{float(row['image_auroc']):.3f}", removed([row])
+def told(rows: Sequence[Row]) -> tuple[str, str]:
+    """Means of AUROC and of removals, or dashes."""
+    if not rows:
+        return "-", "-"
+    return f"{statistics.fmean(float(row['image_auroc']) for row in rows):.3f}", removed(rows)
 
 
 def usual_of(rows: Iterable[Row]) -> list[Row]:
@@ -208,7 +213,7 @@ def document(rows: Sequence[Row]) -> str:
     said = (
         f"{len(rows)} runs, of `differnet_small` where nothing else is said; {taken} of them are the "
         "robustness study's, seed 0. ± is the sample standard deviation over seeds; a figure without is "
-        "of seed 0 alone.\n"
+        "of one seed.\n"
     )
     text = [f"## {name}\n\n{part}\n" for name, part in parts.items()]
     return "\n".join(["# What was measured: tables\n", said, *text])

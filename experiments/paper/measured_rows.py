@@ -48,15 +48,18 @@ PROTOCOL = {
 }
 """What else may differ between runs, and the group of the configuration that says so."""
 
-FLOWS = ("differnet_small", "differnet")
-"""The small one, of which the grid is, and the paper's own size."""
+FLOWS = {
+    "differnet_small": {"epochs": 60, "batch_size": 32},
+    "differnet": {"epochs": 400, "batch_size": 96},
+}
+"""The small one, of which the grid is, and the paper's own size; how they are trained."""
 
 USUAL = {
     "kind": "share",
     "rule": "lambda_median",
     "retrain": "continue",
     "score": "latent",
-    "model": FLOWS[0],
+    "model": "differnet_small",
     "precision": "fp32",
 }
 SPOKEN = {"scratch": "from scratch", "iqr": "Tukey's fence"}
@@ -91,7 +94,7 @@ def records_of(folder: Path) -> list[Record]:
     """The runs of a sweep that are of the two flows and the four categories.
 
     Raises:
-        InputError: There is none.
+        InputError: There is none, or one was trained otherwise and would take another's place.
     """
     records = [
         record
@@ -101,6 +104,12 @@ def records_of(folder: Path) -> list[Record]:
     if not records:
         wanted = f"{' or '.join(FLOWS)} on {', '.join(CATEGORIES)}"
         raise InputError(f"{folder} holds no finished run of {wanted}")
+    for record in records:
+        trained = {**FLOWS[record.metrics["model"]], "backbone": "alexnet"}
+        found = {**record.config, "backbone": record.metrics["backbone"]}
+        for key, value in trained.items():
+            if found[key] != value:
+                raise InputError(f"{record.folder} has {key}={found[key]}; the grid's runs have {value}")
     return records
 
 
@@ -173,7 +182,8 @@ def is_usual(row: Row) -> bool:
 def title(row: Row) -> str:
     """A method by name, and by what else is unusual about the run."""
     different = [SPOKEN.get(row[key], row[key]) for key, value in USUAL.items() if row[key] != value]
-    lam = [f"λ = {row['lam']}"] if row["lam"] != LAM and row["method"] in IN_SAMPLE else []
+    factor = "λ" if row["rule"] == USUAL["rule"] else "k"
+    lam = [f"{factor} = {row['lam']}"] if row["lam"] != LAM and row["method"] in IN_SAMPLE else []
     return ", ".join([TITLES.get(row["method"], row["method"]), *lam, *different])
 
 

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from irp_lightning.detectors.flow import SCORES
 from irp_lightning.evaluation.metrics import auroc
+from irp_lightning.foundation.errors import InputError
 from irp_lightning.runs.record import Record
 
 METHODS = ("none", "robust", "oracle")
@@ -78,7 +79,10 @@ def main() -> None:
             f"{', '.join(METHODS)}"
         )
     # A cell may have been run twice: as what it is, and as what removed nothing.
-    rows = list({tuple(row[key] for key in (*CELL, "seed")): row for row in map(row_of, runs)}.values())
+    try:
+        rows = list({tuple(row[k] for k in (*CELL, "seed")): row for row in map(row_of, runs)}.values())
+    except InputError as error:
+        raise SystemExit(f"scores.py: {error}") from error
     write_rows(OUT / "scores.csv", rows)
     groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
     for row in rows:

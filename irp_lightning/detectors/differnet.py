@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import lightning as L
@@ -100,8 +100,8 @@ class DifferNet(L.LightningModule):
             )
         elif not rough and cost < 0.5:
             rank_zero_warn(
-                f"this processor multiplies {1 / cost:.0f} times faster in bf16, and scores move by a "
-                "percent or so: set model.precision=bf16 to train faster"
+                f"this processor multiplies {1 / cost:.0f} times faster in bf16, and scores move by "
+                "some percent: set model.precision=bf16 to train faster"
             )
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
@@ -149,6 +149,7 @@ class DifferNet(L.LightningModule):
         )
 
 
+@cache
 def _cost_of_bf16() -> float:
     """Seconds of a matrix product in bf16 against those in float32, on this processor."""
     seconds = []

@@ -40,9 +40,9 @@ def test_more_devices_and_fewer_cells_cost_less() -> None:
 
 def test_the_floor_of_an_h200() -> None:
     # 6 · 172.1e6 · 384 / 67e12 s of arithmetic, then 7 · 4 · 172.1e6 / 4.8e12 s of Adam's traffic.
-    assert cost.step_floor(172_077_056, 384) == pytest.approx(5.918e-3 + 1.004e-3, rel=1e-3)
+    assert cost.step_floor(172_077_056, 384, "fp32") == pytest.approx(5.918e-3 + 1.004e-3, rel=1e-3)
     # Where few vectors pass, the parameters' traffic is what takes time.
-    assert cost.step_floor(172_077_056, 1) == pytest.approx(10 * 4 * 172_077_056 / 4.8e12)
+    assert cost.step_floor(172_077_056, 1, "fp32") == pytest.approx(10 * 4 * 172_077_056 / 4.8e12)
 
 
 def test_a_measured_card_takes_the_place_of_the_data_sheet(tmp_path: Path) -> None:

@@ -12,12 +12,31 @@ from irp_lightning.foundation.errors import InputError
 from irp_lightning.runs.record import Record
 
 
+def as_of_the_grid(swept: Path, **figures: object) -> Record:
+    """A run that says it is one of the measured grid."""
+    record = sweeps.records(swept)[0]
+    record.config.update(epochs=60, batch_size=32)
+    record.metrics.update(model="differnet_small", backbone="alexnet", category="screw", **figures)
+    return record
+
+
+def test_a_run_that_was_trained_otherwise_takes_no_place(
+    swept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = script("paper/measured_rows")
+    record = as_of_the_grid(swept)
+    monkeypatch.setattr(sweeps, "records", lambda folder: [record])
+    assert rows.records_of(swept) == [record]
+    record.config.update(epochs=20)
+    with pytest.raises(InputError, match="epochs=20; the grid's runs have 60"):
+        rows.records_of(swept)
+
+
 def test_rows_of_a_sweep_take_the_place_of_those_kept_before(
     swept: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     rows = script("paper/measured_rows")
-    record = sweeps.records(swept)[0]
-    record.metrics.update(model="differnet_small", category="screw")
+    record = as_of_the_grid(swept)
     row = rows.of_record(record)
     before, other = {**row, "image_auroc": "0.5"}, {**row, "seed": "7", "image_auroc": "0.6"}
     monkeypatch.setattr(rows, "RESULTS", tmp_path / "results.csv")
@@ -35,8 +54,7 @@ def test_a_first_round_never_takes_the_place_of_a_vanilla_run(
     swept: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     rows = script("paper/measured_rows")
-    record = sweeps.records(swept)[0]
-    record.metrics.update(model="differnet_small", category="screw", method="osr", k=1.2)
+    record = as_of_the_grid(swept, method="osr", k=1.2)
     first, osr = rows.of_first_round(record), rows.of_record(record)
     vanilla = {**first, "image_auroc": "0.5", "source": "sweep"}
     monkeypatch.setattr(rows, "RESULTS", tmp_path / "results.csv")
