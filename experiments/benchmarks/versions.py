@@ -87,10 +87,12 @@ def main() -> None:
         versions["bf16"] = (HERE, "bf16")
     rows = []
 
-    def compare(what: str, preset: str, seconds: dict[str, list[float]], parts: int = 1) -> None:
+    def compare(
+        what: str, preset: str, batch: int, seconds: dict[str, list[float]], parts: int = 1
+    ) -> None:
         before, *after = (statistics.median(found) / parts for found in seconds.values())
         for version, found in zip(list(seconds)[1:], after, strict=True):
-            row = {"preset": preset, "batch": chosen.batch, "threads": chosen.threads, "part": what}
+            row = {"preset": preset, "batch": batch, "threads": chosen.threads, "part": what}
             times = {"before s": before, "after s": found, "after / before": found / before}
             rows.append({**row, "precision": "bf16" if version == "bf16" else "fp32", **times})
 
@@ -104,8 +106,8 @@ def main() -> None:
                 found = json.loads(out.splitlines()[-1])
                 steps[version] += found["step"]
                 whole[version] += found["epoch"]
-        compare("step", preset, steps, -(-IMAGES[preset] // chosen.batch))
-        compare("epoch", preset, whole)
+        compare("step", preset, chosen.batch, steps, -(-IMAGES[preset] // chosen.batch))
+        compare("epoch", preset, chosen.batch, whole)
     if chosen.run:
         seconds: dict[str, list[float]] = {version: [] for version in versions}
         with tempfile.TemporaryDirectory() as made:
@@ -118,7 +120,7 @@ def main() -> None:
                     once(checkout, [*demo, "refine=none", *folder], chosen.threads)
                     if turn:  # the first makes images and features
                         seconds[version].append(time.perf_counter() - began)
-        compare("run", "differnet_small (demo, batch 32)", seconds)
+        compare("run", "differnet_small (demo)", 32, seconds)
     from paired import report
 
     report("before and after", rows, "versions")
