@@ -17,6 +17,7 @@ import torch
 from common.inputs import Inputs, experiment
 from common.tables import markdown, read_rows, write_rows
 from common.wander import wander
+from hydra.errors import HydraException
 from measured_curves import draw_epochs
 from measured_rows import CATEGORIES, OUT, Row
 
@@ -78,8 +79,8 @@ def main() -> None:
     chosen = parser.parse_args()
     try:
         found = [row for category in CATEGORIES for row in areas(chosen.root, chosen.alexnet, category)]
-    except InputError as error:
-        raise SystemExit(f"best_epoch.py: {error}") from error
+    except (InputError, HydraException) as error:
+        raise SystemExit(f"best_epoch.py: {' '.join(str(error).split())}") from error
     write_rows(OUT / "best_epoch.csv", found)
     rows = read_rows(OUT / "best_epoch.csv")
     draw_epochs(rows, OUT)
