@@ -3,14 +3,15 @@
 from pathlib import Path
 
 import numpy as np
+import small_backbones
 import torch
 from PIL import Image
 from torch import Tensor
 
 from irp_lightning.data.content import content_hash
 from irp_lightning.features.bank import FeatureBank
-from irp_lightning.features.config import BackboneConfig, FeaturesConfig, ViewsConfig
-from irp_lightning.features.extractor import FeatureExtractor, build_extractor
+from irp_lightning.features.config import FeaturesConfig
+from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.features.image_features import ImageFeatures
 from irp_lightning.features.preparation import prepare_features
 
@@ -19,11 +20,7 @@ CPU = torch.device("cpu")
 
 
 def extractor(n_scales: int = 2) -> FeatureExtractor:
-    views = ViewsConfig(
-        count=3, seed=0, n_transforms=1, n_transforms_test=1, interpolation="bilinear", fill="zeros"
-    )
-    backbone = BackboneConfig(name="random", weights=None, n_scales=n_scales, seed=0)
-    return build_extractor(backbone, views, image_size=32, crop="none", autocast="none")
+    return small_backbones.extractor("random", n_scales=n_scales, count=3)
 
 
 def config(cache: str = "bank", memory_limit: float | None = None) -> FeaturesConfig:

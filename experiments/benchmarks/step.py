@@ -1,6 +1,6 @@
 """Where a training step's time goes, and the least it could take on the same cores.
 
-python experiments/benchmarks/step.py [--preset differnet_small] [--batch 96] [--threads 1] [--bf16]
+python experiments/benchmarks/step.py [--preset NAME] [--batch 96] [--threads 1] [--bf16] [--compile]
 
 The floor is that of the arithmetic nobody can leave out: the subnets' matrix products, forward and
 backward, as plain products of the same shapes, and Adam's traffic (weights, gradients and both moments

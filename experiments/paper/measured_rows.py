@@ -19,8 +19,17 @@ from irp_lightning.foundation.errors import InputError
 from irp_lightning.runs.record import Record
 
 __all__ = [
-    *("CATEGORIES", "LAM", "METHODS", "NOISES", "OUT", "TITLES", "USUAL", "Row", "areas", "collected"),
-    *("is_usual", "of_vanillas_seeds", "printed", "same_cell", "shared_by_all", "title"),
+    *("CATEGORIES", "IN_SAMPLE", "LAM", "METHODS", "NOISES", "OUT", "TITLES", "USUAL", "Row", "areas"),
+    *(
+        "collected",
+        "is_usual",
+        "of_vanillas_seeds",
+        "printed",
+        "protocol_of",
+        "same_cell",
+        "shared_by_all",
+        "title",
+    ),
 ]
 
 HERE = Path(__file__).parent

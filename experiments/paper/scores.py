@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from common import sweeps
 from common.tables import markdown, write_rows
 from common.tested import is_of_a_flow, tested_by
-from measured_rows import IN_SAMPLE, OUT, Row
+from measured_rows import IN_SAMPLE, OUT, Row, protocol_of
 from torch import Tensor
 
 from irp_lightning.detectors.flow import SCORES
@@ -44,6 +44,16 @@ def method_of(run: Record) -> str:
     return "none" if method in IN_SAMPLE and run.metrics["rounds"] == 0 else method
 
 
+def cell_of(run: Record) -> Row:
+    """What a run is of; a cell may have been run twice: as what it is, and as what removed nothing."""
+    return {
+        **{key: run.metrics[key] for key in ("category", "model", "seed")},
+        "precision": protocol_of(run, "precision"),
+        "method": method_of(run),
+        "noise": run.metrics["noise_requested"],
+    }
+
+
 def row_of(run: Record) -> Row:
     """The AUROC of a flow's run by each score."""
     tested = tested_by(run)
@@ -51,36 +61,29 @@ def row_of(run: Record) -> Row:
     for score in SCORES:
         tested.detector.hparams["score"] = score
         found[score] = auroc(tested.score(), tested.labels)
-    return {
-        **{key: run.metrics[key] for key in ("category", "model", "seed")},
-        "precision": run.config["model"].get("precision", "fp32"),  # an older run has none
-        "method": method_of(run),
-        "noise": run.metrics["noise_requested"],
-        **found,
-    }
+    return {**cell_of(run), **found}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("sweeps", type=Path, nargs="+")
     chosen = parser.parse_args()
-    runs = [
-        run
+    runs = {
+        tuple(cell_of(run).values()): run
         for sweep in chosen.sweeps
         for run in sweeps.records(sweep)
         if method_of(run) in METHODS
         and is_of_a_flow(run)
         and run.metrics["contamination"] == "share"
-        and run.config["model"].get("score") == "latent"
-    ]
+        and protocol_of(run, "score") == "latent"
+    }
     if not runs:
         raise SystemExit(
             f"scores.py: {' '.join(map(str, chosen.sweeps))}: no finished run of a flow and "
             f"{', '.join(METHODS)}"
         )
-    # A cell may have been run twice: as what it is, and as what removed nothing.
     try:
-        rows = list({tuple(row[k] for k in (*CELL, "seed")): row for row in map(row_of, runs)}.values())
+        rows = [row_of(run) for run in runs.values()]
     except InputError as error:
         raise SystemExit(f"scores.py: {error}") from error
     write_rows(OUT / "scores.csv", rows)
