@@ -77,9 +77,9 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
             if e.refine.is_out_of_sample:
                 groups = fold_groups(train, pool.of(images.groups), e.data.groups, images.depth)
             named("refine")(check_refinement)(e.refine, len(pool.train), groups)
-            verdicts = read_verdicts(e.review, train) if e.review else {}
+            verdicts, about_review = read_verdicts(e.review, train) if e.review else ({}, [])
             check_verdicts(verdicts, len(train))
-        for remark in images.remarks:
+        for remark in [*images.remarks, *about_review]:
             print(f"! {remark.text}" if remark.falsifies else remark.text)
         if e.batch_size > len(pool.train):
             print(f"batch_size={e.batch_size}: an epoch is one batch of the {len(pool.train)} images")
