@@ -19,7 +19,15 @@ from irp_lightning.foundation.fields import (
     whole,
 )
 
-__all__ = ["DECLARED", "DifferNetConfig", "ModelConfig", "NearestConfig", "TrainerConfig", "current"]
+__all__ = [
+    "DECLARED",
+    "DifferNetConfig",
+    "ModelConfig",
+    "NearestConfig",
+    "TrainerConfig",
+    "current",
+    "is_own_detector",
+]
 
 
 def _betas(value: Any) -> list[float]:
@@ -94,6 +102,11 @@ MOVED = {
 def current(target: str) -> str:
     """Where a class stands now that an older version may have named elsewhere."""
     return MOVED.get(target, target)
+
+
+def is_own_detector(target: str) -> bool:
+    """Whether a class is the user's, and none of the project's detectors."""
+    return current(target) not in DECLARED
 
 
 def _target(value: Any) -> str:

@@ -22,7 +22,8 @@ def named_object(field: str, name: str) -> Any:
     """
     module, _, attribute = name.rpartition(".")
     here = str(Path.cwd())
-    if here not in sys.path:  # an installed command looks beside itself, and not where it is called
+    # An installed command looks beside itself, and not where it is called, where a user's modules are.
+    if not module.startswith("irp_lightning.") and here not in sys.path:
         sys.path.append(here)
     try:
         imported = import_module(module)
