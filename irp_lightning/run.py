@@ -51,6 +51,7 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
     from irp_lightning.localisation.localisation import localise_some
     from irp_lightning.refinement.checks import check_explains, check_refinement, check_verdicts
     from irp_lightning.refinement.clean import Cleaning
+    from irp_lightning.refinement.copies import number_copies, shared_verdicts
     from irp_lightning.refinement.fitting import Fitting
     from irp_lightning.refinement.ranking import follow, rank
     from irp_lightning.runs.folder import CHECKPOINT, CLEANING
@@ -75,10 +76,13 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
             train = pool.of(images.samples)
             groups = None
             if e.refine.is_out_of_sample:
-                groups = fold_groups(train, pool.of(images.groups), e.data.groups, images.depth)
+                known, hashes = pool.of(images.groups), pool.of(images.hashes)
+                groups = fold_groups(train, known, hashes, e.data.groups, images.depth)
             named("refine")(check_refinement)(e.refine, len(pool.train), groups)
+            copies = number_copies(pool.of(images.hashes))
             verdicts = read_verdicts(e.review, train) if e.review else {}
-            check_verdicts(verdicts, len(train))
+            shared = shared_verdicts(verdicts, copies, [sample.name for sample in train])
+            check_verdicts(shared, len(train))
         for remark in images.remarks:
             print(f"! {remark.text}" if remark.falsifies else remark.text)
         if e.batch_size > len(pool.train):
@@ -119,13 +123,18 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
                 )
                 begun, keep = Cleaning.load(here.cleaning), partial(here.keep, CLEANING)
                 trusted = torch.tensor([sample.trusted for sample in train])
-                cleaning = automatic = fitting.clean(
-                    e.refine, patches, groups, begun, lambda c: keep(c.save), trusted
-                )
-                if e.false_alarms is not None and groups is not None:
+                scorer = None
+                if groups is not None:
                     scored = fitting.training_images(patches, groups)
-                    ranking = rank(fitting.scorer(e.refine, scored), cleaning.active)
-                    cleaning = follow(cleaning, ranking, verdicts, trusted) if verdicts else cleaning
+                    scorer = fitting.scorer(e.refine, scored)
+                cleaning = automatic = fitting.clean(
+                    e.refine, scorer, begun, lambda c: keep(c.save), copies, trusted
+                )
+                if e.false_alarms is not None and scorer is not None:
+                    ranking = rank(scorer, cleaning.active, copies)
+                    if verdicts:
+                        cleaning = follow(cleaning, ranking, verdicts, copies, trusted)
+                del scorer  # its distances may be gigabytes
                 fitted = fitting.fit(
                     e.refine,
                     cleaning,
@@ -187,7 +196,7 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
                         images=images,
                         rounds=cleaning.rounds,
                         settings=settings_of(e),
-                        looks={train[i].name: defective for i, defective in verdicts.items()},
+                        looks={train[i].name: defective for i, defective in shared.items()},
                         expected=int((~automatic.active).sum()),
                     )
                     metrics["cleaning"] = write_product(here.folder, test, content)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.refinement.config import RefineConfig
+from irp_lightning.refinement.copies import any_copy, shared_scores
 from irp_lightning.refinement.judgement import is_over, judge
 from irp_lightning.refinement.rounds import Round, as_state, from_state
 from irp_lightning.refinement.scoring import Explains, Scorer
@@ -58,6 +59,7 @@ def clean(
     config: RefineConfig,
     begun: Cleaning,
     *,
+    copies: Tensor | None = None,
     trusted: Tensor | None = None,
     after_round: Callable[[Cleaning], None] = lambda cleaning: None,
 ) -> Cleaning:
@@ -68,18 +70,23 @@ def clean(
     Args:
         scorer: Scores all images by what is active.
         config: The rule and when to stop.
-        begun: Where to begin, or to go on: all images active at first.
-        trusted: (N,), bool: images that are never removed.
-        after_round: Told after each round, to keep what was found.
+        begun: Where to begin or resume: all images active at first.
+        copies: (N,), int64: one number for identical files, which go or stay together; None: no two are.
+        trusted: (N,), bool: images that are never removed, nor their copies.
+        after_round: Called after each round, to keep what was found.
 
     Raises:
         InputError: The rule cannot judge the scores, or they are not one for each image.
     """
     cleaning = begun
+    if copies is None:
+        copies = torch.arange(len(begun.active))
+    if trusted is not None:
+        trusted = any_copy(trusted, copies)
     while not cleaning.settled:
         start = time.perf_counter()
         active, rounds = cleaning.active, cleaning.rounds
-        scores = _scores(scorer, active).masked_fill(~active, torch.nan)
+        scores = shared_scores(_scores(scorer, active), copies).masked_fill(~active, torch.nan)
         found = judge(scores, active, config)
         if trusted is not None:
             found = replace(found, removed=found.removed & ~trusted)

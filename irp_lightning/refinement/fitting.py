@@ -102,37 +102,40 @@ class Fitting:
     def clean(
         self,
         refine: RefineConfig,
-        patches: ImageFeatures | None,
-        groups: Sequence[int] | None,
+        scorer: Scorer | None,
         begun: Cleaning | None,
         after_round: Callable[[Cleaning], None],
+        copies: Tensor | None = None,
         trusted: Tensor | None = None,
     ) -> Cleaning:
         """Remove before the fit what the method removes then.
 
         Args:
             refine: The method.
-            patches: Of all images, where the scorer wants them.
-            groups: The object that each training image shows, for scoring out of sample.
-            begun: How far a run that was stopped had come.
-            after_round: Told after each round.
+            scorer: Scores out of sample, where the method does.
+            begun: How far a stopped run had come.
+            after_round: Called after each round.
+            copies: (N,), int64: one number for identical files.
             trusted: (N,), bool: images that stay.
         """
         if refine.scoring == LABELS:
             return Cleaning(self.without_injected)
-        if not refine.is_out_of_sample:
+        if scorer is None:
             return Cleaning(self.everything)
-        assert groups is not None  # drawn wherever scoring is out of sample
-        scorer = self.scorer(refine, self.training_images(patches, groups))
         begun = begun or Cleaning(self.everything)
-        return clean(scorer, refine, begun, trusted=trusted, after_round=after_round)
+        return clean(scorer, refine, begun, copies=copies, trusted=trusted, after_round=after_round)
 
     def scorer(self, refine: RefineConfig, images: TrainingImages) -> Scorer:
         """What scores training images out of sample."""
         return named("refine")(find_scorer(refine.scoring))(images, refine)
 
     def training_images(self, patches: ImageFeatures | None, groups: Sequence[int]) -> TrainingImages:
-        """What a scorer may know of the training images; see :meth:`clean`."""
+        """What a scorer may know of the training images.
+
+        Args:
+            patches: Of all images, where the scorer wants them.
+            groups: The object that each training image shows.
+        """
         return TrainingImages(
             self.features if patches is None else patches,
             torch.tensor(self.pool.train),

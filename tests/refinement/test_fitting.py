@@ -8,6 +8,7 @@ from irp_lightning.foundation.errors import InputError
 from irp_lightning.refinement.clean import Cleaning
 from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.fitting import Fitting
+from irp_lightning.refinement.scoring import Scorer
 
 GAUSSIAN = "irp_lightning.detectors.gaussian.Gaussian"
 NONE = RefineConfig("none")
@@ -20,8 +21,12 @@ def fits() -> Fitting:
     return fitting(outliers(), "refine_small.Mean", injected=frozenset({0, 1, 2}))
 
 
+def scorer_of(fits: Fitting, refine: RefineConfig) -> Scorer:
+    return fits.scorer(refine, fits.training_images(None, list(range(N))))
+
+
 def test_vanilla_is_one_round_without_a_threshold(fits: Fitting) -> None:
-    found = fits.fit(NONE, fits.clean(NONE, None, None, None, lambda cleaning: None))
+    found = fits.fit(NONE, fits.clean(NONE, None, None, lambda cleaning: None))
     (only,) = found.rounds
     assert not only.removed.any()
     assert only.threshold is None
@@ -33,7 +38,7 @@ def test_vanilla_is_one_round_without_a_threshold(fits: Fitting) -> None:
 
 def test_the_oracle_trains_without_exactly_the_injected(fits: Fitting) -> None:
     oracle = RefineConfig("oracle", scoring="labels")
-    found = fits.fit(oracle, fits.clean(oracle, None, None, None, lambda cleaning: None))
+    found = fits.fit(oracle, fits.clean(oracle, None, None, lambda cleaning: None))
     (only,) = found.rounds
     assert only.removed.nonzero().flatten().tolist() == [0, 1, 2]
     assert only.active.sum() == N - 3
@@ -44,7 +49,7 @@ def test_the_oracle_trains_without_exactly_the_injected(fits: Fitting) -> None:
 def test_out_of_sample_removes_first_and_fits_once(fits: Fitting) -> None:
     refine = RefineConfig("x", scoring="cross_fit", rule="lower_mad", k=10, remove="all", max_rounds=4)
     told: list[Cleaning] = []
-    cleaning = fits.clean(refine, None, list(range(N)), None, told.append)
+    cleaning = fits.clean(refine, scorer_of(fits, refine), None, told.append)
     before = len(Mean.fits)
     found = fits.fit(refine, cleaning)
     assert len(Mean.fits) == before + 1
@@ -107,6 +112,6 @@ def test_scores_that_are_no_numbers_end_the_run() -> None:
 def test_nothing_of_a_stopped_cleaning_is_lost(fits: Fitting) -> None:
     refine = RefineConfig("x", scoring="cross_fit", rule="lower_mad", k=10, max_rounds=4)
     told: list[Cleaning] = []
-    whole = fits.clean(refine, None, list(range(N)), None, told.append)
-    again = fits.clean(refine, None, list(range(N)), told[0], lambda cleaning: None)
+    whole = fits.clean(refine, scorer_of(fits, refine), None, told.append)
+    again = fits.clean(refine, scorer_of(fits, refine), told[0], lambda cleaning: None)
     assert torch.equal(again.active, whole.active)
