@@ -120,6 +120,7 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
                     e.epochs,
                     e.batch_size,
                     e.seed,
+                    pool.of(images.headers),
                 )
                 begun, keep = Cleaning.load(here.cleaning), partial(here.keep, CLEANING)
                 trusted = torch.tensor([sample.trusted for sample in train])

@@ -11,6 +11,7 @@ from irp_lightning.data.config import DataConfig
 from irp_lightning.data.content import content_hash
 from irp_lightning.data.depth import Depth, Extent, depth_remarks, find_depth
 from irp_lightning.data.groups import find_groups, join_identical, unnamed_rows
+from irp_lightning.data.headers import Header
 from irp_lightning.data.images import examine
 from irp_lightning.data.known_images import KnownImages
 from irp_lightning.data.remarks import Remark, listed, remark_rows
@@ -36,6 +37,7 @@ class Dataset:
         cropped_away: Defective images whose defect the crop cuts away.
         depth: What the numbers of images deeper than 8 bits mean.
         remarks: What the user should know of the images.
+        headers: The header of each one's file.
     """
 
     samples: list[Sample]
@@ -45,6 +47,7 @@ class Dataset:
     cropped_away: int
     depth: Depth = Depth()
     remarks: Sequence[Remark] = ()
+    headers: Sequence[Header] = ()
 
     def facts(self) -> dict[str, Any]:
         """For the metrics: counts, the depth, and the remarks."""
@@ -110,7 +113,9 @@ def read_surveyed(
         *_grouped(groups),
         *_straddling(samples, groups, hashes, data.split),
     ]
-    return Dataset(samples, groups, hashes, bad, found.cropped_away, depth, remarks)
+    # What cannot be opened is bad, and left out.
+    headers = [header for i in kept if (header := found.headers[i]) is not None]
+    return Dataset(samples, groups, hashes, bad, found.cropped_away, depth, remarks, headers)
 
 
 def extents_of(

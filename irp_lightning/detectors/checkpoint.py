@@ -14,6 +14,7 @@ from typing import Any
 import lightning as L
 import torch
 
+from irp_lightning.data.appearance import Appearance
 from irp_lightning.detectors.build import check_detector, is_plain
 from irp_lightning.detectors.config import ModelConfig
 from irp_lightning.detectors.conformal import Calibration
@@ -37,12 +38,14 @@ class Loaded:
         extractor: Turns images into its features.
         n_views: How many of the fixed views a score is averaged over.
         calibration: The threshold, and what scores mean; None where none was asked for.
+        appearance: What the training photographs were like; None where an older version did not note it.
     """
 
     detector: L.LightningModule
     extractor: FeatureExtractor
     n_views: int
     calibration: Calibration | None = None
+    appearance: Appearance | None = None
 
 
 class CheckpointContents(L.Callback):
@@ -53,10 +56,19 @@ class CheckpointContents(L.Callback):
         dim: Length D of a feature vector.
         extractor: Turns images into features.
         n_views: How many of the fixed views a score is averaged over.
+        appearance: What the training photographs are like.
     """
 
-    def __init__(self, model: ModelConfig, dim: int, extractor: FeatureExtractor, n_views: int) -> None:
+    def __init__(
+        self,
+        model: ModelConfig,
+        dim: int,
+        extractor: FeatureExtractor,
+        n_views: int,
+        appearance: Appearance | None = None,
+    ) -> None:
         self.model, self.dim, self.extractor, self.n_views = model, dim, extractor, n_views
+        self.appearance = appearance
 
     def on_save_checkpoint(
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
@@ -67,6 +79,7 @@ class CheckpointContents(L.Callback):
             "dim": self.dim,
             "extractor": self.extractor.export(),
             "n_views": self.n_views,
+            "appearance": self.appearance.state() if self.appearance else None,
         }
 
 
@@ -102,11 +115,13 @@ def load_detector(path: Path, *, own_backbone: bool = False) -> Loaded:
         detector.load_state_dict(saved["state_dict"])
         state = contents.get("calibration")
         calibration = None if state is None else Calibration.of_state(state)
+        like = contents.get("appearance")
+        appearance = None if like is None else Appearance.of_state(like)
     except InputError as error:
         raise InputError(f"{file}: {error}") from error
     except Exception as error:
         raise _not_whole(file, error) from error
-    return Loaded(detector.eval(), extractor.eval(), n_views, calibration)
+    return Loaded(detector.eval(), extractor.eval(), n_views, calibration, appearance)
 
 
 def checkpoint_file(path: Path) -> Path:

@@ -11,7 +11,9 @@ from lightning.pytorch.loggers import Logger
 from torch import Tensor
 from tqdm import tqdm
 
+from irp_lightning.data.appearance import appearance_of
 from irp_lightning.data.contamination import TrainingPool
+from irp_lightning.data.headers import Header
 from irp_lightning.detectors.build import build_detector
 from irp_lightning.detectors.checkpoint import CheckpointContents
 from irp_lightning.detectors.config import ModelConfig, TrainerConfig
@@ -77,6 +79,7 @@ class Fitting:
         epochs: Of a fit.
         batch_size: Images in a batch.
         seed: Of weights and batches.
+        headers: N, of the files of the training images: checkpoints carry what they are like.
     """
 
     extractor: FeatureExtractor
@@ -88,6 +91,7 @@ class Fitting:
     epochs: int
     batch_size: int
     seed: int
+    headers: Sequence[Header] = ()
 
     @property
     def everything(self) -> Tensor:
@@ -175,8 +179,13 @@ class Fitting:
         began = time.perf_counter()
         data, detector = self._data(cleaning.active), self._detector()
         refinement = self._in_sample(detector, refine, checkpoints)
+        kept = [header for header, left in zip(self.headers, cleaning.active, strict=False) if left]
         contents = CheckpointContents(
-            self.model, self.features.dim, self.extractor, self.views.n_transforms_test
+            self.model,
+            self.features.dim,
+            self.extractor,
+            self.views.n_transforms_test,
+            appearance_of(kept) if kept else None,
         )
         steps = fit(
             detector,
