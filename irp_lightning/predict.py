@@ -32,8 +32,8 @@ EPILOGUE = """\
 prints path,score; of a detector that was given a threshold (irp_lightning.clean) also percentile (the
 share of good training images that score lower, which detectors have in common), decision (normal or
 defective) and threshold. A folder is read with its sub-folders, as irp_lightning.clean reads it. Memory
-does not grow with the number of images. What tells an image from the training images (colour or grey, bit
-depth, size, aspect) is reported on standard error, once a kind.
+does not grow with the number of images. What tells an image from the training images (colour or grey,
+bit depth, size, aspect) is reported on standard error, once a kind.
 
 exit status: 0, whatever was decided; 1 if an image has no score, or nothing could be done; 2 for wrong
 arguments; 130 where it was interrupted; 141 where the reader went away.
@@ -187,7 +187,8 @@ def _print_scores(chosen: argparse.Namespace) -> list[str]:
         calibration = calibration.at(chosen.false_alarms)
     if loaded.appearance is None:
         _report(
-            f"{chosen.checkpoint} does not hold what its training photographs were like: new ones are not compared"
+            f"{chosen.checkpoint} does not hold what its training photographs were like: new ones are "
+            "not compared"
         )
     rows, differences = _Rows(chosen.json, calibration), Differences(_report)
     scored, wrong = [], []

@@ -43,8 +43,8 @@ class Appearance:
         if header.numbers != "8-bit" and header.numbers not in self.numbers:
             raise InputError(
                 f"{name} holds {_kind(header.numbers)}, and the detector was trained on "
-                f"{' and '.join(map(_kind, self.numbers))}: how many of the bits hold data is not known; "
-                "convert the photograph as the training photographs were"
+                f"{' and '.join(map(_kind, self.numbers))}: how many of the bits hold data is not "
+                "known; convert the photograph as the training photographs were"
             )
 
     def differences(self, header: Header) -> dict[str, str]:
@@ -58,13 +58,14 @@ class Appearance:
             found["colour"] = f"is {_shown(colour)}, and the detector was trained on {self.colours[0]}"
         if header.numbers not in self.numbers:
             found["bit depth"] = (
-                f"holds {_kind(header.numbers)}, and the detector was trained on {_kind(self.numbers[0])}"
+                f"holds {_kind(header.numbers)}, and the detector was trained on "
+                f"{_kind(self.numbers[0])}"
             )
         width, height = header.upright
         if not self.smallest / SIZE_SLACK <= _size(header) <= self.largest * SIZE_SLACK:
             found["size"] = (
-                f"has {width} x {height} pixels, and the detector was trained on photographs of "
-                f"{_range(self.smallest, self.largest, '.0f')} pixels a side (root of width times height)"
+                f"has {width} x {height} pixels, a mean side of {_size(header):.0f}, and the mean side "
+                f"of training photographs was {_range(self.smallest, self.largest, '.0f')}"
             )
         if not self.narrowest / ASPECT_SLACK <= width / height <= self.widest * ASPECT_SLACK:
             found["aspect"] = (

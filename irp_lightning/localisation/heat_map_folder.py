@@ -72,9 +72,9 @@ def write_heat_maps(
         max_pixels: Larger images are refused.
 
     Raises:
-        InputError: An image has no score (:func:`~irp_lightning.detectors.new_photograph.load_photograph`
-            refuses it), the score has neither map nor gradient, or the folder is
-            refused as by :func:`check_heat_map_folder`.
+        InputError: An image is refused as by
+            :func:`~irp_lightning.detectors.new_photograph.load_photograph`, the score has neither map
+            nor gradient, or the folder is refused as by :func:`check_heat_map_folder`.
     """
     check_heat_map_folder(folder, images)  # of fewer images than before, the names may be others
     spec = loaded.extractor.spec

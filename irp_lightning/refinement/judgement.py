@@ -37,8 +37,8 @@ def judge(scores: Tensor, active: Tensor, config: RefineConfig) -> Judgement:
     """Hold the scores of the active images against the rule's threshold (paper, Eq. 5).
 
     What stands out is removed: all of it (Eq. 6), or the worst alone (Algorithm 1); never more than
-    leaves ``1 - max_removed`` of all images, and three. Images of equal scores, such as copies of one file,
-    go together or stay together.
+    leaves ``1 - max_removed`` of all images, and three. Images of equal scores, such as copies of one
+    file, go together or stay together.
 
     Args:
         scores: (N,), higher is more anomalous; only those of active images count.

@@ -34,7 +34,7 @@ def test_a_verdict_counts_for_all_copies() -> None:
 
 def test_contrary_verdicts_on_copies_are_refused() -> None:
     copies = number_copies(["x", "y", "x", "z"])
-    with pytest.raises(InputError, match="a.jpg as defective and its identical copy c.jpg as normal"):
+    with pytest.raises(InputError, match=r"a\.jpg as defective and its identical copy c\.jpg as normal"):
         shared_verdicts({0: True, 2: False}, copies, NAMES)
 
 

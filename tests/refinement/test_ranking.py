@@ -8,7 +8,6 @@ from irp_lightning.refinement.checks import check_verdicts
 from irp_lightning.refinement.clean import Cleaning
 from irp_lightning.refinement.ranking import Ranking, follow
 
-
 EACH = torch.arange(20)
 """No two files are identical."""
 
