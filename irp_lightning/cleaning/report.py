@@ -14,7 +14,6 @@ from torch import Tensor
 
 from irp_lightning import __version__
 from irp_lightning.cleaning.suspects import Suspect
-from irp_lightning.config.compose import looks_through
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.data.dataset import Dataset
 from irp_lightning.data.depth import Depth
@@ -81,12 +80,11 @@ def render(content: Content) -> str:
 
 def settings_of(e: Experiment) -> list[tuple[str, str]]:
     """What the report says of how it came about."""
-    looked = looks_through(e)
     asked = [] if e.false_alarms is None else [("false alarms asked for", f"{100 * e.false_alarms:g} %")]
     return [
         ("folder", printable(e.data.root)),
         ("removal", f"{e.refine.name}: {e.refine.scoring}, {e.refine.rule} (k = {e.refine.k})"),
-        ("looked through", f"{looked.name}, {e.patches.image_size} px"),
+        ("looked through", f"{e.refine.network.name}, {e.patches.image_size} px"),
         ("detector", f"{e.model.title} on {e.backbone.name}"),
         *asked,
         ("groups", str(e.data.groups)),

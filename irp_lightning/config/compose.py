@@ -13,11 +13,9 @@ from irp_lightning.config.checks import load_experiment
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.config.overrides import check_overrides
 from irp_lightning.data.default_root import default_root
-from irp_lightning.features.config import BackboneConfig
 from irp_lightning.foundation.errors import InputError, one_line
-from irp_lightning.foundation.fields import load
 
-__all__ = ["CONF", "checked", "composed", "looks_through"]
+__all__ = ["CONF", "checked", "composed"]
 
 _PACKAGE = Path(__file__).parent.parent
 # In a wheel the configuration lies inside the package; in a checkout beside it.
@@ -58,18 +56,3 @@ def checked(cfg: DictConfig) -> Experiment:
     except OmegaConfBaseException as error:  # ${...} of what there is not
         raise InputError(one_line(error)) from error
     return load_experiment(values)
-
-
-def looks_through(e: Experiment) -> BackboneConfig:
-    """The backbone whose patches a removal is decided by: ``refine.backbone``, where it is set.
-
-    Else the run's own, if it says whose maps are worth looking at (``layers``). Patches of the last maps
-    of a small classifier, such as AlexNet's, rank defects far worse than EfficientNet-Lite0's do
-    (experiments/robustness), which is what is taken then.
-    """
-    if e.refine.backbone is not None:
-        return e.refine.backbone
-    if e.backbone.layers:
-        return e.backbone
-    values: Any = OmegaConf.to_container(OmegaConf.load(CONF / "backbone" / "efficientnet_lite0.yaml"))
-    return load(BackboneConfig, values)

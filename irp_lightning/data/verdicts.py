@@ -1,5 +1,6 @@
 """What somebody who looked at images says of them: ``review.csv``."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from irp_lightning.data.tables import read_table
 from irp_lightning.foundation.errors import WrongValue
 from irp_lightning.foundation.names import printable
 
-__all__ = ["DEFECTIVE", "NORMAL", "read_verdicts"]
+__all__ = ["DEFECTIVE", "NORMAL", "read_verdicts", "verdicts_digest"]
 
 NORMAL, DEFECTIVE = "normal", "defective"
 
@@ -41,3 +42,14 @@ def read_verdicts(file: str, samples: Sequence[Sample]) -> dict[int, bool]:
             raise WrongValue("review", file, reason)
         found[position[path]] = verdict == DEFECTIVE
     return found
+
+
+def verdicts_digest(file: str) -> str:
+    """Sixteen hexadecimal digits for what a review says, whatever its name and the order of its rows.
+
+    Raises:
+        WrongValue: There is no such file, or it has other columns.
+    """
+    rows = read_table("review", Path(file), ("path", "verdict"), "review.csv, as the report saves it")
+    said = {printable(row["path"]): row["verdict"].strip().lower() for _, row in rows}
+    return hashlib.sha256(repr(sorted(said.items())).encode()).hexdigest()[:16]

