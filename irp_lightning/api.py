@@ -180,7 +180,7 @@ def clean(
         into,
         false_alarms=false_alarms,
         review=None if review is None else Path(review),
-        force=force or review is not None,
+        force=force,
         overrides=overrides,
     )
     metrics = dict(clean_folder(cfg, into))

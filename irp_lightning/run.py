@@ -76,8 +76,8 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
             train = pool.of(images.samples)
             groups = None
             if e.refine.is_out_of_sample:
-                known, hashes = pool.of(images.groups), pool.of(images.hashes)
-                groups = fold_groups(train, known, hashes, e.data.groups, images.depth)
+                grouped, hashes = pool.of(images.groups), pool.of(images.hashes)
+                groups = fold_groups(train, grouped, hashes, e.data.groups, images.depth)
             named("refine")(check_refinement)(e.refine, len(pool.train), groups)
             copies = number_copies(pool.of(images.hashes))
             verdicts = read_verdicts(e.review, train) if e.review else {}
@@ -85,6 +85,8 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
             check_verdicts(shared, len(train))
         for remark in images.remarks:
             print(f"! {remark.text}" if remark.falsifies else remark.text)
+        if not e.noise and (held_back := sum(images.samples[i].label for i in pool.dropped)):
+            print(f"{held_back} defective images are held back: the test set is the same at any noise")
         if e.batch_size > len(pool.train):
             print(f"batch_size={e.batch_size}: an epoch is one batch of the {len(pool.train)} images")
 
@@ -97,7 +99,8 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
             for looking, place in beside:
                 patches = prepare_features(looking, place, *files, e.features, device, once=True)
 
-        here.begin(manifest_text(images, pool, Path(e.data.root)))
+        review = Path(e.review).read_bytes() if e.review else None
+        here.begin(manifest_text(images, pool, Path(e.data.root)), review)
         about = facts(
             refine=e.refine,
             model=e.model,

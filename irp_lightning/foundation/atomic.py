@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["PARTIAL_SUFFIX", "write_whole"]
+__all__ = ["PARTIAL_SUFFIX", "remove_partial", "write_whole"]
 
 PARTIAL_SUFFIX = ".part"
 """In the names of files that are being written, before their suffix; a dot stands in front."""
@@ -35,4 +35,10 @@ def write_whole(file: Path, save: Callable[[Path], Any], *, sync: bool = True) -
                 os.fsync(stream.fileno())
         partial.replace(file)
     finally:
+        partial.unlink(missing_ok=True)
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove what killed processes have left of :func:`write_whole`, where nobody else writes."""
+    for partial in folder.glob(f".????????{PARTIAL_SUFFIX}*"):
         partial.unlink(missing_ok=True)

@@ -29,6 +29,8 @@ __all__ = [
     "METRICS",
     "REMOVED",
     "REPORT",
+    "REVIEW",
+    "REVIEW_BEFORE",
     "ROUNDS",
     "SCORES",
     "SUSPECTS",
@@ -44,6 +46,8 @@ CONFIG, METRICS = "config.yaml", "metrics.json"
 MANIFEST, ROUNDS, REMOVED, SCORES = "manifest.csv", "rounds.csv", "removed.csv", "scores.csv"
 FIGURES = "figures"
 SUSPECTS, CLEAN, REPORT, DETECTOR = "suspects.csv", "clean.csv", "report.html", "detector.ckpt"
+REVIEW, REVIEW_BEFORE = "review.csv", "review.before.csv"
+"""What persons said of images stays, whatever is computed anew."""
 CHECKPOINT, CLEANING = "checkpoints/last.ckpt", "checkpoints/cleaning.ckpt"
 WANDB_ID = "wandb/run_id"
 """The W&B run that belongs to the folder: others may log to W&B from the same place."""

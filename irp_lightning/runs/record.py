@@ -19,6 +19,7 @@ from irp_lightning.runs.folder import (
     REMOVED,
     ROUNDS,
     SCORES,
+    RunFolder,
     csv_rows,
     read_json,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "read_config",
     "read_metrics",
     "read_record",
+    "write_config",
 ]
 
 # libyaml's loader is ten times as fast as the one in Python, where it was built.
@@ -169,6 +171,11 @@ def read_config(folder: Path) -> dict[str, Any] | None:
         raise InputError(
             f"{file} cannot be read ({reason}); set another run folder, or remove this one"
         ) from error
+
+
+def write_config(folder: RunFolder, config: Mapping[str, Any]) -> None:
+    """Write the configuration of a run, as plain values."""
+    folder.text(CONFIG, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:
