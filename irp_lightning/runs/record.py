@@ -48,6 +48,9 @@ LONGEST = 500
 NO_FIGURES = ("seconds", "resumed", "versions")
 """Of ``metrics.json``: how a run was computed, not what it found."""
 
+DERIVED = ("removed", "unlabelled_images")
+"""Counts that follow from other figures, and that older versions do not write."""
+
 
 @dataclass(frozen=True)
 class Photograph:
@@ -228,8 +231,11 @@ def figures_of(record: Record) -> dict[str, Any]:
         "scores": record.scores(),
     }
     return {
-        **{key: value for key, value in record.metrics.items() if key not in NO_FIGURES},
-        **{name: [_without(row, "seconds", "file", "mask") for row in t] for name, t in tables.items()},
+        **{k: v for k, v in record.metrics.items() if k not in (*NO_FIGURES, *DERIVED)},
+        **{
+            name: [_without(row, "seconds", "file", "mask", *DERIVED) for row in t]
+            for name, t in tables.items()
+        },
     }
 
 
