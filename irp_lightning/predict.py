@@ -175,6 +175,8 @@ def _print_scores(chosen: argparse.Namespace) -> list[str]:
                 "train it with irp_lightning.clean, or with false_alarms=0.01"
             )
         calibration = calibration.at(chosen.false_alarms)
+        if (shortfall := calibration.shortfall) is not None:
+            print(f"irp_lightning: --false-alarms {chosen.false_alarms}: {shortfall}", file=sys.stderr)
     rows = _Rows(chosen.json, calibration)
     scored, wrong = [], []
     for path, score in score_files(loaded, files, chosen.max_pixels):

@@ -84,6 +84,14 @@ function element(tag, name, text) {
   return made;
 }
 
+// As in foundation/amounts.py: 0 % and 100 % are exact.
+function percent(share) {
+  for (let digits = 3; ; digits++) {
+    const shown = Number((100 * share).toPrecision(digits));
+    if (share >= 1 || shown < 100 || digits === 17) return `${shown} %`;
+  }
+}
+
 function picture(uri, caption, alt) {
   const figure = element("figure");
   const image = element("img");
@@ -104,7 +112,7 @@ function card(item) {
   );
   const where = item.cluster === null ? "kept" : `removed in round ${item.round}`;
   const group = item.cluster !== null && clusters.get(item.cluster).length > 1 ? `, alike: group ${item.cluster + 1}` : "";
-  const says = `no. ${item.rank + 1}, score ${item.score}, above ${item.percentile} % of the kept, ${where}${group}${item.trusted ? ", trusted" : ""}`;
+  const says = `no. ${item.rank + 1}, score ${item.score.toPrecision(4)}, above ${percent(item.percentile / 100)} of the kept, ${where}${group}`;
   const buttons = element("div", "buttons");
   for (const [key, word, verdict] of [["n", "normal", false], ["d", "defective", true]]) {
     const button = element("button", key, word);
@@ -120,7 +128,9 @@ function card(item) {
     button.addEventListener("click", () => say(clusters.get(item.cluster), true));
     buttons.append(button);
   }
-  made.append(pictures, element("p", "name", item.path), element("p", "says", says), buttons);
+  made.append(pictures, element("p", "name", item.path), element("p", "says", says));
+  if (item.why) made.append(element("p", "why", item.why));
+  made.append(buttons);
   mark(made);
   return made;
 }
@@ -244,13 +254,13 @@ byId("histogram").innerHTML =
 
 function alarms(threshold) {
   const above = (scores) => scores.filter((score) => score > threshold).length;
-  const percent = (count, of) => (of ? `${((100 * count) / of).toPrecision(3)} %` : "–");
+  const share = (count, of) => (of ? percent(count / of) : "–");
   const [k, r] = [above(data.kept), above(data.removed)];
   byId("cut").setAttribute("x1", x(threshold));
   byId("cut").setAttribute("x2", x(threshold));
   byId("alarms").textContent =
     `Threshold ${threshold.toPrecision(4)} would alarm at ${k} of ${data.kept.length} kept images ` +
-    `(${percent(k, data.kept.length)}) and ${r} of ${data.removed.length} removed ones (${percent(r, data.removed.length)}).`;
+    `(${share(k, data.kept.length)}) and ${r} of ${data.removed.length} removed ones (${share(r, data.removed.length)}).`;
 }
 const slider = byId("slider");
 slider.value = (1000 * x(data.threshold)) / WIDTH;

@@ -131,7 +131,8 @@ class Unusable:
 
     Attributes:
         folder: Where it lies.
-        status: ``failed``, ``unfinished`` (stopped, or still running) or ``unreadable``.
+        status: ``failed``, ``unfinished`` (stopped, or still running), ``unreadable``, or ``unlabelled``
+            where runs are compared by their labels.
         reason: One line.
     """
 
