@@ -48,6 +48,15 @@ function bestCut() {
   return data.count;
 }
 
+// How many images the same command would remove with this review, as refinement/ranking.py does.
+function going(cut) {
+  const before = data.items.filter((item) => item.rank < cut);
+  const unseen = cut - before.length; // not on this page
+  const shown = data.items.filter((item) => verdicts[item.path] ?? (item.rank < cut && !item.trusted));
+  const others = Object.entries(verdicts).filter(([path, defective]) => defective && !ranks.has(path));
+  return unseen + shown.length + others.length;
+}
+
 function nextLook(cut) {
   let best = null;
   for (const item of data.items) {
@@ -160,7 +169,7 @@ function progress() {
   const cut = bestCut();
   byId("progress").textContent =
     `${said.length} looked at: ${defective} defective, ${said.length - defective} normal; by these looks ` +
-    `${cut} of ${data.count} images would go`;
+    `${going(cut)} of ${data.count} images would go`;
   byId("propose").disabled = nextLook(cut) === null;
 }
 

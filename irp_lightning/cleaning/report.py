@@ -148,6 +148,7 @@ def _data(content: Content) -> dict[str, Any]:
                 "percentile": s.percentile,
                 "round": s.round,
                 "cluster": s.cluster,
+                "trusted": s.sample.trusted,
                 "why": s.why,
                 "alike": alike,
                 "picture": picture,
