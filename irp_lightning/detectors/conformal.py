@@ -174,7 +174,8 @@ def _check(scores: Tensor, groups: int, asked: float) -> None:
         raise InputError("a threshold cannot be calibrated on no image; keep at least one normal image")
     if len(scores) != groups:
         raise InputError(
-            f"a threshold cannot be calibrated on {counted(len(scores), 'score')} of {groups} images; "
+            f"a threshold cannot be calibrated on {counted(len(scores), 'score')} of "
+            f"{counted(groups, 'image')}; "
             "give one score for each image"
         )
     wrong = int((~scores.isfinite()).sum())
