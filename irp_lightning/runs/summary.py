@@ -95,7 +95,8 @@ def _add_cleaning(table: Table, m: Mapping[str, Any]) -> None:
             f"{round(1 / promised)}"
         )
     review = c.get("review")  # older versions have none
-    good = "every suspect that nobody marked defective" if review else "every suspect"
+    confirmed = review and review["confirmed_defective"]
+    good = "every suspect that nobody marked defective" if confirmed else "every suspect"
     rates.append(f"{percent(low)} to {percent(high)} at 90 % confidence")
     rates.append(f"up to {percent(c['false_alarms_at_most'])} if {good} is a good part")
     table.add_row("threshold", "\n".join(rates))
