@@ -46,6 +46,7 @@ True
 """
 
 import tempfile
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,7 @@ import torch
 from torch import Tensor
 
 from irp_lightning.clean import clean_folder, configured
+from irp_lightning.cleaning.review import ReviewCheck
 from irp_lightning.data.images import load_square
 from irp_lightning.detectors.checkpoint import Loaded, checkpoint_file, load_detector
 from irp_lightning.detectors.contract import ScoresPatches
@@ -64,7 +66,7 @@ from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import named_file
 from irp_lightning.runs.folder import CLEAN, SUSPECTS, csv_rows, csv_text
 
-__all__ = ["Cleaning", "Detector", "clean", "fit"]
+__all__ = ["Cleaning", "Detector", "ReviewCheck", "clean", "fit"]
 
 
 class Detector:
@@ -95,12 +97,18 @@ class Detector:
     def threshold(self) -> float:
         """Scores above it raise an alarm.
 
+        Warns:
+            UserWarning: Fewer false alarms were asked for than so few images can promise.
+
         Raises:
             InputError: The run did not ask for one.
         """
-        if self._loaded.calibration is None:
+        calibration = self._loaded.calibration
+        if calibration is None:
             raise InputError("this detector has no threshold; train it with false_alarms=0.01")
-        return self._loaded.calibration.threshold
+        if calibration.shortfall is not None:
+            warnings.warn(calibration.shortfall, stacklevel=2)
+        return calibration.threshold
 
     def score(self, images: Iterable[str | Path]) -> Tensor:
         """Anomaly scores of image files, higher is more anomalous: (B,).
@@ -143,6 +151,8 @@ class Cleaning:
         kept: Files of the rest.
         detector: Fitted to the rest.
         metrics: What ``metrics.json`` holds.
+        review: How many of the reviewed images the threshold gets right; None where nobody has looked,
+            or an older version has cleaned.
     """
 
     folder: Path
@@ -150,6 +160,7 @@ class Cleaning:
     kept: Sequence[Path]
     detector: Detector
     metrics: dict[str, Any]
+    review: ReviewCheck | None = None
 
 
 def clean(
@@ -185,12 +196,14 @@ def clean(
     )
     metrics = dict(clean_folder(cfg, into))
     kept = [row for row in csv_rows(into / CLEAN) if row["split"] == "train"]
+    checked: dict[str, int] | None = metrics["cleaning"].get("review")
     return Cleaning(
         into,
         [row["path"] for row in csv_rows(into / SUSPECTS)],
         [named_file(Path(), row["image_path"]) for row in kept],
         Detector(into),
         metrics,
+        ReviewCheck(**checked) if checked else None,
     )
 
 

@@ -185,6 +185,8 @@ def _print_scores(chosen: argparse.Namespace) -> list[str]:
                 "train it with irp_lightning.clean, or with false_alarms=0.01"
             )
         calibration = calibration.at(chosen.false_alarms)
+        if (shortfall := calibration.shortfall) is not None:
+            _report(f"--false-alarms {chosen.false_alarms}: {shortfall}")
     if loaded.appearance is None:
         _report(
             f"{chosen.checkpoint} does not hold what its training photographs were like: new ones are "

@@ -190,11 +190,17 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
                 with here.watch("report"):
                     test = [images.samples[i] for i in pool.test]
                     calibration, scores = calibration_of(
-                        fitting, fitted, cleaning, groups, e.false_alarms, [s.label for s in test]
+                        fitting,
+                        fitted,
+                        cleaning,
+                        groups,
+                        e.false_alarms,
+                        [s.label for s in test],
+                        shared,
                     )
                     content = Content(
                         title=printable(Path(e.data.root).name),
-                        suspects=find_suspects(scored, train, cleaning, ranking, scores),
+                        suspects=find_suspects(scored, train, cleaning, ranking, scores, shared),
                         maps=ranking.maps,
                         calibration=calibration,
                         images=images,

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,10 @@ def test_it_prints_no_summary_and_follows_a_review(
     assert caught in after.suspects
     assert spared not in after.suspects
     assert after.metrics["cleaning"]["looks"] == 2
+    assert before.review is None
+    assert after.review is not None
+    assert (after.review.confirmed_defective, after.review.confirmed_normal) == (1, 1)
+    assert 0 <= after.review.caught <= 1
 
 
 def test_another_cleaning_is_replaced_by_force_alone(images: Path, cache: Path, tmp_path: Path) -> None:
@@ -65,6 +70,12 @@ def test_another_cleaning_is_replaced_by_force_alone(images: Path, cache: Path, 
         clean(good, tmp_path / "out", false_alarms=0.3, overrides=overrides)
     found = clean(good, tmp_path / "out", false_alarms=0.3, force=True, overrides=overrides)
     assert found.metrics["cleaning"]["false_alarms_asked"] == 0.3
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _ = found.detector.threshold
+    found = clean(good, tmp_path / "out", false_alarms=0.001, force=True, overrides=overrides)
+    with pytest.warns(UserWarning, match=r"false alarms of 0\.1 % cannot be promised"):
+        _ = found.detector.threshold
 
 
 def test_a_detector_without_a_threshold_says_so(tmp_path: Path) -> None:

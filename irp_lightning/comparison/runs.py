@@ -12,6 +12,8 @@ from irp_lightning.runs.record import Record, Unusable, find_records
 
 __all__ = ["Run", "read_runs"]
 
+UNLABELLED = "its training images are unlabelled: nobody knows its noise, and which removals are right"
+
 
 @dataclass(frozen=True)
 class Run:
@@ -95,6 +97,9 @@ def read_runs(folder: Path) -> tuple[list[Run], list[Unusable]]:
     found = find_records(folder)
     runs, unusable = [], found.unusable
     for record in found.records:
+        if record.metrics.get("noise_achieved", 0) is None:
+            unusable.append(Unusable(record.folder, "unlabelled", UNLABELLED))
+            continue
         try:
             runs.append(_run(record))
         except (KeyError, ValueError, TypeError, AttributeError) as error:

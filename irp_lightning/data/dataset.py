@@ -17,6 +17,7 @@ from irp_lightning.data.known_images import KnownImages
 from irp_lightning.data.remarks import Remark, listed, remark_rows
 from irp_lightning.data.samples import Sample
 from irp_lightning.data.survey import Survey, survey
+from irp_lightning.foundation.amounts import counted
 from irp_lightning.foundation.errors import InputError, WrongValue
 
 __all__ = ["KNOWN_IMAGES", "Dataset", "extents_of", "read_images", "read_surveyed"]
@@ -216,5 +217,7 @@ def _grouped(groups: list[str]) -> list[Remark]:
     sizes = Counter(groups)
     if len(sizes) == len(groups):
         return []
-    text = f"{len(groups)} images in {len(sizes)} groups, the largest of {max(sizes.values())}"
+    text = (
+        f"{len(groups)} images in {counted(len(sizes), 'group')}, the largest of {max(sizes.values())}"
+    )
     return [Remark("groups", len(sizes), text)]

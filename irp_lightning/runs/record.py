@@ -50,6 +50,9 @@ LONGEST = 500
 NO_FIGURES = ("seconds", "resumed", "versions")
 """Of ``metrics.json``: how a run was computed, not what it found."""
 
+DERIVED = ("removed", "unlabelled_images")
+"""Counts that follow from other figures, and that older versions do not write."""
+
 
 @dataclass(frozen=True)
 class Photograph:
@@ -130,7 +133,8 @@ class Unusable:
 
     Attributes:
         folder: Where it lies.
-        status: ``failed``, ``unfinished`` (stopped, or still running) or ``unreadable``.
+        status: ``failed``, ``unfinished`` (stopped, or still running), ``unreadable``, or ``unlabelled``
+            where runs are compared by their labels.
         reason: One line.
     """
 
@@ -235,8 +239,11 @@ def figures_of(record: Record) -> dict[str, Any]:
         "scores": record.scores(),
     }
     return {
-        **{key: value for key, value in record.metrics.items() if key not in NO_FIGURES},
-        **{name: [_without(row, "seconds", "file", "mask") for row in t] for name, t in tables.items()},
+        **{k: v for k, v in record.metrics.items() if k not in (*NO_FIGURES, *DERIVED)},
+        **{
+            name: [_without(row, "seconds", "file", "mask", *DERIVED) for row in t]
+            for name, t in tables.items()
+        },
     }
 
 

@@ -25,10 +25,11 @@ def write_evaluation(folder: RunFolder, evaluation: Evaluation) -> None:
     folder.csv(REMOVED, REMOVED_COLUMNS, e.removed_rows)
     folder.csv(SCORES, SCORE_COLUMNS, e.score_rows)
     figures = {
-        "scores": score_histograms(e.rounds, e.labels),
-        "roc": roc_curve(e.test_scores, e.test_labels),
+        "scores": score_histograms(e.rounds, e.train),
         "removed": removed_gallery(e.removed_rows, e.train, e.removed_maps, e.depth),
     }
+    if (curve := roc_curve(e.test_scores, e.test_labels)) is not None:
+        figures["roc"] = curve
     if e.localisation is not None and e.localisation.names:
         position = {sample.name: i for i, sample in enumerate(e.test)}
         shown = [position[name] for name in e.localisation.names]

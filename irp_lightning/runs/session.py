@@ -27,6 +27,7 @@ from irp_lightning.runs.folder import (
     WHOLE_FOLDERS,
     RunFolder,
 )
+from irp_lightning.runs.manifest import as_written_today
 from irp_lightning.runs.moved import check_moved, take_new_root
 from irp_lightning.runs.record import read_config, read_metrics, write_config
 from irp_lightning.runs.stopwatch import Stopwatch
@@ -263,7 +264,7 @@ def _can_go_on(path: Path, manifest: str) -> bool:
     if not kept:
         return False
     file = path / MANIFEST
-    saved = file.read_text(encoding="utf-8") if file.is_file() else ""
+    saved = as_written_today(file.read_text(encoding="utf-8")) if file.is_file() else ""
     if saved != manifest:
         if saved.partition("\n")[0] != manifest.partition("\n")[0]:
             print(f"{printable(path)} was stopped half-way by another version: the run begins anew")
