@@ -16,7 +16,7 @@ from irp_lightning.foundation.errors import InputError
         (
             PermissionError(errno.EACCES, "Permission denied", "/a"),
             "irp_lightning: /a: Permission denied; mend that or name another place, and the same "
-            "command goes on",
+            "command resumes",
         ),
         (KeyboardInterrupt(), 128 + signal.SIGINT),
     ],
