@@ -36,6 +36,7 @@ def locked_folder(file: Path, *, wait: bool) -> Iterator[None]:
     except (OSError, NotImplementedError) as error:
         if isinstance(error, OSError) and error.errno not in NO_LOCKS:
             raise
+        file.unlink(missing_ok=True)
         raise InputError(
             f"{file.parent} is on a file system without locks ({one_line(error)}), such as a network "
             "drive whose lock service is down; start that service, or set a folder on a local disk"
