@@ -45,6 +45,7 @@ True
 True
 """
 
+import os
 import tempfile
 import warnings
 from collections.abc import Iterable, Sequence
@@ -57,13 +58,15 @@ from torch import Tensor
 
 from irp_lightning.clean import clean_folder, configured
 from irp_lightning.cleaning.review import ReviewCheck
-from irp_lightning.data.images import load_square
+from irp_lightning.data.config import MAX_PIXELS
 from irp_lightning.detectors.checkpoint import Loaded, checkpoint_file, load_detector
 from irp_lightning.detectors.contract import ScoresPatches
+from irp_lightning.detectors.new_photograph import Differences, load_photograph
 from irp_lightning.detectors.prediction import score_files
 from irp_lightning.foundation.atomic import write_whole
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import named_file
+from irp_lightning.process_state import own_process_state
 from irp_lightning.runs.folder import CLEAN, SUSPECTS, csv_rows, csv_text
 
 __all__ = ["Cleaning", "Detector", "ReviewCheck", "clean", "fit"]
@@ -81,7 +84,8 @@ class Detector:
 
     def __init__(self, file: str | Path) -> None:
         path = checkpoint_file(Path(file))
-        self._loaded: Loaded = load_detector(path)
+        with own_process_state():
+            self._loaded: Loaded = load_detector(path)
         self._content = path.read_bytes()  # of a run folder, which may be gone when it is saved
 
     @classmethod
@@ -110,33 +114,54 @@ class Detector:
             warnings.warn(calibration.shortfall, stacklevel=2)
         return calibration.threshold
 
-    def score(self, images: Iterable[str | Path]) -> Tensor:
-        """Anomaly scores of image files, higher is more anomalous: (B,).
+    def score(self, images: Iterable[str | Path], *, max_pixels: int = MAX_PIXELS) -> Tensor:
+        """Anomaly scores of image files, higher is more anomalous: (B,), float32, on the CPU.
+
+        Args:
+            images: Their files.
+            max_pixels: Larger images are refused.
+
+        Warns:
+            UserWarning: Images differ from the training images: one warning for each kind of difference.
 
         Raises:
             InputError: An image has no score.
         """
-        scores = []
-        for _, score in score_files(self._loaded, map(Path, images)):
-            if isinstance(score, InputError):
-                raise score
-            scores.append(score)
-        return torch.tensor(scores)
+        files, scores = _listed(images), []
+        differences = Differences(_warn)
+        with own_process_state():
+            for _, score in score_files(self._loaded, files, max_pixels, differences.note):
+                if isinstance(score, InputError):
+                    raise score
+                scores.append(score)
+            differences.close()
+            return torch.tensor(scores)
 
-    @torch.no_grad()
-    def explain(self, image: str | Path) -> Tensor:
+    def explain(self, image: str | Path, *, max_pixels: int = MAX_PIXELS) -> Tensor:
         """The score of each place of a picture, row by row: (grid, grid), at least 0.
+
+        Args:
+            image: Its file.
+            max_pixels: Larger images are refused.
+
+        Warns:
+            UserWarning: The image differs from the training images.
 
         Raises:
             InputError: The image cannot be read, or the detector does not look at places.
         """
+        with own_process_state(), torch.no_grad():
+            return self._explained(Path(image), max_pixels)
+
+    def _explained(self, image: Path, max_pixels: int) -> Tensor:
         detector, extractor = self._loaded.detector, self._loaded.extractor
         if not isinstance(detector, ScoresPatches):
             raise InputError(
                 f"{type(detector).__name__} scores whole images; take a detector of patches"
             )
         spec = extractor.spec
-        square = load_square(Path(image), spec.image_size, spec.crop, spec.numbers)
+        square, found = load_photograph(self._loaded, image, max_pixels)
+        Differences(_warn).note(image, found)
         vectors = extractor(square[None], extractor.angles[None])
         return detector.score_map(vectors).view(spec.grid, spec.grid)
 
@@ -169,6 +194,8 @@ def clean(
     *,
     false_alarms: float = 0.01,
     review: str | Path | None = None,
+    groups: str | Path = "none",
+    max_pixels: int = MAX_PIXELS,
     force: bool = False,
     overrides: Sequence[str] = (),
 ) -> Cleaning:
@@ -179,6 +206,9 @@ def clean(
         out: A folder for the results; what lies there complete is not computed again, but for a review.
         false_alarms: The share of good parts that may raise an alarm.
         review: What somebody who looked says: a CSV ``path,verdict``, ``normal`` or ``defective``.
+        groups: Photographs of one part: ``none`` (near-duplicates are kept together), ``auto``, or a CSV
+            ``path,group``.
+        max_pixels: Larger images are refused.
         force: Begin anew, whatever ``out`` holds: what messages call ``sweep.force=true``.
         overrides: As of ``python -m irp_lightning.run``.
 
@@ -186,15 +216,17 @@ def clean(
         InputError: The folder, or a value, is wrong.
     """
     into = Path(out)
-    cfg = configured(
-        Path(folder),
-        into,
-        false_alarms=false_alarms,
-        review=None if review is None else Path(review),
-        force=force,
-        overrides=overrides,
-    )
-    metrics = dict(clean_folder(cfg, into))
+    with own_process_state():
+        cfg = configured(
+            Path(folder),
+            into,
+            false_alarms=false_alarms,
+            review=None if review is None else Path(review),
+            groups=str(groups),
+            force=force,
+            overrides=[f"data.max_pixels={max_pixels}", *overrides],
+        )
+        metrics = dict(clean_folder(cfg, into))
     kept = [row for row in csv_rows(into / CLEAN) if row["split"] == "train"]
     checked: dict[str, int] | None = metrics["cleaning"].get("review")
     return Cleaning(
@@ -211,6 +243,8 @@ def fit(
     images: Iterable[str | Path],
     *,
     false_alarms: float = 0.01,
+    groups: str | Path = "none",
+    max_pixels: int = MAX_PIXELS,
     overrides: Sequence[str] = (),
 ) -> Detector:
     """Fit a detector, with a threshold, to images that are trusted to be normal.
@@ -218,17 +252,39 @@ def fit(
     Args:
         images: Their files.
         false_alarms: The share of good parts that may raise an alarm.
+        groups: As of :func:`clean`.
+        max_pixels: Larger images are refused.
         overrides: As of ``python -m irp_lightning.run``.
 
     Raises:
         InputError: There are too few, or a value is wrong.
     """
     columns = ("image_path", "label_index", "split")
-    rows = [dict(zip(columns, (Path(i).absolute(), 0, "train"), strict=True)) for i in images]
+    rows = [dict(zip(columns, (i.absolute(), 0, "train"), strict=True)) for i in _listed(images)]
     with tempfile.TemporaryDirectory() as made:
         table = Path(made) / "images.csv"
         table.write_text(csv_text(columns, rows), encoding="utf-8", errors="surrogateescape")
         out = Path(made) / "out"
-        cfg = configured(table, out, false_alarms=false_alarms, overrides=overrides)
-        clean_folder(cfg, out)
-        return Detector(out)
+        with own_process_state():
+            cfg = configured(
+                table,
+                out,
+                false_alarms=false_alarms,
+                groups=str(groups),
+                overrides=[f"data.max_pixels={max_pixels}", *overrides],
+            )
+            clean_folder(cfg, out)
+            return Detector(out)
+
+
+def _warn(line: str) -> None:
+    warnings.warn(line, stacklevel=5)
+
+
+def _listed(images: Iterable[str | Path]) -> list[Path]:
+    """Files as a list; what makes them is the caller's, and is asked before anything is computed."""
+    if isinstance(images, str | bytes | os.PathLike):
+        raise InputError(
+            f"images must be a list of paths, not one path {os.fsdecode(images)!r}; give [path]"
+        )
+    return [Path(image) for image in images]

@@ -211,8 +211,9 @@ def clean_folder(cfg: DictConfig, out: Path) -> Mapping[str, Any]:
     """
     from irp_lightning.cleaning.changes import changes_since
     from irp_lightning.config.compose import checked
+    from irp_lightning.foundation.quiet import quiet
     from irp_lightning.run import run
-    from irp_lightning.sweeps.command_line import complete_run, quiet
+    from irp_lightning.sweeps.command_line import complete_run
     from irp_lightning.sweeps.made import remember, remove_if_made
 
     remember(out)
@@ -225,8 +226,8 @@ def clean_folder(cfg: DictConfig, out: Path) -> Mapping[str, Any]:
             return metrics
         if cfg.review is None:
             print_forgotten(out)
-        quiet()
-        return run(cfg, out)
+        with quiet():
+            return run(cfg, out)
     finally:
         remove_if_made(out)
 

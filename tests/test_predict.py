@@ -257,7 +257,7 @@ def test_an_image_above_the_limit_is_named_with_the_limit(
     Image.new("RGB", (60, 60)).save(pictures[20])
     with pytest.raises(SystemExit) as stopped:
         main([str(checkpoint), "--max-pixels", "2000", *map(str, pictures)])
-    assert "20.png has 60 x 60 pixels, more than --max-pixels 2000" in str(stopped.value)
+    assert "20.png has 60 x 60 pixels, more than the limit max_pixels=2000" in str(stopped.value)
     assert len(read(capsys.readouterr().out)) == 34
     main([str(checkpoint), "--max-pixels", "3600", str(pictures[20])])
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from irp_lightning.foundation.atomic import remove_partial, write_whole
+from irp_lightning.foundation.atomic import remove_partial_files, write_whole
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import named_file, printable
 from irp_lightning.runs.folder import SUSPECTS, csv_rows
@@ -86,7 +86,7 @@ def sort_photographs(out: Path, how: str, to: Path, *, really: bool) -> list[tup
         print("nothing was done yet; with --yes it is")
         return plan
     for folder in (to / GOOD, to / SUSPECT):
-        remove_partial(folder)
+        remove_partial_files(folder)
     for source, place in plan:
         if (source, place) not in done:
             place.parent.mkdir(parents=True, exist_ok=True)

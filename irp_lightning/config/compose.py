@@ -1,11 +1,15 @@
 """Where the configuration's files lie, and how one becomes a checked :class:`Experiment`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.utils import JobRuntime
 from hydra.errors import HydraException
+from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -26,17 +30,32 @@ OmegaConf.register_new_resolver("data_root", default_root, replace=True)
 
 
 def composed(overrides: Sequence[str]) -> DictConfig:
-    """The configuration with some overrides, for commands that Hydra does not start.
+    """The configuration with some overrides, for commands that Hydra does not start, and for Python.
+
+    A Hydra application that calls it is left as it was.
 
     Raises:
         InputError: An override cannot be read, or names what there is not.
     """
     check_overrides(overrides)
     try:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
+        job = JobRuntime.instance().get("name")
+        with _beside_a_callers(), initialize_config_dir(str(CONF), job_name=job, version_base="1.3"):
             return compose("config", list(overrides))
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(one_line(error)) from error
+
+
+@contextmanager
+def _beside_a_callers() -> Iterator[None]:
+    """Put away what Hydra holds for the whole process: an application of the caller's may be running."""
+    hydra, version_base = GlobalHydra.instance().hydra, VersionBase.instance().version_base
+    GlobalHydra.instance().clear()
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = hydra
+        VersionBase.instance().version_base = version_base
 
 
 def checked(cfg: DictConfig) -> Experiment:

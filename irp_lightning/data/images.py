@@ -13,6 +13,7 @@ from torch import Tensor, from_numpy
 from irp_lightning.data.depth import UNIT, Depth, Extent, check_values
 from irp_lightning.data.headers import DECODE_ERRORS, header_of
 from irp_lightning.data.orientation import upright_array, upright_picture
+from irp_lightning.data.pixel_limit import without_pixel_limit
 from irp_lightning.foundation.errors import InputError, one_line
 
 __all__ = ["examine", "fit_square", "load_rgb", "load_square", "load_with_extent", "square_of"]
@@ -71,7 +72,7 @@ def _rgb(image: Image.Image, numbers: NDArray[Any] | None, depth: Depth) -> Imag
 
 def _decode(path: Path) -> tuple[Image.Image, NDArray[Any] | None]:
     """The upright picture, and its numbers where they are deeper than 8 bits."""
-    with Image.open(path) as file:
+    with without_pixel_limit(), Image.open(path) as file:
         header = header_of(file)
         if header.numbers == "integers" and header.colour:
             numbers = _deep_colour(path, header.format)
@@ -123,7 +124,8 @@ def fit_square(image: Image.Image, size: int, crop: str, resample: Image.Resampl
     if crop == "center":
         side = min(image.size)
         left, top = (image.width - side) // 2, (image.height - side) // 2
-        image = image.crop((left, top, left + side, top + side))
+        with without_pixel_limit():
+            image = image.crop((left, top, left + side, top + side))
     return image.resize((size, size), resample)
 
 

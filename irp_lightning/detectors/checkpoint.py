@@ -18,6 +18,7 @@ from irp_lightning.data.appearance import Appearance
 from irp_lightning.detectors.build import check_detector, is_plain
 from irp_lightning.detectors.config import ModelConfig
 from irp_lightning.detectors.conformal import Calibration
+from irp_lightning.detectors.saving import save_tensors
 from irp_lightning.features.config import is_own
 from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.foundation.errors import InputError, WrongValue, one_line
@@ -146,7 +147,7 @@ def add_calibration(file: Path, calibration: Calibration, to: Path) -> None:
     """
     saved = torch.load(file, map_location="cpu", weights_only=True)
     saved[KEY]["calibration"] = calibration.state()
-    torch.save(saved, to)
+    save_tensors(saved, to)
 
 
 def _extractor(exported: dict[str, Any], own_backbone: bool) -> FeatureExtractor:

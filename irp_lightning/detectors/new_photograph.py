@@ -33,7 +33,7 @@ def load_photograph(loaded: Loaded, path: Path, max_pixels: int) -> tuple[Tensor
     """
     if "\0" in str(path):
         raise InputError("holds a zero byte, as no file's name does; give names one a line")
-    header = bounded_header(path, max_pixels, "--max-pixels ")
+    header = bounded_header(path, max_pixels, "the limit max_pixels=")
     spec, differences = loaded.extractor.spec, {}
     if loaded.appearance is not None:
         loaded.appearance.check(printable(path), header)

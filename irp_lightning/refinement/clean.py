@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from irp_lightning.detectors.saving import save_tensors
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.copies import any_copy, shared_scores
@@ -40,7 +41,7 @@ class Cleaning:
 
     def save(self, file: Path) -> None:
         """Write it as plain values and tensors, to go on from."""
-        torch.save({**vars(self), "rounds": as_state(self.rounds)}, file)
+        save_tensors({**vars(self), "rounds": as_state(self.rounds)}, file)
 
     @classmethod
     def load(cls, file: Path | None) -> "Cleaning | None":
