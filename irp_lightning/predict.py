@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from irp_lightning.data.config import MAX_PIXELS
 from irp_lightning.data.readers.folder import list_photographs
+from irp_lightning.foundation.cells import as_cell
 from irp_lightning.foundation.commands import ends_in_one_line
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.interrupts import until_it_is_imported
@@ -235,7 +236,7 @@ class _Rows:
         if self.as_json:
             print(json.dumps(row, ensure_ascii=False))
         else:
-            self.csv.writerow(row.values())
+            self.csv.writerow(map(as_cell, row.values()))
         sys.stdout.flush()
 
 

@@ -80,10 +80,10 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
                 groups = fold_groups(train, grouped, hashes, e.data.groups, images.depth)
             named("refine")(check_refinement)(e.refine, len(pool.train), groups)
             copies = number_copies(pool.of(images.hashes))
-            verdicts = read_verdicts(e.review, train) if e.review else {}
+            verdicts, about_review = read_verdicts(e.review, train) if e.review else ({}, [])
             shared = shared_verdicts(verdicts, copies, [sample.name for sample in train])
             check_verdicts(shared, len(train))
-        for remark in images.remarks:
+        for remark in [*images.remarks, *about_review]:
             print(f"! {remark.text}" if remark.falsifies else remark.text)
         if not e.noise and (held_back := sum(images.samples[i].label for i in pool.dropped)):
             print(f"{held_back} defective images are held back: the test set is the same at any noise")

@@ -17,6 +17,7 @@ import torch
 
 from experiments.common.tables import read_rows, write_rows
 from irp_lightning.clean import clean_folder, configured
+from irp_lightning.data.contamination import contaminated_counts
 from irp_lightning.detectors.checkpoint import load_detector
 from irp_lightning.evaluation.metrics import auroc
 from irp_lightning.refinement.looks import best_cut, next_look
@@ -70,7 +71,7 @@ def make_folder(source: Path, folder: Path, noise: float, seed: int) -> dict[str
     }
     group = groups_of(source)
     pool = [p for images in kinds.values() for p in rng.sample(images, len(images))[: len(images) // 2]]
-    chosen = rng.sample(pool, min(round(len(good) * noise / (1 - noise)), len(pool)))
+    chosen = rng.sample(pool, contaminated_counts(len(good), len(pool), noise)[1])
     train = [(path, 0) for path in good] + [(path, 1) for path in chosen]
     rng.shuffle(train)
     trained = {group[path] for path, _ in train if path in group}

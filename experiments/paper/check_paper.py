@@ -16,6 +16,7 @@ from common.tables import read_rows
 from published import PUBLISHED, Category
 
 from irp_lightning.data.contamination import contaminated_counts
+from irp_lightning.foundation.shares import exact
 
 HERE = Path(__file__).parent
 NOISES = ("0", "0.1", "0.2", "0.3", "0.4", "0.5")
@@ -40,8 +41,8 @@ READINGS = {
     "share of the training images, from all defects": lambda c, n: contaminated_counts(
         c.train_good, c.defective, n
     )[1],
-    "fraction of half of the defects": lambda c, n: math.ceil(half(c) * n),
-    "fraction of all defects": lambda c, n: math.ceil(c.defective * n),
+    "fraction of half of the defects": lambda c, n: math.ceil(half(c) * exact(n)),
+    "fraction of all defects": lambda c, n: math.ceil(c.defective * exact(n)),
 }
 """How many defects may be in the training set, at most; n is the noise."""
 

@@ -222,8 +222,13 @@ byId("items").addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
+// A text that no spreadsheet runs, as foundation/cells.py writes it.
+function asCell(text) {
+  return /^'*[-=+@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text;
+}
+
 byId("save").addEventListener("click", () => {
-  const quoted = (text) => `"${text.replaceAll('"', '""')}"`;
+  const quoted = (text) => `"${asCell(text).replaceAll('"', '""')}"`;
   const rows = Object.entries(verdicts)
     .filter(([, verdict]) => verdict !== null)
     .map(([path, verdict]) => `${quoted(path)},${verdict ? "defective" : "normal"}`);

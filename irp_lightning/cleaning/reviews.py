@@ -48,7 +48,7 @@ def print_forgotten(out: Path) -> None:
     saved, file = read_config(out) or {}, out / REVIEW
     if not saved.get("review") or not file.is_file():
         return
-    count = len(read_table("review", file, ("path", "verdict"), "a review"))
+    count = len(read_table("review", file, ("path", "verdict"), "a review").rows)
     aside = printable(out / REVIEW_BEFORE)
     print(
         f"! --force forgets the review of {count} photographs; it stays in {aside}, and "

@@ -7,12 +7,14 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TypeVar
 
 from irp_lightning.data.dataset import Dataset
 from irp_lightning.data.samples import UNLABELLED, Sample
 from irp_lightning.data.split import Split, split_samples
 from irp_lightning.foundation.errors import InputError, WrongValue
+from irp_lightning.foundation.shares import exact
 
 __all__ = ["TrainingPool", "contaminate", "contaminated_counts", "draw_pool"]
 
@@ -96,10 +98,11 @@ def contaminated_counts(normals: int, pool: int, noise: float) -> tuple[int, int
     Returns:
         ``(normals, defects)``; the share is as near to ``noise`` as whole images allow.
     """
-    defects = round(normals * noise / (1 - noise))
+    share = exact(noise)
+    defects = round(normals * share / (1 - share))
     if defects <= pool:
         return normals, defects
-    return min(normals, math.floor(pool * (1 - noise) / noise + 0.5)), pool
+    return min(normals, math.floor(pool * (1 - share) / share + Fraction(1, 2))), pool
 
 
 def contaminate(
@@ -120,7 +123,7 @@ def contaminate(
     rng = random.Random(seed)
     normals, pool = (rng.sample(side, len(side)) for side in (split.train_normal, split.pool))
     if contamination == "pool":
-        n_normal, n_injected = len(normals), round(noise * len(pool))
+        n_normal, n_injected = len(normals), round(exact(noise) * len(pool))
     else:
         n_normal, n_injected = contaminated_counts(len(normals), len(pool), noise)
     test = sorted(split.test + (split.pool if contamination == "overlap" else []))

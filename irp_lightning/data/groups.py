@@ -23,7 +23,7 @@ from irp_lightning.data.duplicates import identical
 from irp_lightning.data.images import fit_square, load_rgb
 from irp_lightning.data.remarks import Remark, listed
 from irp_lightning.data.samples import Sample
-from irp_lightning.data.tables import read_table
+from irp_lightning.data.tables import Table, read_table
 from irp_lightning.foundation.errors import WrongValue
 from irp_lightning.foundation.names import printable
 
@@ -37,6 +37,9 @@ __all__ = [
     "thumbnail",
     "unnamed_rows",
 ]
+
+COLUMNS = ("path", "group")
+"""Of a file of groups."""
 
 THUMBNAIL = 96
 """Side of the thumbnails that are compared, in pixels."""
@@ -140,7 +143,7 @@ def read_groups(samples: list[Sample], file: Path) -> list[str]:
     An image that the file does not name, or names without a group, is a group of its own.
     """
     groups: dict[str, str] = {}
-    for line, path, group in _rows(file):
+    for line, path, group in _rows(_table(file)):
         if not group:
             continue
         if groups.setdefault(path, f"file-{group}") != f"file-{group}":
@@ -154,15 +157,17 @@ def read_groups(samples: list[Sample], file: Path) -> list[str]:
 
 
 def unnamed_rows(samples: list[Sample], source: str) -> list[Remark]:
-    """Say which rows of a groups' file name no image."""
+    """Report the rows of a groups' file that name no image, and the columns that are not read."""
     if source in ("none", "auto"):
         return []
     names = {_composed(sample.name) for sample in samples}
-    unknown = [path for _, path, _ in _rows(Path(source)) if path not in names]
-    if not unknown:
-        return []
-    text = f"{len(unknown)} rows of {Path(source).name} name no image ({listed(unknown)})"
-    return [Remark("group_rows_unused", len(unknown), text)]
+    table = _table(Path(source))
+    remarks = table.unread(COLUMNS)
+    unknown = [path for _, path, _ in _rows(table) if path not in names]
+    if unknown:
+        text = f"{len(unknown)} rows of {Path(source).name} name no image ({listed(unknown)})"
+        remarks.append(Remark("group_rows_unused", len(unknown), text))
+    return remarks
 
 
 def _composed(name: str) -> str:
@@ -170,11 +175,15 @@ def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def _rows(file: Path) -> list[tuple[int, str, str]]:
+def _table(file: Path) -> Table:
+    return read_table("groups", file, COLUMNS, "none, auto or a CSV path,group")
+
+
+def _rows(table: Table) -> list[tuple[int, str, str]]:
     """The line, the path and the group of each row, as tables call images."""
-    rows = read_table("groups", file, ("path", "group"), "none, auto or a CSV path,group")
     return [
-        (line, _composed(printable(row["path"])), printable(row["group"].strip())) for line, row in rows
+        (line, _composed(printable(row["path"])), printable(row["group"].strip()))
+        for line, row in table.rows
     ]
 
 

@@ -1,5 +1,6 @@
 """One image file → an RGB picture of the size the backbone sees."""
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -91,12 +92,16 @@ def _deep_colour(path: Path, file_format: str) -> NDArray[np.generic]:
         raise ValueError(
             f"16 bits a channel, in colour, are read of PNG alone and not of {file_format}; convert it"
         )
-    from torchvision.io import ImageReadMode, decode_image
+    import imagecodecs
 
-    pixels = decode_image(str(path), ImageReadMode.UNCHANGED).numpy()
-    if pixels.shape[0] < 3:  # grey and its transparency
-        pixels = pixels[[0, 0, 0, *range(1, pixels.shape[0])]]
-    return pixels.transpose(1, 2, 0)
+    # It warns of interlaced files, and reads them right.
+    logging.getLogger("imagecodecs").setLevel(logging.ERROR)
+    try:
+        pixels = imagecodecs.png_decode(path.read_bytes())
+    except imagecodecs.PngError as error:  # no ValueError, as Pillow's are
+        raise ValueError(one_line(error)) from error
+    grey = pixels.shape[2] < 3  # and its transparency
+    return pixels[..., [0, 0, 0, 1]] if grey else pixels
 
 
 def _shown(numbers: NDArray[Any]) -> NDArray[Any]:

@@ -1,9 +1,11 @@
 """What somebody who looked at images says of them: ``review.csv``."""
 
 import hashlib
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
+from irp_lightning.data.remarks import Remark, listed
 from irp_lightning.data.samples import Sample
 from irp_lightning.data.tables import read_table
 from irp_lightning.foundation.errors import WrongValue
@@ -13,35 +15,57 @@ __all__ = ["DEFECTIVE", "NORMAL", "read_verdicts", "verdicts_digest"]
 
 NORMAL, DEFECTIVE = "normal", "defective"
 
+COLUMNS, WANTED = ("path", "verdict"), "review.csv, as the report saves it"
 
-def read_verdicts(file: str, samples: Sequence[Sample]) -> dict[int, bool]:
+
+def read_verdicts(file: str, samples: Sequence[Sample]) -> tuple[dict[int, bool], list[Remark]]:
     """Verdicts on some images.
 
     Args:
         file: A CSV with the columns ``path``, as tables call images, and ``verdict``, ``normal`` or
-            ``defective``; a later row of one image counts.
+            ``defective``.
         samples: The images that they may be of.
 
     Returns:
-        By position in ``samples``: whether the image is defective.
+        By position in ``samples``, whether the image is defective; and remarks on rows that name none of
+        the images, such as photographs that are gone, and on columns that are not read.
 
     Raises:
-        WrongValue: There is no such file, it has other columns or words, or names an image that is not
-            among these.
+        WrongValue: There is no such file, it has other columns or words, gives two verdicts on one
+            image, or names none of the images.
     """
+    path = Path(file)
     position = {sample.name: i for i, sample in enumerate(samples)}
-    found: dict[int, bool] = {}
-    rows = read_table("review", Path(file), ("path", "verdict"), "review.csv, as the report saves it")
-    for line, row in rows:
-        path, verdict = printable(row["path"]), row["verdict"].strip().lower()
+    # A table may come from a system that writes accents in the other way.
+    for name, i in list(position.items()):
+        position.setdefault(unicodedata.normalize("NFC", name), i)
+    found: dict[int, tuple[bool, int]] = {}
+    gone = []
+    table = read_table("review", path, COLUMNS, WANTED)
+    for line, row in table.rows:
+        name, verdict = printable(row["path"]), row["verdict"].strip().lower()
         if verdict not in (NORMAL, DEFECTIVE):
             reason = f"says {verdict!r} in line {line}; say {NORMAL} or {DEFECTIVE}"
             raise WrongValue("review", file, reason)
-        if path not in position:
-            reason = f"names {path} in line {line}, which is no training image; take it out"
+        known = position.get(name, position.get(unicodedata.normalize("NFC", name)))
+        if known is None:
+            gone.append(name)
+            continue
+        first, above = found.setdefault(known, (verdict == DEFECTIVE, line))
+        if first != (verdict == DEFECTIVE):
+            both = (NORMAL, DEFECTIVE)[first], (NORMAL, DEFECTIVE)[not first]
+            reason = f"says of {name} {both[0]} in line {above} and {both[1]} in line {line}; leave one"
             raise WrongValue("review", file, reason)
-        found[position[path]] = verdict == DEFECTIVE
-    return found
+    if gone and not found:
+        reason = f"names none of the training images ({listed(gone)}); its paths must look like"
+        raise WrongValue("review", file, f"{reason} {samples[0].name}")
+    remarks = table.unread(COLUMNS)
+    if gone:
+        text = (
+            f"{len(gone)} rows of {path.name} name no training image ({listed(gone)}) and do not count"
+        )
+        remarks.append(Remark("review_rows_unused", len(gone), text))
+    return {i: defective for i, (defective, _) in found.items()}, remarks
 
 
 def verdicts_digest(file: str) -> str:
@@ -50,6 +74,6 @@ def verdicts_digest(file: str) -> str:
     Raises:
         WrongValue: There is no such file, or it has other columns.
     """
-    rows = read_table("review", Path(file), ("path", "verdict"), "review.csv, as the report saves it")
+    rows = read_table("review", Path(file), COLUMNS, WANTED).rows
     said = {printable(row["path"]): row["verdict"].strip().lower() for _, row in rows}
     return hashlib.sha256(repr(sorted(said.items())).encode()).hexdigest()[:16]

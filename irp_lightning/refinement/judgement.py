@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.shares import whole_share
 from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.rounds import Round
 from irp_lightning.refinement.rules import find_rule
@@ -52,7 +53,7 @@ def judge(scores: Tensor, active: Tensor, config: RefineConfig) -> Judgement:
     threshold = _threshold(looked_at, config)
     excess = looked_at > threshold
     left = int(active.sum())
-    budget = min(int(config.max_removed * len(active)) - (len(active) - left), left - MIN_IMAGES)
+    budget = min(whole_share(config.max_removed, len(active)) - (len(active) - left), left - MIN_IMAGES)
     if config.remove == "worst":
         excess &= looked_at == looked_at.max()
     removed = torch.zeros_like(active)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.plugins import named_object
+from irp_lightning.foundation.shares import whole_share
 from irp_lightning.refinement.config import RULES
 
 __all__ = [
@@ -208,7 +209,7 @@ def top_share(scores: Tensor, k: float) -> float:
         k: The share, in [0, 1); at most ``k`` · N images score higher.
     """
     ordered = scores.double().sort(descending=True).values
-    return ordered[min(int(k * len(ordered)), len(ordered) - 1)].item()
+    return ordered[min(whole_share(k, len(ordered)), len(ordered) - 1)].item()
 
 
 def _median(values: Tensor) -> float:

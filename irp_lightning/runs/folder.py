@@ -9,10 +9,12 @@ import math
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from irp_lightning.foundation.atomic import remove_partial_files, write_whole
+from irp_lightning.foundation.cells import as_cell, from_cell
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.locks import locked_folder
 
@@ -164,16 +166,22 @@ def read_json(file: Path) -> dict[str, Any]:
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """A CSV table with a header; None becomes an empty cell."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue()
+    """A CSV table with a header that no spreadsheet runs; None becomes an empty cell.
+
+    Texts stand as :func:`~irp_lightning.foundation.cells.as_cell` writes them.
+    """
+    lines = []
+    for row in (dict(zip(columns, columns, strict=True)), *rows):
+        stream = io.StringIO()
+        # With the writer's own line end, \r\n, a cell that holds either of the two is quoted.
+        writer = csv.DictWriter(stream, columns)
+        writer.writerow({column: as_cell(value) for column, value in row.items()})
+        lines.append(stream.getvalue().removesuffix("\r\n") + "\n")
+    return "".join(lines)
 
 
 def csv_rows(file: Path) -> list[dict[str, str]]:
-    """The rows of a CSV table, as text by column.
+    """The rows of a CSV table that :func:`csv_text` has written, as text by column.
 
     Raises:
         OSError: It cannot be read.
@@ -181,7 +189,9 @@ def csv_rows(file: Path) -> list[dict[str, str]]:
     """
     try:
         with file.open(newline="", encoding="utf-8") as stream:
-            return list(csv.DictReader(stream))
+            lines = csv.reader(stream)
+            columns = [from_cell(column) for column in next(lines, [])]
+            return [dict(zip_longest(columns, map(from_cell, line))) for line in lines if line]
     except csv.Error as error:
         raise ValueError(f"{file} is no table ({error})") from error
 

@@ -34,7 +34,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     kinds = [d for d in sorted((made / "fabric/test").iterdir()) if d.name != "good"]
     for i, kind in enumerate(kinds):
         picture = Image.open(next(kind.iterdir()))
-        picture.save(folder / [EVIL.replace("/", ""), QUOTED, "b3.png", "b4.png", "b5.png"][i])
+        picture.save(folder / [EVIL.replace("/", ""), QUOTED, "b3.png", "=b4.png", "b5.png"][i])
     Image.open(folder / "b3.png").save(os.fsencode(folder) + b"/Gr\xfcn.png", format="PNG")
     return folder
 

@@ -1,6 +1,5 @@
 """The report in a real browser."""
 
-import csv
 import json
 import re
 from collections.abc import Iterator
@@ -9,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from irp_lightning.foundation.cells import as_cell
 from irp_lightning.refinement.looks import best_cut, next_look
+from irp_lightning.runs.folder import csv_rows
 
 
 @pytest.fixture
@@ -36,8 +37,7 @@ def data(cleaned: Path) -> dict[str, Any]:
 
 
 def test_suspects_are_shown_with_what_they_are_like(page: Any, cleaned: Path) -> None:
-    with (cleaned / "suspects.csv").open(newline="", encoding="utf-8") as stream:
-        names = [row["path"] for row in csv.DictReader(stream)]
+    names = [row["path"] for row in csv_rows(cleaned / "suspects.csv")]
     shown = page.locator(".item .name").all_inner_texts()
     assert [" ".join(n.split()) for n in shown] == [" ".join(n.split()) for n in names[:24]]
     assert page.locator(".item").first.locator("img").count() == 3
@@ -65,9 +65,13 @@ def test_what_is_proposed_and_saved_is_what_the_command_follows(
     with page.expect_download() as download:
         page.click("#save")
     download.value.save_as(tmp_path / "review.csv")
-    with (tmp_path / "review.csv").open(newline="", encoding="utf-8") as stream:
-        rows = {rank[row["path"]]: row["verdict"] == "defective" for row in csv.DictReader(stream)}
-    assert rows == looks
+    saved = csv_rows(tmp_path / "review.csv")
+    assert {rank[row["path"]]: row["verdict"] == "defective" for row in saved} == looks
+
+
+def test_what_a_spreadsheet_would_run_is_saved_as_tables_write_it(page: Any) -> None:
+    texts = ["=1.png", "'=1.png", "+a", "-a", "@a", "\ta", "a=1", "'a", "", "＝a"]
+    assert page.evaluate("(texts) => texts.map(asCell)", texts) == [as_cell(text) for text in texts]
 
 
 def test_a_threshold_can_be_tried(page: Any) -> None:

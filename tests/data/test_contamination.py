@@ -54,6 +54,13 @@ any_dataset = st.builds(
 # --- how many ----------------------------------------------------------------------------------
 
 
+def test_a_decimal_noise_is_not_an_image_short() -> None:
+    """0.29 * 50 is a little less than 14.5 in floating point, 0.35 * 90 a little less than 31.5."""
+    for noise, pool, wanted in ((0.29, 50, 14), (0.35, 90, 32)):  # a half goes to the even number
+        samples, split = _dataset(100, pool)
+        assert len(contaminate(samples, split, "pool", noise, 0).injected) == wanted
+
+
 @settings(max_examples=80, deadline=None, derandomize=True)
 @given(normals=st.integers(1, 5000), pool=st.integers(1, 2000), noise=any_noise)
 def test_achieved_share_is_the_requested_one_within_half_an_image(

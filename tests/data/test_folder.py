@@ -92,6 +92,37 @@ def test_a_table_says_what_is_known(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("header", "labels"),
+    [
+        ("Image_Path, Label_Index, Split", ("0", "1", "-1")),
+        ("image_path,label_index,split", ("0.0", "1.0", "-1.0")),  # pandas, where a label is missing
+        ("IMAGE_PATH,LABEL_INDEX,SPLIT", ("0.", " 1", "")),
+    ],
+)
+def test_labels_are_read_however_they_are_spelt(
+    tmp_path: Path, header: str, labels: tuple[str, ...]
+) -> None:
+    rows = "".join(f"{n}.png,{label},\n" for n, label in zip("abc", labels, strict=True))
+    (tmp_path / "t.csv").write_text(f"{header}\n{rows},,\n", encoding="utf-8")
+    reading = read(config(tmp_path / "t.csv"))
+    found = {s.name: (s.side, s.label, s.trusted) for s in reading.samples}
+    assert list(found.values()) == [("train", 0, True), ("test", 1, False), ("train", 0, False)]
+    assert [remark.kind for remark in reading.remarks] == ["defective_to_train_on"]
+
+
+@pytest.mark.parametrize("column", ["label", "Labels", "is_anomaly"])
+def test_a_column_that_may_hold_labels_is_named_with_its_right_name(tmp_path: Path, column: str) -> None:
+    (tmp_path / "t.csv").write_text(f"image_path,{column}\na.png,1\n", encoding="utf-8")
+    (remark,) = read(config(tmp_path / "t.csv")).remarks
+    assert f"call {column} label_index" in remark.text
+    assert remark.falsifies
+    (tmp_path / "t.csv").write_text(f"image_path,{column},label_index\na.png,1,0\n", encoding="utf-8")
+    (remark,) = read(config(tmp_path / "t.csv")).remarks
+    assert column in remark.text
+    assert not remark.falsifies
+
+
 def test_rows_that_are_not_trained_on_are_said(tmp_path: Path) -> None:
     for name in "abc":
         photo(tmp_path / f"{name}.png")

@@ -12,22 +12,40 @@ from PIL import Image, ImageOps, PngImagePlugin
 from spoilt_folder import files, read, said
 
 from irp_lightning.data.config import DataConfig
+from irp_lightning.data.depth import Extent
 from irp_lightning.data.headers import bounded_header
-from irp_lightning.data.images import load_rgb
+from irp_lightning.data.images import examine, load_rgb
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.fields import load
 
+COLOURS = {3: 2, 4: 6, 2: 4}
+"""PNG's number of a kind of colour, by the channels of a pixel: RGB, RGBA, grey and transparency."""
 
-def deep_png(pixels: np.ndarray) -> bytes:
-    """A PNG of 16 bits a channel with transparency, which Pillow does not write: (H, W, 4) uint16."""
+INTERLACED = (
+    (0, 0, 8, 8),
+    (0, 4, 8, 8),
+    (4, 0, 8, 4),
+    (0, 2, 4, 4),
+    (2, 0, 4, 2),
+    (0, 1, 2, 2),
+    (1, 0, 2, 1),
+)
+"""First row, first column, and the steps of Adam7's passes."""
 
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
-    height, width = pixels.shape[:2]
-    lines = b"".join(b"\0" + line.astype(">u2").tobytes() for line in pixels)
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 6, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+def chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def deep_png(pixels: np.ndarray, *more: bytes, interlaced: bool = False) -> bytes:
+    """A PNG of 16 bits a channel in colour, which Pillow does not write: (H, W, C) uint16."""
+    height, width, channels = pixels.shape
+    passes = [pixels[y::dy, x::dx] for y, x, dy, dx in INTERLACED] if interlaced else [pixels]
+    lines = b"".join(b"\0" + line.astype(">u2").tobytes() for p in passes if p.size for line in p)
+    kind = COLOURS[channels]
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, interlaced))
+    rest = chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + head + b"".join(more) + rest
 
 
 def test_a_tag_that_the_header_does_not_see_turns_neither_image_nor_mask(tmp_path: Path) -> None:
@@ -50,10 +68,62 @@ def test_deep_colour_is_turned_as_the_tag_says(tmp_path: Path, orientation: int)
     shown.getexif()[0x0112] = orientation
     data = deep_png(values)
     tag = exif.tobytes().removeprefix(b"Exif\0\0")
-    chunk = struct.pack(">I", len(tag)) + b"eXIf" + tag + struct.pack(">I", zlib.crc32(b"eXIf" + tag))
-    (tmp_path / "a.png").write_bytes(data[:33] + chunk + data[33:])
+    (tmp_path / "a.png").write_bytes(data[:33] + chunk(b"eXIf", tag) + data[33:])
     expected = np.asarray(ImageOps.exif_transpose(shown))
     assert np.array_equal(np.asarray(load_rgb(tmp_path / "a.png")), expected)
+
+
+@pytest.mark.parametrize("channels", COLOURS)
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        (b"gAMA", struct.pack(">I", 45_455)),
+        (b"sBIT", b"\x0c"),
+        (b"sRGB", b"\0"),
+        (b"bKGD", struct.pack(">H", 9)),
+        (b"tRNS", b""),
+    ],
+)
+def test_deep_colour_is_read_bit_by_bit(
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    channels: int,
+    interlaced: bool,
+    name: bytes,
+    data: bytes,
+) -> None:
+    """Whatever else the file says of gamma, bits, background or transparency."""
+    pixels = np.random.default_rng(channels).integers(0, 65_536, (11, 13, channels)).astype(np.uint16)
+    if name == b"tRNS":
+        data = pixels[2, 3].astype(">u2").tobytes()  # a colour that is transparent
+    elif name in (b"sBIT", b"bKGD"):
+        data *= {b"sBIT": channels, b"bKGD": 3 if channels > 2 else 1}[name]
+    more = () if name == b"tRNS" and channels != 3 else (chunk(name, data),)
+    file = tmp_path / "a.png"
+    file.write_bytes(deep_png(pixels, *more, interlaced=interlaced))
+    colours = pixels[..., [0, 0, 0]] if channels == 2 else pixels[..., :3]
+    assert np.array_equal(np.asarray(load_rgb(file)), (colours >> 8).astype(np.uint8))
+    (extent,) = examine([file], 1).values()
+    assert isinstance(extent, Extent)
+    assert (extent.lowest, extent.highest) == (colours.min(), colours.max())
+    assert extent.transparent == (channels != 3 or bool(more and name == b"tRNS"))
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("harm", ["cut off", "a bit turned"])
+def test_damaged_deep_colour_is_refused(tmp_path: Path, harm: str) -> None:
+    data = bytearray(
+        deep_png(np.random.default_rng(0).integers(0, 65_536, (40, 40, 3)).astype(np.uint16))
+    )
+    file = tmp_path / "a.png"
+    if harm == "cut off":
+        del data[len(data) // 2 :]
+    else:
+        data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(InputError, match=r"^\S+a\.png is not a readable image \(.+\)$"):
+        load_rgb(file)
 
 
 def test_bits_are_a_whole_number_however_they_are_written() -> None:

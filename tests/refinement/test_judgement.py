@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.shares import exact
 from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.judgement import MIN_IMAGES, Judgement, is_over, judge
 from irp_lightning.refinement.rounds import Round
@@ -68,7 +69,7 @@ def test_the_budget_holds_whatever_the_scores(
     gone = ~active | found.removed
     assert not (found.removed & ~active).any()
     if found.removed.any():
-        assert gone.sum() <= most * len(values)
+        assert gone.sum().item() <= exact(most) * len(values)
         assert (~gone).sum() >= MIN_IMAGES
 
 
@@ -111,3 +112,10 @@ def test_a_rule_gives_one_number(rule: Any) -> None:
     own = config(rule=f"{__name__}.{rule.__name__}", k=0.9)
     with pytest.raises(InputError, match=rf"rule {__name__}\.{rule.__name__} gave .*; it must give one"):
         judge(SCORES, torch.ones(8, dtype=torch.bool), own)
+
+
+def test_a_share_of_29_percent_of_100_images_is_29() -> None:
+    found = judge(
+        torch.arange(1.0, 101), torch.ones(100, dtype=torch.bool), config(k=0.5, max_removed=0.29)
+    )
+    assert found.removed.sum() == 29

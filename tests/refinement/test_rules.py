@@ -146,6 +146,8 @@ def test_thresholds_by_hand() -> None:
     assert iqr(torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0]), 1.5) == pytest.approx(7.0)
     assert above(torch.tensor([4.5, 4.6]), 4.5).tolist() == [False, True]
     assert above(scores, top_share(scores, 0.5)).tolist() == [True, False, False, True]
+    hundred = torch.arange(100.0)
+    assert above(hundred, top_share(hundred, 0.29)).sum() == 29
 
 
 def test_otsu_splits_two_clusters() -> None:

@@ -1,11 +1,14 @@
+import csv
 import errno
 import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from irp_lightning.foundation.errors import InputError
-from irp_lightning.runs.folder import RunFolder, csv_text, read_json
+from irp_lightning.runs.folder import RunFolder, csv_rows, csv_text, read_json
 
 
 def test_files_are_written_with_their_folders(tmp_path: Path) -> None:
@@ -32,6 +35,20 @@ def test_what_is_no_json_object_reads_as_empty(content: str, tmp_path: Path) -> 
 
 def test_a_table_without_rows_has_a_header() -> None:
     assert csv_text(("a", "b"), []) == "a,b\n"
+
+
+@given(
+    st.lists(st.fixed_dictionaries({"-a": st.text(), "b": st.text() | st.integers()}), max_size=3),
+)
+def test_texts_that_a_spreadsheet_would_run_come_back(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, str | int]]
+) -> None:
+    folder = RunFolder(tmp_path_factory.mktemp("table"))
+    file = folder.csv("t.csv", ("-a", "b"), rows)
+    assert csv_rows(file) == [{key: str(value) for key, value in row.items()} for row in rows]
+    with file.open(newline="", encoding="utf-8") as stream:
+        cells = [cell for line in csv.reader(stream) for cell in line]
+    assert not any(cell.startswith(tuple("=+-@\t\r")) and not cell[1:].isdecimal() for cell in cells)
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ where some labels exist: ``normal/`` (trained on and trusted), ``defect/`` (know
 """
 
 import os
+import re
 from pathlib import Path
 
 from irp_lightning.data.config import DataConfig
@@ -25,6 +26,17 @@ LAYOUT = "any tree of images, or a CSV image_path,label_index,split"
 NORMAL, DEFECT, TEST = "normal", "defect", "test"
 DEFECTIVE = "defective"
 """The kind of defects of which nothing more is said."""
+
+COLUMNS = ("image_path", "label_index", "split")
+
+MEANT = dict.fromkeys(
+    (
+        *("label", "labels", "label_idx", "label index", "labelindex", "target", "class"),
+        *("is_anomaly", "is_anomalous", "anomaly", "is_defect", "is_defective", "defect", "defective"),
+    ),
+    "label_index",
+) | dict.fromkeys(("splits", "set", "subset", "side", "phase", "partition"), "split")
+"""What others call columns, and what they are called here."""
 
 LABELS = {"0": GOOD, "1": DEFECTIVE, "-1": UNLABELLED, "": UNLABELLED}
 SIDES = {"train": "train", "test": "test", "val": "test", "": "train"}
@@ -113,9 +125,11 @@ def _table(file: Path) -> Reading:
     """Anomalib's Tabular format: label 0 is normal, 1 defective, -1 or nothing unlabelled."""
     samples: dict[str, tuple[Sample, int]] = {}
     unlabelled, defective = [], []
-    for line, row in read_table("root", file, ["image_path"], LAYOUT):
-        path = row["image_path"]
-        label, split = row.get("label_index", "").strip(), row.get("split", "").strip().lower()
+    table = read_table("root", file, ["image_path"], LAYOUT)
+    for line, row in table.rows:
+        path, split = row["image_path"], row.get("split", "").strip().lower()
+        # A column of pandas' that lacks a label holds floating-point numbers.
+        label = re.sub(r"(?<=\d)\.0*$", "", row.get("label_index", "").strip())
         if not path or label not in LABELS or split not in SIDES:
             raise InputError(
                 f"{file}, line {line}: image_path={path}, label_index={label}, split={split} is not "
@@ -136,7 +150,7 @@ def _table(file: Path) -> Reading:
                 f"{file} says of {name} {other.side}/{other.defect} in line {above} and {side}/{defect} "
                 f"in line {line}; leave one of the rows"
             )
-    remarks = []
+    remarks = table.unread(COLUMNS, MEANT)
     if unlabelled:
         text = (
             f"{len(unlabelled)} images to test on have no label and are not read ({listed(unlabelled)})"

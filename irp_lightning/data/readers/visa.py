@@ -14,7 +14,7 @@ from irp_lightning.data.readers.mvtec import about_masks
 from irp_lightning.data.remarks import Remark, listed
 from irp_lightning.data.samples import GOOD, SIDES, Reading, Sample
 from irp_lightning.data.stray_masks import painted_masks_of_normal
-from irp_lightning.data.tables import read_table
+from irp_lightning.data.tables import Table, read_table
 from irp_lightning.foundation.errors import InputError, WrongValue
 
 __all__ = ["read"]
@@ -45,10 +45,10 @@ def read(data: DataConfig) -> Reading:
         check_place(root, TABLE)
         _check_rewritten(root)
         raise InputError(f"{root} has no {TABLE}; expected {LAYOUT}. {SOURCE}")
-    rows = _rows(root / TABLE)
-    chosen = [(line, row) for line, row in rows if row["object"] == data.category]
+    table = _table(root / TABLE)
+    chosen = [(line, row) for line, row in table.rows if row["object"] == data.category]
     if not chosen:
-        known = ", ".join(sorted({row["object"] for _, row in rows}))
+        known = ", ".join(sorted({row["object"] for _, row in table.rows}))
         raise WrongValue("category", data.category, f"is not in {root / TABLE}; choose one of: {known}")
     listing = Listing(root / data.category)
     samples: list[Sample] = []
@@ -62,18 +62,18 @@ def read(data: DataConfig) -> Reading:
                 )
         samples.append(sample)
     samples.sort(key=lambda sample: (sample.side == "test", sample.name))
-    remarks = _unnamed(samples, listing)
+    remarks = [*_unnamed(samples, listing), *table.unread(COLUMNS)]
     remarks += about_masks(samples, [], listing, f"in the column mask of {TABLE}")
     of_normal = [sample.mask for sample in samples if sample.mask and not sample.label]
     remarks += painted_masks_of_normal(of_normal, TABLE, listing)
     return Reading(samples, remarks)
 
 
-def _rows(table: Path) -> list[tuple[int, dict[str, str]]]:
+def _table(file: Path) -> Table:
     try:
-        return read_table("root", table, COLUMNS, "the table of the archive, unpacked again")
+        return read_table("root", file, COLUMNS, "the table of the archive, unpacked again")
     except WrongValue as error:  # data.root is the folder above
-        raise InputError(f"{table} {error.reason}") from error
+        raise InputError(f"{file} {error.reason}") from error
 
 
 def _sample(row: dict[str, str], line: int, root: Path, listing: Listing) -> Sample:
