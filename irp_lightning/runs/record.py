@@ -128,7 +128,8 @@ class Unusable:
 
     Attributes:
         folder: Where it lies.
-        status: ``failed``, ``unfinished`` (stopped, or still running) or ``unreadable``.
+        status: ``failed``, ``unfinished`` (stopped, or still running), ``unreadable`` or
+            ``unlabelled``.
         reason: One line.
     """
 

@@ -132,8 +132,8 @@ def test_a_name_with_brackets_is_a_name(write_run, titled) -> None:
         write_run(name, refine__name=name, auroc=area)
     runs = titled()
     assert names(runs, "method") == {name: name for name in ("irp", "irp (a)", "irp (b)", "none (a)")}
-    areas = {row[3].text: row[5].text for row in overview(runs).rows}
-    assert areas == {"irp": "0.900", "irp (a)": "0.800", "irp (b)": "0.700", "none (a)": "0.600"}
+    areas = {row[3].text: row[5].key for row in overview(runs).rows}
+    assert areas == {"irp": 0.9, "irp (a)": 0.8, "irp (b)": 0.7, "none (a)": 0.6}
     assert {run.method.rank for run in runs if run.method.name != "irp"} == {Method("mine").rank}
 
 
@@ -144,7 +144,7 @@ def test_methods_of_one_title_stay_apart(write_run, titled) -> None:
     runs = titled()
     assert sorted(names(runs, "method").values()) == ["irp (lam=2)", "irp (lam=2)", "irp (lam=3)"]
     assert len(without_duplicates(runs)[0]) == 3
-    assert sorted(row[5].text for row in overview(runs).rows) == ["0.600", "0.700", "0.800"]
+    assert sorted(row[5].key for row in overview(runs).rows) == [0.6, 0.7, 0.8]
 
 
 def test_two_classes_of_one_name_are_two_detectors(write_run, titled) -> None:
