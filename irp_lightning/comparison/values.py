@@ -2,8 +2,8 @@
 
 What they hold comes from the declared configuration: the keys of method, dataset, class, noise and seed
 are named here, and every other key that makes a run is the detector's. Equal values are the same thing,
-wherever it ran. How tables call them is found last, see :mod:`irp_lightning.comparison.names`; nothing is
-read from it.
+wherever it ran. How tables call them is found last, see :mod:`irp_lightning.comparison.names`: nothing
+is read from it.
 """
 
 from collections.abc import Mapping
