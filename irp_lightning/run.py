@@ -150,7 +150,8 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
             references = None
             if e.references:
                 with here.watch("references"):
-                    references = fitting.references(e.refine, cleaning, fitted)
+                    matched = e.references == "matched"
+                    references = fitting.references(e.refine, cleaning, fitted, matched=matched)
             if not here.is_first:
                 return {}
 

@@ -1,8 +1,9 @@
 """What runs are told apart by: method, detector and dataset, as values.
 
-What they hold comes from the declared configuration: method, dataset, class, noise and seed are named here,
-and everything else that makes a run is the detector. Equal values are the same thing, wherever it ran. How
-tables call them is found last, see :mod:`irp_lightning.comparison.names`; nothing is read from it.
+What they hold comes from the declared configuration: the keys of method, dataset, class, noise and seed
+are named here, and every other key that makes a run is the detector's. Equal values are the same thing,
+wherever it ran. How tables call them is found last, see :mod:`irp_lightning.comparison.names`: nothing
+is read from it.
 """
 
 from collections.abc import Mapping

@@ -49,8 +49,8 @@ def load_experiment(values: Mapping[str, Any]) -> Experiment:
 def _with_verdicts(experiment: Experiment) -> Experiment:
     if experiment.verdicts is not None:
         raise InputError(
-            f"verdicts={experiment.verdicts} is found from the review and not set; leave it out, and give "
-            "review=FILE"
+            f"verdicts={experiment.verdicts} is not to be set: it is a digest of the review; leave it "
+            "out, and give review=FILE"
         )
     if experiment.review is None:
         return experiment

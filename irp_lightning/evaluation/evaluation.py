@@ -106,6 +106,7 @@ def evaluate(
         "gap_closure": rows[-1]["gap_closure"],
         "rounds": len(rounds) - 1,
         "converged": fitted.converged,
+        "epochs_trained": fitted.epochs,
         "separation": separation(fitted.train_scores, removed),
         "train_images": len(train),
         "unlabelled_images": unlabelled,

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import lightning as L
@@ -52,6 +52,7 @@ class Fitted:
         train_scores: (N,), of all training images by this detector, removed ones too.
         test_scores: (T,), of the test images.
         steps: How many the optimiser took.
+        epochs: That the detector was trained for; of one that a single pass fits, 1.
         maps: (R, h, w), of the images that were removed before the fit, see
             :class:`irp_lightning.refinement.clean.Cleaning`.
     """
@@ -62,6 +63,7 @@ class Fitted:
     train_scores: Tensor
     test_scores: Tensor
     steps: int
+    epochs: int
     maps: Tensor | None = None
 
 
@@ -202,14 +204,18 @@ class Fitting:
         detector.to(choose_device(self.trainer))
         if refinement:
             rounds, converged = refinement.rounds, refinement.converged
+            epochs = epochs_of(detector, refinement.epochs_trained)
         else:
             rounds = [*cleaning.rounds, _last_round(detector, data, cleaning, began)]
             converged = cleaning.converged
+            epochs = epochs_of(detector, self.epochs)
         last = rounds[-1]
         assert last.test_scores is not None  # a detector was fitted
         scores, gone = last.scores.clone(), ~data.active
         scores[gone] = score_images(detector, data.scored_batches(data.train_images[gone]))
-        return Fitted(detector, rounds, converged, scores, last.test_scores, steps, cleaning.maps)
+        return Fitted(
+            detector, rounds, converged, scores, last.test_scores, steps, epochs, cleaning.maps
+        )
 
     def out_of_sample(self, active: Tensor, groups: Sequence[int]) -> Tensor:
         """Scores of what is kept by detectors that were fitted to the rest of it, by fold and group.
@@ -231,7 +237,7 @@ class Fitting:
         return scores
 
     def references(
-        self, refine: RefineConfig, cleaning: Cleaning, fitted: Fitted
+        self, refine: RefineConfig, cleaning: Cleaning, fitted: Fitted, *, matched: bool = False
     ) -> Mapping[str, Tensor]:
         """Test scores of training on everything (``vanilla``) and without the injected (``oracle``).
 
@@ -239,16 +245,18 @@ class Fitting:
             refine: The run's method.
             cleaning: What it removed before the fit.
             fitted: Its detector, which serves where it was fitted on the same from first to last.
+            matched: Train both for as many epochs as the run's detector, and not for ``epochs``.
 
         Returns:
             (T,) each.
         """
         known = [] if refine.is_in_sample else [(cleaning.active, fitted.test_scores)]
+        alike = replace(self, epochs=fitted.epochs) if matched else self
         found = {}
         for name, active in (("vanilla", self.everything), ("oracle", self.without_injected)):
             scores = next((s for a, s in known if torch.equal(a, active)), None)
             if scores is None:
-                scores = self.fit(NOTHING_REMOVED, Cleaning(active)).test_scores
+                scores = alike.fit(NOTHING_REMOVED, Cleaning(active)).test_scores
                 known.append((active, scores))
             found[name] = scores
         return found

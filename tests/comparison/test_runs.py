@@ -92,6 +92,16 @@ def test_what_wandb_keeps_in_a_run_folder_is_no_run(write_run, sweep: Path) -> N
     assert not unusable
 
 
+def test_a_run_on_unlabelled_images_is_not_compared(write_run, sweep: Path) -> None:
+    file = write_run("a") / "metrics.json"
+    unknown = dict.fromkeys(("noise_achieved", "removed_good", "removed_bad"))
+    file.write_text(json.dumps(json.loads(file.read_text()) | unknown))
+    (runs, (unusable,)) = read_runs(sweep)
+    assert not runs
+    assert unusable.status == "unlabelled"
+    assert unusable.reason.startswith("its training images are unlabelled")
+
+
 def test_nothing_to_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no run"):
         read_runs(tmp_path)

@@ -1,5 +1,7 @@
 """All fits of a run."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from refine_small import TEST, Mean, N, fitting, outliers
@@ -100,6 +102,30 @@ def test_a_detector_fitted_in_one_pass_takes_one_epoch_a_round() -> None:
     found = fitting(outliers(), GAUSSIAN, epochs=400).fit(refine, Cleaning(ALL))
     plain = fitting(outliers(), GAUSSIAN, epochs=1).fit(refine, Cleaning(ALL))
     assert torch.equal(found.test_scores, plain.test_scores)
+
+
+@pytest.mark.parametrize(
+    ("refine", "epochs"),
+    [
+        (NONE, 3),
+        (RefineConfig("x", k=1e9, max_rounds=2, round_epochs=5, patience=3), 3 + 2 * 5),
+        (RefineConfig("x", k=1e9, max_rounds=2, round_epochs=5, patience=3, retrain="scratch"), 3),
+    ],
+)
+def test_a_fit_says_how_long_it_was_and_references_may_match(
+    fits: Fitting, refine: RefineConfig, epochs: int
+) -> None:
+    found = fits.fit(refine, Cleaning(ALL))
+    assert found.epochs == epochs
+    matched = fits.references(refine, Cleaning(ALL), found, matched=True)
+    alike = replace(fits, epochs=epochs).fit(NONE, Cleaning(ALL))
+    assert torch.equal(matched["vanilla"], alike.test_scores)
+
+
+def test_one_pass_is_one_epoch_however_often_it_is_done() -> None:
+    refine = RefineConfig("x", k=1e9, max_rounds=2, round_epochs=5, patience=3)
+    found = fitting(outliers(), GAUSSIAN, epochs=400).fit(refine, Cleaning(ALL))
+    assert (len(found.rounds), found.epochs) == (3, 1)
 
 
 def test_scores_that_are_no_numbers_end_the_run() -> None:
