@@ -25,7 +25,7 @@ from irp_lightning.features.batches import RefinableData
 from irp_lightning.features.config import ViewsConfig
 from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.features.image_features import ImageFeatures
-from irp_lightning.foundation.errors import named
+from irp_lightning.foundation.errors import InputError, named
 from irp_lightning.refinement.callback import IterativeRefinement
 from irp_lightning.refinement.clean import Cleaning, clean
 from irp_lightning.refinement.config import LABELS, RefineConfig
@@ -226,8 +226,16 @@ class Fitting:
 
         Returns:
             (N,), NaN for what is not kept.
+
+        Raises:
+            InputError: What is kept is one group.
         """
         kept = torch.tensor(groups)[active]
+        if len(kept.unique()) < 2:
+            raise InputError(
+                "all photographs that are kept show one object: no detector can score them unseen; give "
+                "photographs of other objects, or leave out false_alarms"
+            )
         folds = min(CALIBRATION_FOLDS, len(kept.unique()))
         fold = torch.full((len(active),), -1)
         fold[active] = draw_folds(kept, folds, self.seed)
