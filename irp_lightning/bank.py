@@ -62,7 +62,10 @@ def _parser() -> argparse.ArgumentParser:
         "Started on several machines with one cache_dir they share the work.",
     )
     filling.add_argument(
-        "overrides", nargs="+", metavar="key=value", help="as of irp_lightning.run: +experiment=folder …"
+        "overrides",
+        nargs="+",
+        metavar="key=value",
+        help="as of irp_lightning.run: +experiment=folder ...",
     )
     filling.add_argument(
         "--jobs",

@@ -10,6 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from irp_lightning.cleaning.reviews import is_new_review, kept_review, print_forgotten
 from irp_lightning.config.compose import composed
 from irp_lightning.foundation.commands import ends_in_one_line
 from irp_lightning.foundation.errors import InputError
@@ -58,16 +59,16 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _clean(chosen: argparse.Namespace) -> None:
-    cfg = configured(
-        chosen.folder,
-        chosen.out,
-        false_alarms=chosen.false_alarms,
-        review=chosen.review,
-        groups=chosen.groups,
-        force=chosen.force or chosen.review is not None,
-        overrides=chosen.overrides,
-    )
     try:
+        cfg = configured(
+            chosen.folder,
+            chosen.out,
+            false_alarms=chosen.false_alarms,
+            review=chosen.review,
+            groups=chosen.groups,
+            force=chosen.force,
+            overrides=chosen.overrides,
+        )
         metrics = clean_folder(cfg, chosen.out)
     except InputError as error:
         raise InputError(_by_arguments(str(error))) from error
@@ -153,9 +154,10 @@ def configured(
         folder: The photographs, or a table of them.
         out: Where the results will lie.
         false_alarms: The share of good parts that may raise an alarm.
-        review: What somebody said of them.
+        review: What somebody said of them: another review than that of ``out`` begins anew. None: the
+            review that ``out`` holds, if any.
         groups: ``none``, ``auto`` or a CSV.
-        force: Begin anew, whatever ``out`` holds.
+        force: Begin anew, whatever ``out`` holds; without ``review`` its review is not followed.
         overrides: As of ``python -m irp_lightning.run``.
 
     Raises:
@@ -166,6 +168,10 @@ def configured(
     if not root.exists():
         raise InputError(f"{printable(folder)} is not there; give a folder of photographs")
     _check_out(out, folder, root)
+    if review is None and not force:
+        review = kept_review(out)
+    elif review is not None:
+        force = force or is_new_review(review, out)
     for override in overrides:
         if (flag := FLAGS.get(override.lstrip("+~").partition("=")[0])) is not None:
             raise InputError(f"{override} is what {flag} says here; leave it out")
@@ -205,8 +211,9 @@ def clean_folder(cfg: DictConfig, out: Path) -> Mapping[str, Any]:
     """
     from irp_lightning.cleaning.changes import changes_since
     from irp_lightning.config.compose import checked
+    from irp_lightning.foundation.quiet import quiet
     from irp_lightning.run import run
-    from irp_lightning.sweeps.command_line import complete_run, quiet
+    from irp_lightning.sweeps.command_line import complete_run
     from irp_lightning.sweeps.made import remember, remove_if_made
 
     remember(out)
@@ -217,8 +224,10 @@ def clean_folder(cfg: DictConfig, out: Path) -> Mapping[str, Any]:
             for line in changes_since(out, checked(cfg).data):
                 print(f"! {line}")
             return metrics
-        quiet()
-        return run(cfg, out)
+        if cfg.review is None:
+            print_forgotten(out)
+        with quiet():
+            return run(cfg, out)
     finally:
         remove_if_made(out)
 

@@ -18,6 +18,9 @@ __all__ = ["main"]
 WIDTH = 118
 """Columns that the console's table may always take."""
 
+STATUS = {"failed": "failed or unreadable", "unreadable": "failed or unreadable"}
+"""How the console calls what is not compared, where not by its status."""
+
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
@@ -46,8 +49,10 @@ def _compare(folder: Path, out: Path) -> None:
             shown.add_section()
         shown.add_row(*(Text(entry.text) for entry in row))
     print_wide(shown, WIDTH)
+    for note in report.overview.notes:
+        print(note)
     for other in report.unusable:
-        status = "unfinished" if other.status == "unfinished" else "failed or unreadable"
+        status = STATUS.get(other.status, other.status)
         print(f"{status}: {other.folder} ({other.reason})")
     for again, kept in report.repeated:
         print(f"repeated: {again} (equal to {kept}, which counts)")

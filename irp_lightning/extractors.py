@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from irp_lightning.config.compose import looks_through
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.data.depth import Depth
 from irp_lightning.detectors.build import check_detector, check_size
@@ -71,6 +70,8 @@ def extractors_of(e: Experiment) -> Extractors:
     named("model")(check_size)(e.model, detector.dim, detector.spec.n_vectors)
     removal = None
     if looks_at_patches(e.refine):
-        through = named("refine.backbone")(build)(looks_through(e), image_size=e.patches.image_size)
+        with named("refine"):
+            network = e.refine.network
+        through = named("refine.backbone")(build)(network, image_size=e.patches.image_size)
         removal = named("patches")(through.of_patches)(e.patches, e.refine.views)
     return Extractors(detector, dtype, views, removal, e.patches.dtype)

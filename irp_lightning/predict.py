@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from irp_lightning.data.config import MAX_PIXELS
-from irp_lightning.data.listing import image_files
+from irp_lightning.data.readers.folder import list_photographs
 from irp_lightning.foundation.cells import as_cell
 from irp_lightning.foundation.commands import ends_in_one_line
 from irp_lightning.foundation.errors import InputError
@@ -32,7 +32,9 @@ JUDGED = ("percentile", "decision", "threshold")
 EPILOGUE = """\
 prints path,score; of a detector that was given a threshold (irp_lightning.clean) also percentile (the
 share of good training images that score lower, which detectors have in common), decision (normal or
-defective) and threshold. Images are read one after another: memory does not grow with their number.
+defective) and threshold. A folder is read with its sub-folders, as irp_lightning.clean reads it. Memory
+does not grow with the number of images. What tells an image from the training images (colour or grey,
+bit depth, size, aspect) is reported on standard error, once a kind.
 
 exit status: 0, whatever was decided; 1 if an image has no score, or nothing could be done; 2 for wrong
 arguments; 130 where it was interrupted; 141 where the reader went away.
@@ -140,7 +142,10 @@ def _files(given: Sequence[str]) -> Iterator[Path]:
             yield from (named_file(Path(), name) for name in names)  # tables may have escaped them
         # Path.is_dir and Path.exists raise where a folder may not be entered: that is one bad file.
         elif os.path.isdir(name):  # noqa: PTH112
-            yield from image_files(Path(name))
+            _, photographs, remarks = list_photographs(Path(name))
+            for remark in remarks:
+                _report(f"{printable(name)}: {remark.text}")
+            yield from photographs
         elif not os.path.exists(name) and glob.has_magic(name):  # noqa: PTH110
             # What matches nothing is told as a file that is not there, as shells do.
             yield from map(Path, sorted(glob.glob(name, recursive=True)) or [name])  # noqa: PTH207
@@ -148,10 +153,15 @@ def _files(given: Sequence[str]) -> Iterator[Path]:
             yield named_file(Path(), name)
 
 
+def _report(line: str) -> None:
+    print(f"irp_lightning: {line}", file=sys.stderr, flush=True)
+
+
 def _print_scores(chosen: argparse.Namespace) -> list[str]:
     """Print the scores, write the heat maps; what went wrong with which image, in one line each."""
     with until_it_is_imported():
         from irp_lightning.detectors.checkpoint import load_detector
+        from irp_lightning.detectors.new_photograph import Differences
         from irp_lightning.detectors.prediction import score_files
         from irp_lightning.localisation.heat_map_folder import check_heat_map_folder, write_heat_maps
 
@@ -176,19 +186,27 @@ def _print_scores(chosen: argparse.Namespace) -> list[str]:
                 "train it with irp_lightning.clean, or with false_alarms=0.01"
             )
         calibration = calibration.at(chosen.false_alarms)
-    rows = _Rows(chosen.json, calibration)
+        if (shortfall := calibration.shortfall) is not None:
+            _report(f"--false-alarms {chosen.false_alarms}: {shortfall}")
+    if loaded.appearance is None:
+        _report(
+            f"{chosen.checkpoint} does not hold what its training photographs were like: new ones are "
+            "not compared"
+        )
+    rows, differences = _Rows(chosen.json, calibration), Differences(_report)
     scored, wrong = [], []
-    for path, score in score_files(loaded, files, chosen.max_pixels):
+    for path, score in score_files(loaded, files, chosen.max_pixels, differences.note):
         if isinstance(score, InputError):
             wrong.append(_complaint(path, score))
             continue
         if heat_maps is not None:
             scored.append(path)
         rows.write(path, score)
+    differences.close()
     # The scores first: they are there already, and each heat map takes its time.
     if heat_maps is not None and scored:
         try:
-            write_heat_maps(loaded.detector, loaded.extractor, scored, loaded.n_views, heat_maps)
+            write_heat_maps(loaded, scored, heat_maps, chosen.max_pixels)
         except InputError as error:
             wrong.append(str(error))
     return wrong

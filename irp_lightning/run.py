@@ -51,6 +51,7 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
     from irp_lightning.localisation.localisation import localise_some
     from irp_lightning.refinement.checks import check_explains, check_refinement, check_verdicts
     from irp_lightning.refinement.clean import Cleaning
+    from irp_lightning.refinement.copies import number_copies, shared_verdicts
     from irp_lightning.refinement.fitting import Fitting
     from irp_lightning.refinement.ranking import follow, rank
     from irp_lightning.runs.folder import CHECKPOINT, CLEANING
@@ -75,12 +76,17 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
             train = pool.of(images.samples)
             groups = None
             if e.refine.is_out_of_sample:
-                groups = fold_groups(train, pool.of(images.groups), e.data.groups, images.depth)
+                grouped, hashes = pool.of(images.groups), pool.of(images.hashes)
+                groups = fold_groups(train, grouped, hashes, e.data.groups, images.depth)
             named("refine")(check_refinement)(e.refine, len(pool.train), groups)
+            copies = number_copies(pool.of(images.hashes))
             verdicts, about_review = read_verdicts(e.review, train) if e.review else ({}, [])
-            check_verdicts(verdicts, len(train))
+            shared = shared_verdicts(verdicts, copies, [sample.name for sample in train])
+            check_verdicts(shared, len(train))
         for remark in [*images.remarks, *about_review]:
             print(f"! {remark.text}" if remark.falsifies else remark.text)
+        if not e.noise and (held_back := sum(images.samples[i].label for i in pool.dropped)):
+            print(f"{held_back} defective images are held back: the test set is the same at any noise")
         if e.batch_size > len(pool.train):
             print(f"batch_size={e.batch_size}: an epoch is one batch of the {len(pool.train)} images")
 
@@ -93,7 +99,8 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
             for looking, place in beside:
                 patches = prepare_features(looking, place, *files, e.features, device, once=True)
 
-        here.begin(manifest_text(images, pool, Path(e.data.root)))
+        review = Path(e.review).read_bytes() if e.review else None
+        here.begin(manifest_text(images, pool, Path(e.data.root)), review)
         about = facts(
             refine=e.refine,
             model=e.model,
@@ -116,16 +123,22 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
                     e.epochs,
                     e.batch_size,
                     e.seed,
+                    pool.of(images.headers),
                 )
                 begun, keep = Cleaning.load(here.cleaning), partial(here.keep, CLEANING)
                 trusted = torch.tensor([sample.trusted for sample in train])
-                cleaning = automatic = fitting.clean(
-                    e.refine, patches, groups, begun, lambda c: keep(c.save), trusted
-                )
-                if e.false_alarms is not None and groups is not None:
+                scorer = None
+                if groups is not None:
                     scored = fitting.training_images(patches, groups)
-                    ranking = rank(fitting.scorer(e.refine, scored), cleaning.active)
-                    cleaning = follow(cleaning, ranking, verdicts, trusted) if verdicts else cleaning
+                    scorer = fitting.scorer(e.refine, scored)
+                cleaning = automatic = fitting.clean(
+                    e.refine, scorer, begun, lambda c: keep(c.save), copies, trusted
+                )
+                if e.false_alarms is not None and scorer is not None:
+                    ranking = rank(scorer, cleaning.active, copies)
+                    if verdicts:
+                        cleaning = follow(cleaning, ranking, verdicts, copies, trusted)
+                del scorer  # its distances may be gigabytes
                 fitted = fitting.fit(
                     e.refine,
                     cleaning,
@@ -137,7 +150,8 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
             references = None
             if e.references:
                 with here.watch("references"):
-                    references = fitting.references(e.refine, cleaning, fitted)
+                    matched = e.references == "matched"
+                    references = fitting.references(e.refine, cleaning, fitted, matched=matched)
             if not here.is_first:
                 return {}
 
@@ -177,17 +191,23 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
                 with here.watch("report"):
                     test = [images.samples[i] for i in pool.test]
                     calibration, scores = calibration_of(
-                        fitting, fitted, cleaning, groups, e.false_alarms, [s.label for s in test]
+                        fitting,
+                        fitted,
+                        cleaning,
+                        groups,
+                        e.false_alarms,
+                        [s.label for s in test],
+                        shared,
                     )
                     content = Content(
                         title=printable(Path(e.data.root).name),
-                        suspects=find_suspects(scored, train, cleaning, ranking, scores),
+                        suspects=find_suspects(scored, train, cleaning, ranking, scores, shared),
                         maps=ranking.maps,
                         calibration=calibration,
                         images=images,
                         rounds=cleaning.rounds,
                         settings=settings_of(e),
-                        looks={train[i].name: defective for i, defective in verdicts.items()},
+                        looks={train[i].name: defective for i, defective in shared.items()},
                         expected=int((~automatic.active).sum()),
                     )
                     metrics["cleaning"] = write_product(here.folder, test, content)

@@ -6,6 +6,7 @@ from typing import Any
 import lightning as L
 import torch
 
+from irp_lightning.data.appearance import Appearance
 from irp_lightning.detectors.build import check_detector
 from irp_lightning.detectors.checkpoint import CheckpointContents
 from irp_lightning.detectors.config import ModelConfig
@@ -14,6 +15,11 @@ from irp_lightning.features.config import BackboneConfig, ViewsConfig
 from irp_lightning.features.extractor import FeatureExtractor, build_extractor
 from irp_lightning.features.image_features import ResidentFeatures
 from irp_lightning.foundation.fields import load
+
+ANYTHING = Appearance(
+    colours=("colour", "grey"), numbers=("8-bit",), smallest=1, largest=1e5, narrowest=0.01, widest=100
+)
+"""Of a detector to which no 8-bit photograph is strange."""
 
 NEAREST = "irp_lightning.detectors.nearest.Nearest"
 
@@ -27,7 +33,12 @@ def small_extractor(backbone: str = "random") -> FeatureExtractor:
 
 
 def write_checkpoint(
-    file: Path, detector: str = NEAREST, *, backbone: str = "random", **arguments: Any
+    file: Path,
+    detector: str = NEAREST,
+    *,
+    backbone: str = "random",
+    appearance: Appearance | None = ANYTHING,
+    **arguments: Any,
 ) -> tuple[L.LightningModule, FeatureExtractor]:
     """Fit a detector to features of nothing in particular, and keep it: what it was made of."""
     extractor = small_extractor(backbone)
@@ -41,7 +52,7 @@ def write_checkpoint(
     trainer = L.Trainer(
         accelerator="cpu", max_epochs=1, logger=False, enable_checkpointing=False,
         enable_model_summary=False, enable_progress_bar=False,
-        callbacks=[CheckpointContents(model, dim, extractor, n_views=2)],
+        callbacks=[CheckpointContents(model, dim, extractor, 2, appearance)],
     )  # fmt: skip
     trainer.fit(module, datamodule=data)
     trainer.save_checkpoint(file)

@@ -1,14 +1,26 @@
 """The same in Python; the examples of its docstrings run as doctests, with the package's others."""
 
+import logging
 import os
+import random
 import re
 import subprocess
 import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
+import matplotlib
+import numpy as np
 import pytest
 import torch
 from checkpoint_files import write_checkpoint
+from hydra import compose, initialize_config_dir
+from hydra.version import getbase
+from PIL import Image
 
 from irp_lightning.api import Detector, clean, fit
 from irp_lightning.foundation.errors import InputError
@@ -55,6 +67,10 @@ def test_it_prints_no_summary_and_follows_a_review(
     assert caught in after.suspects
     assert spared not in after.suspects
     assert after.metrics["cleaning"]["looks"] == 2
+    assert before.review is None
+    assert after.review is not None
+    assert (after.review.confirmed_defective, after.review.confirmed_normal) == (1, 1)
+    assert 0 <= after.review.caught <= 1
 
 
 def test_another_cleaning_is_replaced_by_force_alone(images: Path, cache: Path, tmp_path: Path) -> None:
@@ -65,6 +81,12 @@ def test_another_cleaning_is_replaced_by_force_alone(images: Path, cache: Path, 
         clean(good, tmp_path / "out", false_alarms=0.3, overrides=overrides)
     found = clean(good, tmp_path / "out", false_alarms=0.3, force=True, overrides=overrides)
     assert found.metrics["cleaning"]["false_alarms_asked"] == 0.3
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _ = found.detector.threshold
+    found = clean(good, tmp_path / "out", false_alarms=0.001, force=True, overrides=overrides)
+    with pytest.warns(UserWarning, match=r"false alarms of 0\.1 % cannot be promised"):
+        _ = found.detector.threshold
 
 
 def test_a_detector_without_a_threshold_says_so(tmp_path: Path) -> None:
@@ -120,3 +142,145 @@ def test_figures_leave_the_backend_of_a_notebook_alone() -> None:
         check=True,
     )
     assert told.stdout.strip() == "svg"
+
+
+@pytest.fixture
+def small(images: Path, cache: Path) -> Callable[[], Detector]:
+    """Fit a small detector."""
+    good = sorted((images / "fabric/train/good").iterdir())
+    return lambda: fit(good, false_alarms=0.1, overrides=[*SMALL, "batch_size=8", f"cache_dir={cache}"])
+
+
+def process_state() -> dict[str, Any]:
+    """What a caller may have set for the whole process."""
+    return {
+        "draws": (random.getstate(), str(np.random.get_state()), torch.get_rng_state().tolist()),
+        "torch": (
+            *(torch.get_default_dtype(), torch.get_default_device(), torch.is_inference_mode_enabled()),
+            *(torch.is_autocast_enabled("cpu"), torch.are_deterministic_algorithms_enabled()),
+        ),
+        "variables": dict(os.environ),
+        "path": list(sys.path),
+        "warnings": list(warnings.filters),
+        "levels": [
+            logging.getLogger(name).level for name in ("lightning.pytorch", "timm.models._builder")
+        ],
+        "largest image": Image.MAX_IMAGE_PIXELS,
+        "figures": dict(matplotlib.rcParams),
+        "Hydra": (getbase(), compose("config")),
+    }
+
+
+@pytest.fixture
+def odd_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Set, when it is called, all that a caller may have set; the test's process is put back."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    for name, level in (("lightning.pytorch", 5), ("timm.models._builder", 7)):
+        monkeypatch.setattr(logging.getLogger(name), "level", level)
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs/config.yaml").write_text("theirs: 1\n")
+    with ExitStack() as inside:
+
+        def enter() -> None:
+            inside.enter_context(initialize_config_dir(str(tmp_path / "theirs"), version_base="1.2"))
+            inside.enter_context(matplotlib.rc_context({"text.usetex": True}))
+            inside.enter_context(warnings.catch_warnings())
+            warnings.filterwarnings("ignore", "theirs")
+            inside.callback(torch.set_default_dtype, torch.get_default_dtype())
+            torch.set_default_dtype(torch.float64)
+            inside.callback(torch.set_default_device, None)
+            torch.set_default_device("meta")
+            inside.callback(torch.use_deterministic_algorithms, False)
+            torch.use_deterministic_algorithms(True)
+            inside.enter_context(torch.inference_mode())
+            inside.enter_context(torch.autocast("cpu", dtype=torch.bfloat16))
+
+        yield enter
+
+
+def test_the_callers_process_is_as_it_was_and_does_no_harm(
+    small: Callable[[], Detector],
+    odd_process: Callable[[], None],
+    images: Path,
+    cache: Path,
+    tmp_path: Path,
+) -> None:
+    tested = sorted((images / "fabric/test").rglob("*.png"))[:3]
+    usual = small()
+    expected, heat = usual.score(tested), usual.explain(tested[0])
+    odd_process()
+    before = process_state()
+    found = small()
+    assert found.threshold == usual.threshold
+    assert torch.equal(found.score(tested), expected)
+    assert torch.equal(found.explain(tested[0]), heat)
+    assert (expected.dtype, str(found.score(tested).device)) == (torch.float32, "cpu")
+    cleaned = clean(
+        images / "fabric/train/good",
+        tmp_path / "out",
+        overrides=[*SMALL, "batch_size=8", f"cache_dir={cache}"],
+    )
+    assert (cleaned.folder / "figures").is_dir()
+    assert process_state() == before
+
+
+def test_images_that_draw_numbers_go_on_drawing(small: Callable[[], Detector], images: Path) -> None:
+    pool = sorted((images / "fabric/test").rglob("*.png"))
+    detector = small()
+
+    def drawn() -> Iterator[Path]:
+        yield from (random.choice(pool) for _ in range(8))
+
+    random.seed(0)
+    expected = [random.choice(pool) for _ in range(8)], random.random()
+    random.seed(0)
+    scores = detector.score(drawn())
+    assert torch.equal(scores, detector.score(expected[0]))
+    assert random.random() == expected[1]
+
+
+def test_threads_wait_for_each_other(small: Callable[[], Detector]) -> None:
+    usual, found = small().threshold, []
+    threads = [threading.Thread(target=lambda: found.append(small().threshold)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [usual, usual]
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_one_path_is_no_list_of_paths(kind: type, tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "last.ckpt")
+    told = r"^images must be a list of paths, not one path 'photo\.png'; give \[path\]$"
+    with pytest.raises(InputError, match=told):
+        Detector(tmp_path / "last.ckpt").score(kind("photo.png"))
+    with pytest.raises(InputError, match=told):
+        fit(kind("photo.png"))
+
+
+def test_groups_and_the_largest_image_are_set(images: Path, cache: Path, tmp_path: Path) -> None:
+    overrides = [*SMALL, "batch_size=8", f"cache_dir={cache}"]
+    folder = images / "fabric/train/good"
+    good = sorted(folder.iterdir())
+    table = tmp_path / "groups.csv"
+    # Two photographs of each part, so that half as many groups promise twice as much.
+    table.write_text("path,group\n" + "".join(f"{file.name},{i // 2}\n" for i, file in enumerate(good)))
+    found = clean(folder, tmp_path / "out", false_alarms=0.01, groups=table, overrides=overrides)
+    alone = clean(folder, tmp_path / "alone", false_alarms=0.01, overrides=overrides)
+    assert found.metrics["dataset"]["grouped_by"] == str(table)
+    promised = [c.metrics["cleaning"]["false_alarms_promised"] for c in (found, alone)]
+    assert promised[0] > 1.5 * promised[1]
+
+    table.write_text("path,group\n" + "".join(f"{file},{i // 2}\n" for i, file in enumerate(good)))
+    assert fit(good, groups=table, overrides=overrides).threshold > 0
+
+    too_large = "64 x 64 pixels, more than .*max.pixels.?100"
+    for job in (
+        lambda: clean(folder, tmp_path / "few", max_pixels=100, overrides=overrides),
+        lambda: fit(good, max_pixels=100, overrides=overrides),
+        lambda: found.detector.score(good, max_pixels=100),
+        lambda: found.detector.explain(good[0], max_pixels=100),
+    ):
+        with pytest.raises(InputError, match=too_large):
+            job()

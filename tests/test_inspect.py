@@ -181,5 +181,5 @@ def test_a_folder_nobody_has_sorted_is_called_so(
     folder = images / "fabric/train/good"
     main(["data=folder", f"data.root={folder}", "noise=0", f"cache_dir={tmp_path}"])
     out = capsys.readouterr().out
-    assert "trains on 16 unlabelled and 0 trusted images" in out
+    assert "trains on 16 unlabelled and 0 trusted images, tests on no image" in out
     assert "unlabelled" in out.splitlines()[3]

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 from run_files import metrics, rows
 
+from irp_lightning.foundation.errors import InputError
 from irp_lightning.predict import main, predict
 from irp_lightning.run import run
 
@@ -58,27 +59,21 @@ def test_the_cleaning_may_look_through_a_backbone_of_its_own(config: Config, tmp
     own = ["backbone@refine.backbone=random", "refine.views=2", "refine.grid=2", "refine.k=0.9"]
     m = run(config("+experiment=demo", *own, "model=gaussian"), tmp_path / "own")
     default = run(config("+experiment=demo", "refine.k=0.9", "model=gaussian"), tmp_path / "default")
-    assert m["status"] == default["status"] == "complete"
+    assert (m["removal_backbone"], default["removal_backbone"]) == ("random", "tf_efficientnet_lite0")
+    written = OmegaConf.load(tmp_path / "default" / "config.yaml")
+    assert written.refine.backbone.name == "tf_efficientnet_lite0"
     tables = [rows(tmp_path / name / "rounds.csv")[0]["max_score"] for name in ("own", "default")]
     assert tables[0] != tables[1]
 
 
-def test_layers_of_the_runs_own_backbone_are_looked_through(config: Config) -> None:
-    from irp_lightning.config.compose import checked, looks_through
-
-    def through(*overrides: str) -> str:
-        return looks_through(checked(config("+experiment=demo", *overrides))).name
-
-    assert through() == "tf_efficientnet_lite0"  # not the random one of the run
-    assert through("backbone=resnet18") == "tf_efficientnet_lite0"
-    assert through("backbone=resnet18", "backbone.layers=[layer2]") == "resnet18"
-    own = ["backbone@refine.backbone=timm", "refine.backbone.name=convnext_tiny"]
-    assert through("backbone=resnet18", "backbone.layers=[layer2]", *own) == "convnext_tiny"
+@pytest.mark.parametrize("network", ["refine.backbone=null", "~backbone@refine.backbone"])
+def test_a_removal_by_patches_needs_a_network(config: Config, tmp_path: Path, network: str) -> None:
+    with pytest.raises(InputError, match=r"^refine\.backbone=None leaves scoring=ensemble no network"):
+        run(config("+experiment=demo", network), tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_patches_of_another_kind_are_another_run(config: Config, tmp_path: Path) -> None:
-    from irp_lightning.foundation.errors import InputError
-
     run(config("+experiment=demo", "refine=none", "model=patch_gaussian"), tmp_path)
     with pytest.raises(InputError, match=r"patches\.grid"):
         run(

@@ -16,7 +16,9 @@ from omegaconf import DictConfig
 from PIL import Image
 from run_files import rows
 
+from irp_lightning.data.depth import Depth, Extent
 from irp_lightning.data.images import load_square
+from irp_lightning.detectors import new_photograph
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.predict import main, predict
 
@@ -102,17 +104,15 @@ def test_scores_leave_batch_by_batch(
     checkpoint: Path, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before the third batch is decoded the first two are with the reader."""
-    from irp_lightning.features import image_features
-
     out = _Pipe()
     monkeypatch.setattr(sys, "stdout", out)
-    decode, arrived = image_features.load_square, {}
+    decode, arrived = new_photograph.load_with_extent, {}
 
-    def watched(path: Path, *settings: object) -> torch.Tensor:
+    def watched(path: Path, depth: Depth) -> tuple[Image.Image, Extent]:
         arrived[path] = len(out.passed_on.splitlines())
-        return decode(path, *settings)  # type: ignore[arg-type]
+        return decode(path, depth)
 
-    monkeypatch.setattr(image_features, "load_square", watched)
+    monkeypatch.setattr(new_photograph, "load_with_extent", watched)
     main([str(checkpoint), *map(str, pictures)])
     assert len(out.passed_on.splitlines()) == 36
     assert arrived[pictures[0]] <= 1
@@ -124,16 +124,14 @@ def test_the_same_threads_decode_all_images(
     checkpoint: Path, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Threads of a pool bear its number: one of each batch's own would have three."""
-    from irp_lightning.features import image_features
+    decode, pools = new_photograph.load_with_extent, set()
 
-    decode, pools = image_features.load_square, set()
-
-    def watched(path: Path, *settings: object) -> torch.Tensor:
+    def watched(path: Path, depth: Depth) -> tuple[Image.Image, Extent]:
         pools.add(threading.current_thread().name.rpartition("_")[0])
-        return decode(path, *settings)  # type: ignore[arg-type]
+        return decode(path, depth)
 
-    monkeypatch.setattr(image_features, "load_square", watched)
-    pictures[3].write_bytes(pictures[3].read_bytes()[:-500])  # its batch is decoded one by one
+    monkeypatch.setattr(new_photograph, "load_with_extent", watched)
+    pictures[3].write_bytes(pictures[3].read_bytes()[:-500])
     with pytest.raises(SystemExit):
         main([str(checkpoint), *map(str, pictures)])
     (pool,) = pools
@@ -267,7 +265,7 @@ def test_an_image_above_the_limit_is_named_with_the_limit(
     Image.new("RGB", (60, 60)).save(pictures[20])
     with pytest.raises(SystemExit) as stopped:
         main([str(checkpoint), "--max-pixels", "2000", *map(str, pictures)])
-    assert "20.png has 60 x 60 pixels, more than --max-pixels 2000" in str(stopped.value)
+    assert "20.png has 60 x 60 pixels, more than the limit max_pixels=2000" in str(stopped.value)
     assert len(read(capsys.readouterr().out)) == 34
     main([str(checkpoint), "--max-pixels", "3600", str(pictures[20])])
 

@@ -22,7 +22,7 @@ POWERLESS = (
 
 @pytest.fixture
 def picture(tmp_path: Path) -> Path:
-    Image.new("RGB", (40, 40), "teal").save(tmp_path / "a.png")
+    Image.linear_gradient("L").resize((40, 40)).convert("RGB").save(tmp_path / "a.png")
     return tmp_path / "a.png"
 
 

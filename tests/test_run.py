@@ -36,6 +36,8 @@ def test_every_method_leaves_a_whole_run_folder(
     assert m["noise_achieved"] == pytest.approx(m["noise_requested"], abs=0.03)
     assert set(m["seconds"]) == {"read", "features", "fit", "evaluate"}
     assert m["versions"]["torch"] == torch.__version__.split("+")[0]
+    assert {"timm", "numpy", "scipy", "pillow", "scikit-learn"} <= m["versions"].keys()
+    assert m["removal_backbone"] == ("tf_efficientnet_lite0" if refine == "robust" else None)
 
     manifest, rounds, removed = (
         rows(tmp_path / f"{name}.csv") for name in ("manifest", "rounds", "removed")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 
-from irp_lightning.config.compose import CONF, checked, looks_through
+from irp_lightning.config.compose import CONF, checked
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.data.contamination import TrainingPool, draw_pool
 from irp_lightning.data.dataset import read_images
@@ -70,7 +70,7 @@ class Inputs:
         """Of the patches that mutual scoring looks at: of all images."""
         e = self.e
         through = build_extractor(
-            looks_through(e),
+            e.refine.network,
             e.views,
             image_size=e.patches.image_size,
             crop=e.data.crop,

@@ -113,8 +113,8 @@ def measure(folder: Path, labels: dict[str, int], seed: int, overrides: list[str
     kept = [row for row in kept if row["split"] == "train"]
     name = {str((folder / key).absolute()): key for key in labels}
     ranked = sorted(
-        [(float(row["score"]), labels[row["path"]], row) for row in suspects]
-        + [(float(row["score"]), labels[name[row["image_path"]]], row) for row in kept],
+        [(final_score(row), labels[row["path"]], row) for row in suspects]
+        + [(final_score(row), labels[name[row["image_path"]]], row) for row in kept],
         key=lambda item: -item[0],
     )
     order = [label for _, label, _ in ranked]
@@ -159,6 +159,11 @@ def measure(folder: Path, labels: dict[str, int], seed: int, overrides: list[str
     result["hits_best_f1"] = int((test_bad >= best).sum())
     result |= looks(order, len(suspects))
     return result
+
+
+def final_score(row: dict[str, str]) -> float:
+    """How an image scores in the end; an older version calls that ``score``."""
+    return float(row.get("final_score") or row["score"])
 
 
 def looks(order: list[int], expected: int) -> dict[str, float]:

@@ -28,6 +28,7 @@ from irp_lightning.data.groups import fold_groups
 from irp_lightning.evaluation.metrics import auroc
 from irp_lightning.features.image_features import ImageFeatures
 from irp_lightning.refinement.clean import Cleaning, clean
+from irp_lightning.refinement.copies import number_copies
 from irp_lightning.refinement.scoring import TrainingImages, find_scorer
 
 HERE = Path(__file__).parent
@@ -91,13 +92,15 @@ def measure(inputs: Inputs, patches: ImageFeatures, noise: float, seed: int) -> 
     """One removal."""
     e = inputs.e
     pool = inputs.pool(e.data.split, noise, seed)
-    samples, known = inputs.images.samples, inputs.images.groups
-    groups = torch.tensor(fold_groups(pool.of(samples), pool.of(known), e.data.groups))
+    read = inputs.images
+    known, hashes = pool.of(read.groups), pool.of(read.hashes)
+    groups = torch.tensor(fold_groups(pool.of(read.samples), known, hashes, e.data.groups, read.depth))
     labels = torch.tensor([i in pool.injected for i in pool.train])
     began = time.perf_counter()
     images = TrainingImages(patches, torch.tensor(pool.train), groups, seed, lambda fit, scored: scored)
     scorer = find_scorer(e.refine.scoring)(images, e.refine)
-    done = clean(scorer, e.refine, Cleaning(torch.ones(len(labels)).bool()))
+    begun = Cleaning(torch.ones(len(labels)).bool())
+    done = clean(scorer, e.refine, begun, copies=number_copies(hashes))
     gone = ~done.active
     return {
         "images": len(labels),

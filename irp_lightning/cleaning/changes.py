@@ -4,19 +4,21 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from irp_lightning.data.config import DataConfig
+from irp_lightning.data.content import content_hashes
 from irp_lightning.data.readers.folder import read
 from irp_lightning.data.remarks import listed
 from irp_lightning.foundation.errors import InputError
-from irp_lightning.runs.folder import METRICS
+from irp_lightning.foundation.names import printable
+from irp_lightning.runs.folder import REVIEW
 from irp_lightning.runs.manifest import read_manifest
 
 __all__ = ["changes_since"]
 
 
 def changes_since(out: Path, data: DataConfig) -> list[str]:
-    """Lines that say which photographs are new, gone, or written again since the results were.
+    """Lines that say which photographs are new, gone, or changed since the results were written.
 
-    No file is opened: what was replaced by something older is not noticed.
+    The content of each file is compared with its digest in ``manifest.csv``; clocks do not count.
 
     Args:
         out: The folder of a complete cleaning.
@@ -26,23 +28,19 @@ def changes_since(out: Path, data: DataConfig) -> list[str]:
         now: Mapping[str, Path] = {sample.name: sample.path for sample in read(data).samples}
     except InputError:  # there are none left
         now = {}
-    before = {row["path"] for row in read_manifest(out)}
-    told = (out / METRICS).stat().st_mtime
-    newer = [name for name, path in now.items() if name in before and _written(path) > told]
+    before = {row["path"]: row.get("content") for row in read_manifest(out)}
+    compared = {name: path for name, path in now.items() if before.get(name)}
+    digests = content_hashes(list(compared.values()))
     found = {
         "new": [name for name in now if name not in before],
-        "gone": sorted(before - now.keys()),
-        "written again": newer,
+        "gone": sorted(before.keys() - now.keys()),
+        "changed": [name for name, path in compared.items() if digests.get(path) != before[name]],
     }
+    remedy = "--force cleans them anew"
+    if (out / REVIEW).is_file():
+        remedy = f"--force --review {printable(out / REVIEW)} cleans them anew and keeps the review"
     return [
-        f"{len(names)} photographs are {what} since then ({listed(names)}); --force cleans them anew"
+        f"{len(names)} photographs are {what} since then ({listed(names)}); {remedy}"
         for what, names in found.items()
         if names
     ]
-
-
-def _written(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0

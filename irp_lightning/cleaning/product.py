@@ -1,7 +1,7 @@
 """What cleaning a folder leaves behind, besides what every run does."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ def calibration_of(
     groups: Sequence[int],
     asked: float,
     test_labels: Sequence[int],
+    verdicts: Mapping[int, bool],
 ) -> tuple[Calibration, Tensor]:
     """The threshold of a detector, and the scores that it comes from.
 
@@ -51,6 +52,8 @@ def calibration_of(
         groups: The object that each training image shows.
         asked: The false-alarm rate.
         test_labels: (T,), of the test images.
+        verdicts: By training image, whether somebody who looked calls it defective. Those that are
+            defective are not counted among the removed images that may be good.
 
     Returns:
         The threshold, and (N,) scores of all training images by detectors that never saw them.
@@ -58,8 +61,13 @@ def calibration_of(
     kept = cleaning.active
     scores = fitting.out_of_sample(kept, groups)
     scores[~kept] = fitted.train_scores[~kept]
-    of_kept = [group for group, is_kept in zip(groups, kept.tolist(), strict=True) if is_kept]
-    found = calibrate(scores[kept], of_kept, asked, scores[~kept])
+    confirmed = torch.tensor([verdicts.get(i, False) for i in range(len(kept))])
+    doubtful = ~kept & ~confirmed
+    of_kept, of_doubtful = (
+        [group for group, is_one in zip(groups, those.tolist(), strict=True) if is_one]
+        for those in (kept, doubtful)
+    )
+    found = calibrate(scores[kept], of_kept, asked, scores[doubtful], of_doubtful)
     best = best_f1_threshold(fitted.test_scores, torch.tensor(test_labels))
     return replace(found, best_f1=best), scores
 
@@ -70,6 +78,7 @@ def find_suspects(
     cleaning: Cleaning,
     ranking: Ranking,
     scores: Tensor,
+    verdicts: Mapping[int, bool],
 ) -> list[Suspect]:
     """All training images in their order of suspicion, with what each looks like.
 
@@ -79,6 +88,7 @@ def find_suspects(
         cleaning: What was removed.
         ranking: Their scores and maps.
         scores: (N,), by detectors that never saw the image.
+        verdicts: By training image, whether somebody who looked calls it defective.
     """
     kept = cleaning.active
     removed = [i for i in ranking.order.tolist() if not kept[i]]
@@ -89,7 +99,7 @@ def find_suspects(
         ordinary = images.vectors(kept.nonzero().flatten()[:ORDINARY]).float().mean(dim=(0, 1)).cpu()
         found = clusters(worst, ordinary)
     alike = look_alikes(descriptions(images.vectors, len(train)), kept)
-    return suspects_of(train, cleaning, ranking, alike, found, scores)
+    return suspects_of(train, cleaning, ranking, alike, found, scores, verdicts)
 
 
 def write_product(folder: RunFolder, test: Sequence[Sample], content: Content) -> dict[str, Any]:
@@ -118,17 +128,6 @@ def write_product(folder: RunFolder, test: Sequence[Sample], content: Content) -
         "false_alarms_between": [c.low, c.high],
         "false_alarms_at_most": c.at_most,
         "best_f1_threshold": c.best_f1,
-        **_checked(content),
-    }
-
-
-def _checked(content: Content) -> dict[str, Any]:
-    """The threshold beside what somebody said of images."""
-    scores = {s.sample.name: s.detector_score for s in content.suspects}
-    above: Mapping[bool, list[bool]] = {True: [], False: []}
-    for name, defective in content.looks.items():
-        above[defective].append(scores[name] > content.calibration.threshold)
-    return {
-        "alarms_among_confirmed_normal": f"{sum(above[False])} of {len(above[False])}",
-        "alarms_among_confirmed_defective": f"{sum(above[True])} of {len(above[True])}",
+        "calibration_groups": c.groups,
+        "review": None if content.review is None else asdict(content.review),
     }

@@ -48,6 +48,15 @@ function bestCut() {
   return data.count;
 }
 
+// How many images the same command would remove with this review, as refinement/ranking.py does.
+function going(cut) {
+  const before = data.items.filter((item) => item.rank < cut);
+  const unseen = cut - before.length; // not on this page
+  const shown = data.items.filter((item) => verdicts[item.path] ?? (item.rank < cut && !item.trusted));
+  const others = Object.entries(verdicts).filter(([path, defective]) => defective && !ranks.has(path));
+  return unseen + shown.length + others.length;
+}
+
 function nextLook(cut) {
   let best = null;
   for (const item of data.items) {
@@ -84,6 +93,14 @@ function element(tag, name, text) {
   return made;
 }
 
+// As in foundation/amounts.py: 0 % and 100 % are exact.
+function percent(share) {
+  for (let digits = 3; ; digits++) {
+    const shown = Number((100 * share).toPrecision(digits));
+    if (share >= 1 || shown < 100 || digits === 17) return `${shown} %`;
+  }
+}
+
 function picture(uri, caption, alt) {
   const figure = element("figure");
   const image = element("img");
@@ -104,7 +121,7 @@ function card(item) {
   );
   const where = item.cluster === null ? "kept" : `removed in round ${item.round}`;
   const group = item.cluster !== null && clusters.get(item.cluster).length > 1 ? `, alike: group ${item.cluster + 1}` : "";
-  const says = `no. ${item.rank + 1}, score ${item.score}, above ${item.percentile} % of the kept, ${where}${group}${item.trusted ? ", trusted" : ""}`;
+  const says = `no. ${item.rank + 1}, score ${item.score.toPrecision(4)}, above ${percent(item.percentile / 100)} of the kept, ${where}${group}`;
   const buttons = element("div", "buttons");
   for (const [key, word, verdict] of [["n", "normal", false], ["d", "defective", true]]) {
     const button = element("button", key, word);
@@ -120,7 +137,9 @@ function card(item) {
     button.addEventListener("click", () => say(clusters.get(item.cluster), true));
     buttons.append(button);
   }
-  made.append(pictures, element("p", "name", item.path), element("p", "says", says), buttons);
+  made.append(pictures, element("p", "name", item.path), element("p", "says", says));
+  if (item.why) made.append(element("p", "why", item.why));
+  made.append(buttons);
   mark(made);
   return made;
 }
@@ -150,7 +169,7 @@ function progress() {
   const cut = bestCut();
   byId("progress").textContent =
     `${said.length} looked at: ${defective} defective, ${said.length - defective} normal; by these looks ` +
-    `${cut} of ${data.count} images would go`;
+    `${going(cut)} of ${data.count} images would go`;
   byId("propose").disabled = nextLook(cut) === null;
 }
 
@@ -249,13 +268,13 @@ byId("histogram").innerHTML =
 
 function alarms(threshold) {
   const above = (scores) => scores.filter((score) => score > threshold).length;
-  const percent = (count, of) => (of ? `${((100 * count) / of).toPrecision(3)} %` : "–");
+  const share = (count, of) => (of ? percent(count / of) : "–");
   const [k, r] = [above(data.kept), above(data.removed)];
   byId("cut").setAttribute("x1", x(threshold));
   byId("cut").setAttribute("x2", x(threshold));
   byId("alarms").textContent =
     `Threshold ${threshold.toPrecision(4)} would alarm at ${k} of ${data.kept.length} kept images ` +
-    `(${percent(k, data.kept.length)}) and ${r} of ${data.removed.length} removed ones (${percent(r, data.removed.length)}).`;
+    `(${share(k, data.kept.length)}) and ${r} of ${data.removed.length} removed ones (${share(r, data.removed.length)}).`;
 }
 const slider = byId("slider");
 slider.value = (1000 * x(data.threshold)) / WIDTH;

@@ -13,12 +13,13 @@ from PIL import Image
 from torch import Tensor
 
 from irp_lightning import __version__
+from irp_lightning.cleaning.review import ReviewCheck, check_review
 from irp_lightning.cleaning.suspects import Suspect
-from irp_lightning.config.compose import looks_through
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.data.dataset import Dataset
 from irp_lightning.data.depth import Depth
 from irp_lightning.detectors.conformal import Calibration
+from irp_lightning.foundation.amounts import counted, percent
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import printable
 from irp_lightning.localisation.overlay import overlay
@@ -60,12 +61,18 @@ class Content:
     looks: Mapping[str, bool]
     expected: int
 
+    @property
+    def review(self) -> ReviewCheck | None:
+        """The threshold beside the verdicts."""
+        return check_review(self.suspects, self.looks, self.calibration.threshold)
+
 
 def render(content: Content) -> str:
     """The page. Every name in it is data and is escaped; pictures are inside it."""
     return render_page(
         "irp_lightning.cleaning",
         "report",
+        {"percent": percent, "counted": counted},
         content=content,
         calibration=content.calibration,
         removed=sum(not s.is_kept for s in content.suspects),
@@ -81,12 +88,11 @@ def render(content: Content) -> str:
 
 def settings_of(e: Experiment) -> list[tuple[str, str]]:
     """What the report says of how it came about."""
-    looked = looks_through(e)
-    asked = [] if e.false_alarms is None else [("false alarms asked for", f"{100 * e.false_alarms:g} %")]
+    asked = [] if e.false_alarms is None else [("false alarms asked for", percent(e.false_alarms))]
     return [
         ("folder", printable(e.data.root)),
         ("removal", f"{e.refine.name}: {e.refine.scoring}, {e.refine.rule} (k = {e.refine.k})"),
-        ("looked through", f"{looked.name}, {e.patches.image_size} px"),
+        ("looked through", f"{e.refine.network.name}, {e.patches.image_size} px"),
         ("detector", f"{e.model.title} on {e.backbone.name}"),
         *asked,
         ("groups", str(e.data.groups)),
@@ -103,7 +109,7 @@ def _facts(content: Content) -> list[tuple[str, str]]:
     groups = sum(count > 1 for count in counts.values())
     return [
         ("photographs to train on", str(len(content.suspects))),
-        ("suspects", f"{removed} ({100 * removed / max(1, len(content.suspects)):.1f} %)"),
+        ("suspects", f"{removed} ({percent(removed / max(1, len(content.suspects)))})"),
         ("groups of like suspects", str(groups)),
         ("kept", str(len(content.suspects) - removed)),
         ("copies of another", str(facts["identical"])),
@@ -136,11 +142,12 @@ def _data(content: Content) -> dict[str, Any]:
             {
                 "path": s.sample.name,
                 "rank": s.rank,
-                "score": round(s.score, 3),
-                "percentile": round(s.percentile, 1),
+                "score": s.final_score,
+                "percentile": s.percentile,
                 "round": s.round,
                 "cluster": s.cluster,
                 "trusted": s.sample.trusted,
+                "why": s.why,
                 "alike": alike,
                 "picture": picture,
                 "map": heat,
@@ -152,8 +159,8 @@ def _data(content: Content) -> dict[str, Any]:
         "count": len(content.suspects),
         "expected": content.expected,
         "looks": dict(content.looks),
-        "kept": sorted(round(s.detector_score, 5) for s in kept),
-        "removed": sorted(round(s.detector_score, 5) for s in removed),
+        "kept": sorted(s.detector_score for s in kept),
+        "removed": sorted(s.detector_score for s in removed),
         "threshold": content.calibration.threshold,
     }
 

@@ -1,13 +1,14 @@
 """The photographs in folders, as the tables of a cleaning say: MVTec's layout."""
 
 import errno
+import filecmp
 import os
 import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from irp_lightning.foundation.atomic import write_whole
+from irp_lightning.foundation.atomic import remove_partial_files, write_whole
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import named_file, printable
 from irp_lightning.runs.folder import SUSPECTS, csv_rows
@@ -46,7 +47,7 @@ HOW: dict[str, Callable[[Path, Path], None]] = {"link": _link, "copy": _copy, "m
 def sort_photographs(out: Path, how: str, to: Path, *, really: bool) -> list[tuple[Path, Path]]:
     """Say what would lie where, and put it there if that is wanted. Nothing is deleted or overwritten.
 
-    A move that was interrupted goes on.
+    The same command resumes where it was stopped.
 
     Args:
         out: The folder of a cleaning.
@@ -67,7 +68,7 @@ def sort_photographs(out: Path, how: str, to: Path, *, really: bool) -> list[tup
     done = set()
     for source, place in plan:
         there = os.path.lexists(place)
-        if there and how == "move" and not os.path.lexists(source):
+        if there and _is_done(how, source, place):
             done.add((source, place))
             continue
         if not source.is_file():
@@ -84,11 +85,22 @@ def sort_photographs(out: Path, how: str, to: Path, *, really: bool) -> list[tup
     if not really:
         print("nothing was done yet; with --yes it is")
         return plan
+    for folder in (to / GOOD, to / SUSPECT):
+        remove_partial_files(folder)
     for source, place in plan:
         if (source, place) not in done:
             place.parent.mkdir(parents=True, exist_ok=True)
             HOW[how](source, place)
     return plan
+
+
+def _is_done(how: str, source: Path, place: Path) -> bool:
+    """Whether a photograph is in its place already, put there by a command that was stopped."""
+    if how == "move":
+        return not os.path.lexists(source)
+    if how == "link":
+        return place.is_symlink() and Path(os.path.realpath(place)) == Path(os.path.realpath(source))
+    return place.is_file() and source.is_file() and filecmp.cmp(source, place, shallow=False)
 
 
 def _root(record: Record) -> Path:

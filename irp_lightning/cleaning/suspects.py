@@ -1,6 +1,6 @@
 """Suspects and what is kept, as rows: ``suspects.csv`` and ``clean.csv``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,14 +9,18 @@ import torch
 from torch import Tensor
 
 from irp_lightning.data.samples import Sample
+from irp_lightning.foundation.amounts import counted, told_apart
 from irp_lightning.foundation.names import printable
 from irp_lightning.refinement.clean import Cleaning
 from irp_lightning.refinement.ranking import Ranking
+from irp_lightning.refinement.rounds import Round
 
 __all__ = ["CLEAN_COLUMNS", "SUSPECT_COLUMNS", "Suspect", "clean_rows", "suspect_rows", "suspects_of"]
 
-SUSPECT_COLUMNS = ("path", "score", "percentile", "round", "cluster", "look_alike", "detector_score")
-CLEAN_COLUMNS = ("image_path", "label_index", "split", "score", "detector_score")
+SUSPECT_COLUMNS = (
+    *("path", "final_score", "percentile", "round", "cluster", "look_alike", "detector_score", "why"),
+)
+CLEAN_COLUMNS = ("image_path", "label_index", "split", "final_score", "detector_score")
 
 
 @dataclass(frozen=True)
@@ -27,23 +31,26 @@ class Suspect:
         index: Its position among the training images.
         sample: The image.
         rank: From 0, the most suspicious of all training images first.
-        score: Against what was kept; 1 is an ordinary image.
+        final_score: Against what the removal had kept in the end; 1 is an ordinary image. The score at
+            the moment of removal is another one, in ``removed.csv``.
         percentile: The share of kept images that score lower, in percent.
         round: In which it was removed; None where it is kept.
         look_alike: The kept image that it is most like.
         cluster: Suspects of one number look alike where they stand out; None where it is kept.
         detector_score: By a detector that never saw it.
+        why: Why it was removed or kept where its rank does not say so; empty where it does.
     """
 
     index: int
     sample: Sample
     rank: int
-    score: float
+    final_score: float
     percentile: float
     round: int | None
     look_alike: Sample
     cluster: int | None
     detector_score: float
+    why: str = ""
 
     @property
     def is_kept(self) -> bool:
@@ -58,6 +65,7 @@ def suspects_of(
     look_alikes: Tensor,
     clusters: Tensor,
     scores: Tensor,
+    verdicts: Mapping[int, bool],
 ) -> list[Suspect]:
     """All training images, the most suspicious first.
 
@@ -68,13 +76,19 @@ def suspects_of(
         look_alikes: (N,), int64.
         clusters: (R,), of the removed ones, the most suspicious first.
         scores: (N,), by detectors that never saw the image.
+        verdicts: By training image, whether somebody who looked calls it defective.
     """
     kept = ranking.scores[cleaning.active].sort().values
     lower = torch.searchsorted(kept, ranking.scores)
-    rounds = {i: r.number for r in cleaning.rounds for i in r.removed.nonzero().flatten().tolist()}
+    rounds = {i: r for r in cleaning.rounds for i in r.removed.nonzero().flatten().tolist()}
+    higher = len(kept) - torch.searchsorted(kept, ranking.scores, right=True)
     rows, numbers = [], iter(clusters.tolist())
     for place, i in enumerate(ranking.order.tolist()):
-        is_kept = bool(cleaning.active[i])
+        is_kept, removal = bool(cleaning.active[i]), rounds.get(i)
+        if is_kept:
+            why = _why_kept(train[i], verdicts.get(i))
+        else:
+            why = _why_removed(i, removal, int(higher[i]), verdicts.get(i))
         rows.append(
             Suspect(
                 i,
@@ -82,13 +96,42 @@ def suspects_of(
                 place,
                 ranking.scores[i].item(),
                 100 * lower[i].item() / len(kept),
-                None if is_kept else rounds.get(i),
+                None if removal is None else removal.number,
                 train[int(look_alikes[i])],
                 None if is_kept else next(numbers),
                 scores[i].item(),
+                why,
             )
         )
     return rows
+
+
+def _why_kept(sample: Sample, verdict: bool | None) -> str:
+    if verdict is not None:
+        return "marked normal in the review"
+    return "trusted" if sample.trusted else ""
+
+
+def _why_removed(image: int, removal: Round | None, higher: int, verdict: bool | None) -> str:
+    """Empty for a suspect that no kept image outranks.
+
+    Args:
+        image: Its position.
+        removal: The round in which it was removed.
+        higher: How many kept images score higher in the end.
+        verdict: What somebody says of it.
+    """
+    if verdict is not None:
+        return "marked defective in the review"
+    if not higher or removal is None or removal.threshold is None:
+        return ""
+    score = removal.scores[image].item()
+    above = "above" if score > removal.threshold else "at"
+    told, threshold = told_apart(score, removal.threshold)
+    return (
+        f"removed in round {removal.number} with score {told} {above} the threshold {threshold}; "
+        f"{counted(higher, 'kept image')} score{'s' if higher == 1 else ''} higher now"
+    )
 
 
 def suspect_rows(suspects: Sequence[Suspect]) -> list[dict[str, Any]]:
@@ -96,12 +139,13 @@ def suspect_rows(suspects: Sequence[Suspect]) -> list[dict[str, Any]]:
     return [
         {
             "path": s.sample.name,
-            "score": round(s.score, 6),
-            "percentile": round(s.percentile, 2),
+            "final_score": s.final_score,
+            "percentile": s.percentile,
             "round": s.round,
             "cluster": s.cluster,
             "look_alike": s.look_alike.name,
             "detector_score": s.detector_score,
+            "why": s.why,
         }
         for s in suspects
         if not s.is_kept
@@ -111,12 +155,15 @@ def suspect_rows(suspects: Sequence[Suspect]) -> list[dict[str, Any]]:
 def clean_rows(suspects: Sequence[Suspect], test: Sequence[Sample]) -> list[dict[str, Any]]:
     """The rows of ``clean.csv``, anomalib's Tabular format: what is kept, and labelled test images.
 
+    The ``label_index`` 0 of a training image means that it was kept, as that format has no other word;
+    nobody may have labelled it.
+
     Paths are absolute, so that anything trains on it from anywhere. Those that are no UTF-8 stand as
     :func:`~irp_lightning.foundation.names.printable` writes them.
     """
     kept = sorted((s for s in suspects if s.is_kept), key=lambda s: s.sample.name)
     return [
-        *(_row(s.sample.path, 0, "train", round(s.score, 6), s.detector_score) for s in kept),
+        *(_row(s.sample.path, 0, "train", s.final_score, s.detector_score) for s in kept),
         *(_row(sample.path, sample.label, "test", None, None) for sample in test),
     ]
 

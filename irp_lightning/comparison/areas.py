@@ -3,8 +3,9 @@
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from irp_lightning.comparison.budget import Budget, marks, notes, remark
 from irp_lightning.comparison.names import percent
 from irp_lightning.comparison.runs import Run
 from irp_lightning.comparison.table import NOTHING, Entry, Table, mean_sd, parts, records, spread, text
@@ -18,7 +19,7 @@ MARK = "†"
 MOST_NOTES = 12
 RECORD = (
     *("part", "dataset", "detector", "class", "method", "noise"),
-    *("image_auroc_mean", "image_auroc_sd", "seeds", "classes", "missing"),
+    *("image_auroc_mean", "image_auroc_sd", "seeds", "classes", "missing", "remarks"),
 )
 
 
@@ -32,6 +33,7 @@ class Mean:
         seeds: How many seeds that is of: those that have every class.
         classes: How many classes the mean is of.
         missing: The classes and seeds that are not in it, though others have them.
+        budgets: What the runs spent that it is of.
     """
 
     mean: float
@@ -39,6 +41,12 @@ class Mean:
     seeds: int
     classes: int
     missing: tuple[Part, ...]
+    budgets: tuple[Budget, ...] = ()
+
+    @property
+    def marks(self) -> str:
+        """Its footnote marks."""
+        return (MARK if self.missing else "") + marks(self.budgets)
 
     @property
     def lacks(self) -> str:
@@ -92,10 +100,12 @@ class Areas:
         self.levels = noise_levels(runs)
         self._seeds: dict[float, set[int]] = defaultdict(set)
         self._values: dict[tuple[Method, float], dict[Part, float]] = defaultdict(dict)
+        self._budgets: dict[tuple[Method, float, str], list[Budget]] = defaultdict(list)
         for run in runs:
             self._seeds[run.noise].add(run.seed)
             if run.auroc is not None:
                 self._values[run.method, run.noise][run.category, run.seed] = run.auroc
+                self._budgets[run.method, run.noise, run.category].append(run.budget)
 
     @classmethod
     def of_each(cls, runs: Iterable[Run]) -> list["Areas"]:
@@ -109,7 +119,9 @@ class Areas:
         """Of some classes; what any method has at this noise level is expected of all."""
         values = self._values.get((method, noise), {})
         expected = [(category, seed) for category in categories for seed in self._seeds[noise]]
-        return mean_over({k: v for k, v in values.items() if k[0] in categories}, expected)
+        mean = mean_over({k: v for k, v in values.items() if k[0] in categories}, expected)
+        budgets = (b for c in categories for b in self._budgets.get((method, noise, c), ()))
+        return mean and replace(mean, budgets=tuple(budgets))
 
 
 @dataclass(frozen=True)
@@ -137,6 +149,7 @@ def area_table(runs: Sequence[Run]) -> Table:
             m.seeds,
             m.classes,
             m.lacks,
+            remark(m.budgets),
         )
         for line in lines
         for noise, m in line.means.items()
@@ -178,7 +191,7 @@ def _lines(areas: Areas) -> Iterator[_Line]:
 def _entry(mean: Mean | None) -> Entry:
     if mean is None:
         return Entry(NOTHING)
-    return spread(mean.mean, mean.sd, MARK if mean.missing else "")
+    return spread(mean.mean, mean.sd, mean.marks)
 
 
 def _seeds(line: _Line) -> Entry:
@@ -195,12 +208,14 @@ def _notes(lines: Sequence[_Line]) -> list[str]:
         for noise, mean in line.means.items()
         if mean.missing
     ]
+    budgets = notes("".join(mean.marks for line in lines for mean in line.means.values()))
     if not missing:
-        return []
+        return budgets
     more = len(missing) - MOST_NOTES
     return [
         f"{MARK} Not the same classes and seeds as others of this dataset, detector and noise: not to "
         "be compared with them. The paired tests compare equal ones.",
         *missing[:MOST_NOTES],
         *([f"… and {more} more, in table1.csv"] if more > 0 else []),
+        *budgets,
     ]

@@ -28,6 +28,8 @@ DASHES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (7, 2)
 
 LACKING = "A black cross marks a point without classes or seeds that others have."
 
+UNEQUAL = "Not all methods were trained for as many epochs: see the remarks of the overview."
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -64,7 +66,7 @@ def dataset_curves(runs: Sequence[Run]) -> Picture | None:
         "Fig. 1 and 3: AUROC against noise",
         "Mean over the classes of a dataset; bars: sample standard deviation over seeds of a seed's "
         f"mean over all classes ({_seeds(panels)}; one seed has no bar). Points are set apart sideways "
-        f"to be seen. {LACKING} The panels' axes differ.",
+        f"to be seen. {LACKING} The panels' axes differ.{_unequal(runs)}",
         _draw(panels, _styles(runs)),
     )
 
@@ -87,11 +89,16 @@ def class_curves(runs: Sequence[Run]) -> list[Picture]:
                 "fig4" if len(detectors) == 1 else f"fig4_{number}",
                 "Fig. 4: AUROC of every class" + (f", {detector}" if len(detectors) > 1 else ""),
                 f"Mean over seeds; bars: sample standard deviation over seeds ({_seeds(panels)}; "
-                f"one seed has no bar). {LACKING} The panels' axes differ.",
+                f"one seed has no bar). {LACKING} The panels' axes differ."
+                + _unequal([run for run in runs if run.detector == detector]),
                 _draw(panels, styles),
             )
         )
     return pictures
+
+
+def _unequal(runs: Sequence[Run]) -> str:
+    return f" {UNEQUAL}" if any(run.budget.is_longer for run in runs) else ""
 
 
 def _title(each: Sequence[Areas], areas: Areas) -> list[str]:

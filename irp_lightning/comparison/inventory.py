@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from irp_lightning.comparison.budget import remark
 from irp_lightning.comparison.names import percent
 from irp_lightning.comparison.page import link_to
 from irp_lightning.comparison.runs import Run
@@ -14,7 +15,8 @@ __all__ = ["all_runs", "not_compared"]
 
 RECORD = (
     *("run", "dataset", "class", "detector", "method", "noise", "seed", "image_auroc"),
-    *("removed_good", "removed_bad", "injected", "normal", "rounds", "seconds"),
+    *("removed_good", "removed_bad", "injected", "normal", "rounds", "epochs_trained", "seconds"),
+    "remarks",
 )
 
 
@@ -30,7 +32,7 @@ def all_runs(runs: Sequence[Run], folder: Path, page: Path) -> Table:
         (
             *(_name(r.folder, folder), str(r.dataset), r.category, str(r.detector), str(r.method)),
             *(r.noise, r.seed, r.auroc, r.removed_good, r.removed_bad, r.injected, r.normal),
-            *(r.rounds, r.seconds),
+            *(r.rounds, r.budget.epochs, r.seconds, remark([r.budget])),
         )
         for r in runs
     ]
@@ -41,7 +43,7 @@ def all_runs(runs: Sequence[Run], folder: Path, page: Path) -> Table:
         caption="Every run that is compared; its name leads to its folder.",
         columns=(
             *("run", "dataset", "class", "detector", "method", "noise", "seed", "image AUROC"),
-            *("good removed", "bad removed", "rounds", "seconds"),
+            *("good removed", "bad removed", "rounds", "epochs", "seconds", "remarks"),
         ),
         rows=[_row(r, link_to(run.folder, page)) for r, run in zip(found, runs, strict=True)],
         columns_of_records=RECORD,
@@ -59,7 +61,9 @@ def _row(r: Mapping[str, Any], link: str) -> list[Entry]:
         number(r["removed_good"], 0),
         Entry(f"{r['removed_bad']} of {r['injected']}", r["removed_bad"]),
         number(r["rounds"], 0),
+        number(r["epochs_trained"], 0),
         number(r["seconds"], 0),
+        text(r["remarks"]),
     ]
 
 

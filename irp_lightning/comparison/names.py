@@ -94,4 +94,7 @@ def _differing(values: Sequence[Value]) -> list[str]:
 
     # A key that one scoring has and another has not says no more than the scoring, mostly.
     every = [key for key in keys if len({settings.get(key) for settings in found}) > 1]
-    return several if apart(several) == apart(every) else every
+    told = several if apart(several) == apart(every) else every
+    # Of a network its name is enough, unless one name has several settings.
+    short = [key for key in told if not any(key.startswith(f"{name}.") for name in told)]
+    return short if apart(short) == apart(told) else told

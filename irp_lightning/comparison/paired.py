@@ -9,6 +9,7 @@ from typing import Any
 
 from scipy import stats
 
+from irp_lightning.comparison.budget import LONGER
 from irp_lightning.comparison.runs import Run
 from irp_lightning.comparison.table import (
     NOTHING,
@@ -34,9 +35,15 @@ LEAST_CLASSES = LEAST_PAIRS
 RECORD = (
     *("dataset", "detector", "noise", "method", "against", "pairs", "unit", "difference"),
     *("interval_low", "interval_high", "p", "p_holm", "not_tested_because", "on_other_images"),
+    "epochs_differ",
 )
 
-Places = dict[tuple[str, float, int, tuple[str, str]], float]  # a run's place → AUROC
+NOTE = (
+    f"{LONGER} The two were trained for different numbers of epochs in some pairs: part of the "
+    "difference may be the training and not the removal."
+)
+
+Places = dict[tuple[str, float, int, tuple[str, str]], Run]  # a run's place → the run, with an AUROC
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,7 @@ def paired_table(runs: Sequence[Run]) -> Table:
     for run in runs:
         if run.auroc is not None:
             family = run.dataset, run.detector, run.noise > 0
-            families[family][run.method][run.place] = run.auroc
+            families[family][run.method][run.place] = run
     found = []
     for key in sorted(families):
         dataset, detector, noisy = key
@@ -126,6 +133,7 @@ def paired_table(runs: Sequence[Run]) -> Table:
         rows=rows,
         columns_of_records=RECORD,
         records=lines,
+        notes=[NOTE] if any(line["epochs_differ"] for line in lines) else [],
         breaks=parts(rows, 3),
     )
 
@@ -140,14 +148,16 @@ def _family(methods: dict[Method, Places]) -> list[tuple[Any, ...]]:
         unit, differences = _differences(methods[first], methods[second])
         apart = _on_other_images(methods[first], methods[second])
         if differences or apart:
-            compared.append((str(first), str(second), unit, apart, compare_differences(differences)))
+            epochs = _of_other_epochs(methods[first], methods[second])
+            names = str(first), str(second), unit
+            compared.append((*names, apart, epochs, compare_differences(differences)))
     corrected = iter(holm([c.p for *_, c in compared if c.p is not None]))
     return [
         (
             *(first, second, c.n, unit, c.mean, *(c.interval or (None, None)), c.p),
-            *(None if c.p is None else next(corrected), c.reason, apart),
+            *(None if c.p is None else next(corrected), c.reason, apart, epochs),
         )
-        for first, second, unit, apart, c in compared
+        for first, second, unit, apart, epochs, c in compared
     ]
 
 
@@ -158,9 +168,21 @@ def _differences(one: Places, other: Places) -> tuple[str, list[float]]:
     pooled: dict[tuple[str, int | None], list[float]] = defaultdict(list)
     for place in both:
         category, _, seed, _ = place
-        pooled[category, None if by_class else seed].append(one[place] - other[place])
+        pooled[category, None if by_class else seed].append(_difference(one[place], other[place]))
     unit = "classes" if by_class else "classes × seeds"
     return unit, [statistics.fmean(found) for found in pooled.values()]
+
+
+def _difference(one: Run, other: Run) -> float:
+    assert one.auroc is not None  # those without are in no family
+    assert other.auroc is not None
+    return one.auroc - other.auroc
+
+
+def _of_other_epochs(one: Places, other: Places) -> int:
+    """How many pairs of cells were trained for different numbers of epochs."""
+    both = one.keys() & other.keys()
+    return sum(one[place].budget.epochs != other[place].budget.epochs for place in both)
 
 
 def _on_other_images(one: Places, other: Places) -> int:
@@ -172,11 +194,11 @@ def _on_other_images(one: Places, other: Places) -> int:
 def _row(r: dict[str, Any]) -> list[Entry]:
     low, high, apart = r["interval_low"], r["interval_high"], r["on_other_images"]
     left_out = f" ({apart} cell{'s' if apart > 1 else ''} on other images)" if apart else ""
-    difference = r["difference"]
+    difference, mark = r["difference"], LONGER if r["epochs_differ"] else ""
     return [
         *(text(r[name]) for name in RECORD[:5]),
         Entry(f"{r['pairs']} {r['unit']}{left_out}", r["pairs"]),
-        Entry(NOTHING) if difference is None else Entry(signed(difference), difference),
+        Entry(NOTHING) if difference is None else Entry(signed(difference) + mark, difference),
         Entry(NOTHING) if low is None else Entry(f"{signed(low)} … {signed(high)}", low),
         Entry(f"{NOTHING} {r['not_tested_because']}") if r["p"] is None else _p(r["p"]),
         number(None) if r["p_holm"] is None else _p(r["p_holm"]),

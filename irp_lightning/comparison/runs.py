@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from irp_lightning.comparison.budget import Budget, budget_of
 from irp_lightning.comparison.values import Dataset, Detector, Method, values_of
 from irp_lightning.runs.record import Record, Unusable, find_records
 
 __all__ = ["Run", "read_runs"]
+
+UNLABELLED = "its training images are unlabelled: its noise, and which removals are right, are not known"
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Run:
         removed_bad: How many of the first were removed.
         removed_good: How many of the second were.
         rounds: Rounds of removal.
+        budget: How long its detector was trained, and why its refinement ended.
         seconds: Of all phases; None where they are not told.
     """
 
@@ -53,12 +57,18 @@ class Run:
     removed_bad: int
     removed_good: int
     rounds: int
+    budget: Budget
     seconds: float | None
 
     @property
     def folder(self) -> Path:
         """Where it lies."""
         return self.record.folder
+
+    @property
+    def has_matched_references(self) -> bool:
+        """Whether it trained vanilla and the oracle for as many epochs as its own detector."""
+        return bool(self.record.config.get("references") == "matched")
 
     @property
     def images(self) -> Mapping[str, Any]:
@@ -95,6 +105,9 @@ def read_runs(folder: Path) -> tuple[list[Run], list[Unusable]]:
     found = find_records(folder)
     runs, unusable = [], found.unusable
     for record in found.records:
+        if record.metrics.get("noise_achieved", 0) is None:
+            unusable.append(Unusable(record.folder, "unlabelled", UNLABELLED))
+            continue
         try:
             runs.append(_run(record))
         except (KeyError, ValueError, TypeError, AttributeError) as error:
@@ -127,6 +140,7 @@ def _run(record: Record) -> Run:
         removed_bad=_count(metrics, "removed_bad"),
         removed_good=_count(metrics, "removed_good"),
         rounds=_count(metrics, "rounds"),
+        budget=budget_of(config, metrics),
         seconds=sum(seconds.values()) if isinstance(seconds, dict) else None,
     )
 

@@ -1,7 +1,9 @@
 """What runs are told apart by: method, detector and dataset, as values.
 
-What they hold comes from the declared configuration. Equal values are the same thing, wherever it ran.
-How tables call them is found last, see :mod:`irp_lightning.comparison.names`; nothing is read from it.
+What they hold comes from the declared configuration: the keys of method, dataset, class, noise and seed
+are named here, and every other key that makes a run is the detector's. Equal values are the same thing,
+wherever it ran. How tables call them is found last, see :mod:`irp_lightning.comparison.names`: nothing
+is read from it.
 """
 
 from collections.abc import Mapping
@@ -34,14 +36,18 @@ KNOWN = {
     "oracle": Look("oracle", "#777777", "*"),
 }
 
-OF_DETECTORS = (
-    *("model.", "backbone.", "views.", "epochs", "batch_size", "data.image_size", "data.crop"),
-    *("features.", "trainer."),
-)
+OF_METHODS = ("refine",)
 OF_DATASETS = (
-    *("data.split", "data.groups", "data.normal", "data.recursive", "data.depth"),
-    "contamination.",
+    *("data.split", "data.groups", "data.normal", "data.recursive", "data.depth", "data.on_bad_image"),
+    "contamination",
 )
+"""Keys, or groups of keys; all that is named in neither and makes a run is the detector's."""
+
+NAMES = ("refine.name", "backbone.name", "data.reader", "refine.backbone.name")
+"""Shown as names, not as settings; the last is ``refine.backbone``, too."""
+
+OF_RUNS = ("noise", "seed", "data.category")
+"""What every run says for itself, whatever its method, detector and dataset."""
 
 
 @dataclass(frozen=True)
@@ -118,24 +124,25 @@ def values_of(config: Mapping[str, Any]) -> tuple[Method, Detector, Dataset]:
     detector = model.get("name") or str(said["model._target_"]).rpartition(".")[2]
     if not detector or model.get("_target_") is None:
         raise KeyError("model.name")
+    settings: dict[str, dict[str, str]] = {"method": {}, "detector": {}, "dataset": {}}
+    for key, value in said.items():
+        if key not in (*NAMES, *OF_RUNS):
+            settings[_whose(key)][key] = _text(value)
     return (
-        Method(str(config["refine"]["name"]), _settings(said, ("refine.",), "refine.name")),
-        Detector(
-            str(detector),
-            _settings(said, OF_DETECTORS, "backbone.name"),
-            str(config["backbone"]["name"]),
-        ),
-        Dataset(str(data["reader"]), _settings(said, OF_DATASETS), PurePath(str(data["root"])).name),
+        Method(str(config["refine"]["name"]), settings["method"]),
+        Detector(str(detector), settings["detector"], str(config["backbone"]["name"])),
+        Dataset(str(data["reader"]), settings["dataset"], PurePath(str(data["root"])).name),
     )
 
 
-def _settings(said: Mapping[str, Any], kept: tuple[str, ...], name: str = "") -> dict[str, str]:
-    return {
-        key: _text(value)
-        for start in kept
-        for key, value in said.items()
-        if (key == start or (start.endswith(".") and key.startswith(start))) and key != name
-    }
+def _whose(key: str) -> str:
+    if _is_of(key, OF_METHODS):
+        return "method"
+    return "dataset" if _is_of(key, OF_DATASETS) else "detector"
+
+
+def _is_of(key: str, named: tuple[str, ...]) -> bool:
+    return any(key == name or key.startswith(f"{name}.") for name in named)
 
 
 def _text(value: Any) -> str:

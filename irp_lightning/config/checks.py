@@ -5,10 +5,12 @@ a user's classes, the smallest image of a backbone) is checked where it is used,
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from irp_lightning.config.experiment import Experiment
+from irp_lightning.data.verdicts import verdicts_digest
 from irp_lightning.detectors.config import DECLARED
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.fields import load
@@ -17,7 +19,7 @@ __all__ = ["load_experiment"]
 
 
 def load_experiment(values: Mapping[str, Any]) -> Experiment:
-    """Check a configuration, and make its paths absolute.
+    """Check a configuration, make its paths absolute, and note what a review says.
 
     Args:
         values: As composed from ``conf/``, resolved.
@@ -41,7 +43,18 @@ def load_experiment(values: Mapping[str, Any]) -> Experiment:
             raise InputError(
                 f"{group}.weights={weights} is not a file; give a state dict of the network"
             )
-    return experiment
+    return _with_verdicts(experiment)
+
+
+def _with_verdicts(experiment: Experiment) -> Experiment:
+    if experiment.verdicts is not None:
+        raise InputError(
+            f"verdicts={experiment.verdicts} is not to be set: it is a digest of the review; leave it "
+            "out, and give review=FILE"
+        )
+    if experiment.review is None:
+        return experiment
+    return replace(experiment, verdicts=verdicts_digest(experiment.review))
 
 
 def _check_views(experiment: Experiment) -> None:

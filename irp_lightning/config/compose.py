@@ -1,11 +1,15 @@
 """Where the configuration's files lie, and how one becomes a checked :class:`Experiment`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.utils import JobRuntime
 from hydra.errors import HydraException
+from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -13,11 +17,9 @@ from irp_lightning.config.checks import load_experiment
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.config.overrides import check_overrides
 from irp_lightning.data.default_root import default_root
-from irp_lightning.features.config import BackboneConfig
 from irp_lightning.foundation.errors import InputError, one_line
-from irp_lightning.foundation.fields import load
 
-__all__ = ["CONF", "checked", "composed", "looks_through"]
+__all__ = ["CONF", "checked", "composed"]
 
 _PACKAGE = Path(__file__).parent.parent
 # In a wheel the configuration lies inside the package; in a checkout beside it.
@@ -28,17 +30,32 @@ OmegaConf.register_new_resolver("data_root", default_root, replace=True)
 
 
 def composed(overrides: Sequence[str]) -> DictConfig:
-    """The configuration with some overrides, for commands that Hydra does not start.
+    """The configuration with some overrides, for commands that Hydra does not start, and for Python.
+
+    A Hydra application that calls it is left as it was.
 
     Raises:
         InputError: An override cannot be read, or names what there is not.
     """
     check_overrides(overrides)
     try:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
+        job = JobRuntime.instance().get("name")
+        with _beside_a_callers(), initialize_config_dir(str(CONF), job_name=job, version_base="1.3"):
             return compose("config", list(overrides))
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(one_line(error)) from error
+
+
+@contextmanager
+def _beside_a_callers() -> Iterator[None]:
+    """Put away what Hydra holds for the whole process: an application of the caller's may be running."""
+    hydra, version_base = GlobalHydra.instance().hydra, VersionBase.instance().version_base
+    GlobalHydra.instance().clear()
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = hydra
+        VersionBase.instance().version_base = version_base
 
 
 def checked(cfg: DictConfig) -> Experiment:
@@ -58,18 +75,3 @@ def checked(cfg: DictConfig) -> Experiment:
     except OmegaConfBaseException as error:  # ${...} of what there is not
         raise InputError(one_line(error)) from error
     return load_experiment(values)
-
-
-def looks_through(e: Experiment) -> BackboneConfig:
-    """The backbone whose patches a removal is decided by: ``refine.backbone``, where it is set.
-
-    Else the run's own, if it says whose maps are worth looking at (``layers``). Patches of the last maps
-    of a small classifier, such as AlexNet's, rank defects far worse than EfficientNet-Lite0's do
-    (experiments/robustness), which is what is taken then.
-    """
-    if e.refine.backbone is not None:
-        return e.refine.backbone
-    if e.backbone.layers:
-        return e.backbone
-    values: Any = OmegaConf.to_container(OmegaConf.load(CONF / "backbone" / "efficientnet_lite0.yaml"))
-    return load(BackboneConfig, values)

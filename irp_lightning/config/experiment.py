@@ -8,8 +8,7 @@ from irp_lightning.data.config import ContaminationConfig, DataConfig
 from irp_lightning.detectors.config import ModelConfig, TrainerConfig
 from irp_lightning.features.config import BackboneConfig, FeaturesConfig, PatchesConfig, ViewsConfig
 from irp_lightning.foundation.fields import (
-    file_name,
-    flag,
+    choice,
     group,
     nothing,
     number,
@@ -28,9 +27,11 @@ class Experiment:
     """One run: what ``conf/config.yaml`` holds, and the groups it is made of.
 
     ``lam``, ``max_rounds`` and ``round_epochs`` say nothing by themselves: a method takes them into its
-    ``refine`` block, or has no use for them. With ``false_alarms`` a run also keeps a threshold that
-    normal images exceed so seldom, and what :mod:`irp_lightning.clean` leaves; ``review`` is what
-    somebody who looked says of some images.
+    ``refine`` block, or has no use for them. With ``references`` a run also trains vanilla and the
+    oracle, for ``epochs``; with ``matched`` for as many epochs as its own detector. With
+    ``false_alarms`` a run also keeps a threshold that normal images exceed so seldom, and what
+    :mod:`irp_lightning.clean` leaves; ``review`` names a file with what somebody who looked says of
+    some images, and ``verdicts``, which nobody sets, is a digest of what it says.
     """
 
     name: str = text(says=nothing)
@@ -41,11 +42,11 @@ class Experiment:
     round_epochs: int = whole(1, says=nothing, named=True)
     batch_size: int = whole(1)
     localise: int | None = whole(0, optional=True)
-    references: bool = flag()
+    references: bool | str = choice(True, False, "matched")
     false_alarms: float | None = number(
         0, 1, "a share between 0 and 1, such as 0.01, or null", open_ends=True, optional=True
     )
-    review: str | None = path(optional=True, says=file_name)
+    review: str | None = path(optional=True, says=nothing, named=True)
     seed: int = whole(0)
     checkpoint_seconds: float = number(0, math.inf, "seconds, at least 0", says=nothing)
     cache_dir: str = path()
@@ -60,3 +61,4 @@ class Experiment:
     trainer: TrainerConfig = group(TrainerConfig)
     logger: LoggerConfig = group(LoggerConfig)
     sweep: SweepConfig = group(SweepConfig)
+    verdicts: str | None = text(None, optional=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from irp_lightning.config.experiment import Experiment
+from irp_lightning.config.older import brought_up_to_date
 from irp_lightning.foundation.fields import identity, unnamed
 
 __all__ = ["UNNAMED", "differences", "run_identity"]
@@ -22,7 +23,7 @@ def run_identity(config: Mapping[str, Any]) -> dict[str, Any]:
     Returns:
         Plain values by dotted key.
     """
-    return identity(Experiment, config)
+    return identity(Experiment, brought_up_to_date(config))
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:

@@ -53,8 +53,9 @@ def check_overrides(arguments: Sequence[str]) -> None:
         if read.is_sweep_override():
             continue
         value = read.value()
-        if key.lstrip("+") in GROUPS and not isinstance(value, str | list):
-            raise InputError(f"{argument} chooses nothing; name a file of conf/{key.lstrip('+')}")
+        group = key.lstrip("+").partition("@")[0]
+        if group in GROUPS and not isinstance(value, str | list):
+            raise InputError(f"{argument} chooses nothing; name a file of conf/{group}")
         if key in NAMES and isinstance(value, int | float) and str(value) != given:
             raise InputError(
                 f"{argument} is read as {value}; a name that looks like a number or a truth value needs "

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import TypeVar
 
 from irp_lightning.data.dataset import Dataset
-from irp_lightning.data.samples import Sample
+from irp_lightning.data.samples import UNLABELLED, Sample
 from irp_lightning.data.split import Split, split_samples
 from irp_lightning.foundation.errors import InputError, WrongValue
 from irp_lightning.foundation.shares import exact
@@ -61,7 +61,12 @@ def draw_pool(images: Dataset, split: str, contamination: str, noise: float, see
         WrongValue: There is noise and nothing to inject.
         InputError: No normal image is left to train on.
     """
-    sides = split_samples(images.samples, images.groups, split, seed, images.hashes)
+    # A published dataset holds half of its defects back at every noise, so that its test set stays the
+    # same. Of somebody's own images, labelled in part, what is not injected is tested on.
+    own = any(sample.trusted or sample.defect == UNLABELLED for sample in images.samples)
+    sides = split_samples(
+        images.samples, images.groups, split, seed, images.hashes, with_pool=noise > 0 or not own
+    )
     if noise > 0 and not sides.pool:
         defects = sum(sample.label for sample in images.samples)
         found = (

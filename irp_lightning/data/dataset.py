@@ -11,11 +11,13 @@ from irp_lightning.data.config import DataConfig
 from irp_lightning.data.content import content_hash
 from irp_lightning.data.depth import Depth, Extent, depth_remarks, find_depth
 from irp_lightning.data.groups import find_groups, join_identical, unnamed_rows
+from irp_lightning.data.headers import Header
 from irp_lightning.data.images import examine
 from irp_lightning.data.known_images import KnownImages
 from irp_lightning.data.remarks import Remark, listed, remark_rows
 from irp_lightning.data.samples import Sample
 from irp_lightning.data.survey import Survey, survey
+from irp_lightning.foundation.amounts import counted
 from irp_lightning.foundation.errors import InputError, WrongValue
 
 __all__ = ["KNOWN_IMAGES", "Dataset", "extents_of", "read_images", "read_surveyed"]
@@ -36,6 +38,7 @@ class Dataset:
         cropped_away: Defective images whose defect the crop cuts away.
         depth: What the numbers of images deeper than 8 bits mean.
         remarks: What the user should know of the images.
+        headers: The header of each one's file.
     """
 
     samples: list[Sample]
@@ -45,6 +48,7 @@ class Dataset:
     cropped_away: int
     depth: Depth = Depth()
     remarks: Sequence[Remark] = ()
+    headers: Sequence[Header] = ()
 
     def facts(self) -> dict[str, Any]:
         """For the metrics: counts, the depth, and the remarks."""
@@ -110,7 +114,9 @@ def read_surveyed(
         *_grouped(groups),
         *_straddling(samples, groups, hashes, data.split),
     ]
-    return Dataset(samples, groups, hashes, bad, found.cropped_away, depth, remarks)
+    # What cannot be opened is bad, and left out.
+    headers = [header for i in kept if (header := found.headers[i]) is not None]
+    return Dataset(samples, groups, hashes, bad, found.cropped_away, depth, remarks, headers)
 
 
 def extents_of(
@@ -211,5 +217,7 @@ def _grouped(groups: list[str]) -> list[Remark]:
     sizes = Counter(groups)
     if len(sizes) == len(groups):
         return []
-    text = f"{len(groups)} images in {len(sizes)} groups, the largest of {max(sizes.values())}"
+    text = (
+        f"{len(groups)} images in {counted(len(sizes), 'group')}, the largest of {max(sizes.values())}"
+    )
     return [Remark("groups", len(sizes), text)]

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from irp_lightning.data.remarks import Remark, listed
 from irp_lightning.data.samples import Sample
-from irp_lightning.foundation.errors import WrongValue
+from irp_lightning.foundation.errors import InputError, WrongValue
 
-__all__ = ["BITS", "Depth", "Extent", "depth_remarks", "find_depth"]
+__all__ = ["BITS", "Depth", "Extent", "check_values", "depth_remarks", "find_depth"]
 
 BITS = (8, 10, 12, 14, 16)
 """Numbers of bits that cameras give."""
@@ -114,6 +114,29 @@ def _bits(setting: str | int, numbers: str, highest: float, name: str) -> int:
         setting,
         f"holds values up to {2 ** choices[-1] - 1}, and {name} holds {highest:g}; {more}",
     )
+
+
+def check_values(name: str, extent: Extent, depth: Depth) -> None:
+    """Check that the values of a further image fit the depth that was found.
+
+    Args:
+        name: The image's, for the message.
+        extent: Its values.
+        depth: Of the images that a detector was trained on.
+
+    Raises:
+        InputError: A value is below 0 or above the full scale.
+    """
+    if extent.numbers == "8-bit":
+        return
+    bits = depth.integers if extent.numbers == "integers" else depth.floats
+    full = 2**bits - 1 if bits else 1
+    slack = SLACK * full if extent.numbers == "floats" else 0
+    if not -slack <= extent.lowest <= extent.highest <= full + slack:
+        raise InputError(
+            f"{name} holds values from {extent.lowest:g} to {extent.highest:g}, and the training images "
+            f"were read as 0 to {full}; scale the values as theirs were"
+        )
 
 
 def depth_remarks(samples: list[Sample], extents: Mapping[str, Extent], depth: Depth) -> list[Remark]:

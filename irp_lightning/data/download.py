@@ -8,13 +8,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pooch
-from filelock import FileLock
 from tqdm import tqdm
 
 from irp_lightning.data.archives import ARCHIVES, NOT_OFFERED, Archive
 from irp_lightning.data.config import DataConfig
 from irp_lightning.data.listing import LITTER
 from irp_lightning.foundation.errors import InputError, WrongValue, one_line
+from irp_lightning.foundation.locks import locked_folder
 
 __all__ = ["fetch"]
 
@@ -57,7 +57,7 @@ def fetch(data: DataConfig) -> None:
     file = root.with_name(archive.name)
     try:
         root.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(root.with_name(f".{archive.name}.lock")):
+        with locked_folder(root.with_name(f".{archive.name}.lock"), wait=True):
             if not _is_there(root):
                 _obtain(archive, file)
                 print(f"unpacking {file} to {root}")

@@ -111,24 +111,29 @@ def join_identical(groups: list[str], hashes: Sequence[str]) -> list[str]:
 
 
 def fold_groups(
-    samples: list[Sample], known: list[str], source: str, depth: Depth | None = None
+    samples: list[Sample],
+    known: list[str],
+    hashes: Sequence[str],
+    source: str,
+    depth: Depth | None = None,
 ) -> list[int]:
     """The groups that folds keep together.
 
-    Where ``source`` is ``"none"`` they are found in the pictures: two photographs of one part in
-    different folds would give each other away.
+    Where ``source`` is ``"none"`` near-duplicates are found in the pictures: two photographs of one part
+    in different folds would give each other away. Identical files are one group in any case.
 
     Args:
         samples: The training images.
-        known: The group of each, as found when they were read.
-        source: How that was found, see :func:`find_groups`.
+        known: The group of each, as found when the images were read; identical files share theirs.
+        hashes: The digest of each file.
+        source: How ``known`` was found, see :func:`find_groups`.
         depth: What the numbers of deep images mean.
 
     Returns:
         A number for each image, from 0 in order of first appearance.
     """
     if source == "none":
-        known = find_groups(samples, "auto", os.cpu_count() or 1, depth)
+        known = join_identical(find_groups(samples, "auto", os.cpu_count() or 1, depth), hashes)
     return _numbered(known)
 
 

@@ -9,11 +9,10 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
+from irp_lightning.data.pixel_limit import without_pixel_limit
 from irp_lightning.foundation.errors import InputError, one_line
 
 __all__ = ["DECODE_ERRORS", "Header", "bounded_header", "header_of", "read_header"]
-
-Image.MAX_IMAGE_PIXELS = None  # data.max_pixels refuses what is too large, and names a value to set
 
 # What Pillow was seen to raise on damaged files, besides its own UnidentifiedImageError (an OSError).
 DECODE_ERRORS = (
@@ -81,7 +80,7 @@ def read_header(path: Path) -> Header:
         InputError: It is missing or no image.
     """
     try:
-        with Image.open(path) as file:
+        with without_pixel_limit(), Image.open(path) as file:
             return header_of(file)
     except DECODE_ERRORS as error:
         raise InputError(f"{path} is not a readable image ({_reason(path, error)})") from error

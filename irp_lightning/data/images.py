@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, from_numpy
 
-from irp_lightning.data.depth import UNIT, Depth, Extent
+from irp_lightning.data.depth import UNIT, Depth, Extent, check_values
 from irp_lightning.data.headers import DECODE_ERRORS, header_of
 from irp_lightning.data.orientation import upright_array, upright_picture
+from irp_lightning.data.pixel_limit import without_pixel_limit
 from irp_lightning.foundation.errors import InputError, one_line
 
-__all__ = ["examine", "fit_square", "load_rgb", "load_square"]
+__all__ = ["examine", "fit_square", "load_rgb", "load_square", "load_with_extent", "square_of"]
 
 OPAQUE, OPAQUE_DEEP = 255, 65535
 """What alpha is of what is shown whole, in 8 and in 16 bits."""
@@ -39,20 +40,40 @@ def load_rgb(path: Path, depth: Depth | None = None) -> Image.Image:
         InputError: The file cannot be read or decoded to its end.
     """
     try:
-        image, numbers = _decode(path)
-        if numbers is not None:
-            return Image.fromarray(_eight_bits(_shown(numbers), depth or Depth())).convert("RGB")
-        if image.mode in ("P", "PA"):
-            # By way of RGBA: a palette with transparency would warn, and lose colours, otherwise.
-            image = image.convert("RGBA")
-        return image.convert("RGB")
+        return _rgb(*_decode(path), depth or Depth())
     except DECODE_ERRORS as error:
         raise InputError(f"{path} is not a readable image ({one_line(error)})") from error
 
 
+def load_with_extent(path: Path, depth: Depth) -> tuple[Image.Image, Extent]:
+    """As :func:`load_rgb`, with the extent of the file's values.
+
+    Raises:
+        InputError: The file cannot be read or decoded to its end, or its values do not fit the depth.
+    """
+    try:
+        image, numbers = _decode(path)
+        extent = _extent(image, numbers)
+        check_values(str(path), extent, depth)
+        return _rgb(image, numbers, depth), extent
+    except InputError:
+        raise
+    except DECODE_ERRORS as error:
+        raise InputError(f"{path} is not a readable image ({one_line(error)})") from error
+
+
+def _rgb(image: Image.Image, numbers: NDArray[Any] | None, depth: Depth) -> Image.Image:
+    if numbers is not None:
+        return Image.fromarray(_eight_bits(_shown(numbers), depth)).convert("RGB")
+    if image.mode in ("P", "PA"):
+        # By way of RGBA: a palette with transparency would warn, and lose colours, otherwise.
+        image = image.convert("RGBA")
+    return image.convert("RGB")
+
+
 def _decode(path: Path) -> tuple[Image.Image, NDArray[Any] | None]:
     """The upright picture, and its numbers where they are deeper than 8 bits."""
-    with Image.open(path) as file:
+    with without_pixel_limit(), Image.open(path) as file:
         header = header_of(file)
         if header.numbers == "integers" and header.colour:
             numbers = _deep_colour(path, header.format)
@@ -108,14 +129,20 @@ def fit_square(image: Image.Image, size: int, crop: str, resample: Image.Resampl
     if crop == "center":
         side = min(image.size)
         left, top = (image.width - side) // 2, (image.height - side) // 2
-        image = image.crop((left, top, left + side, top + side))
+        with without_pixel_limit():
+            image = image.crop((left, top, left + side, top + side))
     return image.resize((size, size), resample)
 
 
 def load_square(path: Path, size: int, crop: str, depth: Depth | None = None) -> Tensor:
     """The image as the backbone's views are made from: (3, size, size), uint8."""
-    image = fit_square(load_rgb(path, depth), size, crop, Image.Resampling.BILINEAR)
-    return from_numpy(np.array(image)).permute(2, 0, 1)
+    return square_of(load_rgb(path, depth), size, crop)
+
+
+def square_of(image: Image.Image, size: int, crop: str) -> Tensor:
+    """A picture as the backbone's views are made from: (3, size, size), uint8."""
+    square = fit_square(image, size, crop, Image.Resampling.BILINEAR)
+    return from_numpy(np.array(square)).permute(2, 0, 1)
 
 
 def examine(paths: Sequence[Path], threads: int) -> dict[Path, Extent | str]:

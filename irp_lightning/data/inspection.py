@@ -105,10 +105,13 @@ def noise_line(images: Dataset, pool: TrainingPool) -> str:
     bad = len(pool.injected)
     tested = sum(images.samples[i].label for i in pool.test)
     tests = f"tests on {len(pool.test) - tested} normal and {tested} defective"
-    unlabelled = sum(images.samples[i].defect == UNLABELLED for i in pool.train)
+    if not pool.test:
+        tests = "tests on no image"
+    unlabelled = sum(images.samples[i].known_label is None for i in pool.train)
     if unlabelled:
-        trusted = len(pool.train) - unlabelled
-        return f"trains on {unlabelled} unlabelled and {trusted} trusted images, {tests}"
+        trusted = len(pool.train) - unlabelled - bad
+        injected = f" and {bad} injected defective" if bad else ""
+        return f"trains on {unlabelled} unlabelled and {trusted} trusted{injected} images, {tests}"
     return (
         f"trains on {len(pool.train) - bad} normal and {bad} defective images (noise {pool.noise:.3f}), "
         f"{tests}; {len(pool.dropped)} not used"

@@ -12,6 +12,7 @@ from torch import bool as torch_bool
 from irp_lightning.data.headers import DECODE_ERRORS, header_of, read_header
 from irp_lightning.data.listing import image_files
 from irp_lightning.data.orientation import upright_array, upright_picture
+from irp_lightning.data.pixel_limit import without_pixel_limit
 from irp_lightning.data.samples import Sample
 from irp_lightning.foundation.errors import InputError, one_line
 
@@ -59,7 +60,7 @@ def is_grey(path: Path) -> bool:
 def _values(path: Path) -> NDArray[Any]:
     """(H, W): the highest of the channels."""
     try:
-        with Image.open(path) as file:
+        with without_pixel_limit(), Image.open(path) as file:
             header = header_of(file)
             if (pages := header.pages) > 1:
                 raise InputError(

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from irp_lightning.data.remarks import Remark
+from irp_lightning.data.remarks import Remark, listed
+from irp_lightning.foundation.amounts import counted
 from irp_lightning.foundation.errors import InputError, WrongValue
 
 __all__ = ["GOOD", "SIDES", "UNLABELLED", "Reading", "Sample", "checked_samples"]
@@ -14,7 +15,7 @@ GOOD = "good"
 """The defect name of a normal image, as in the MVTec-AD folders."""
 
 UNLABELLED = "unlabelled"
-"""Likewise of an image of which nobody knows; it counts as normal where one must be said."""
+"""The defect name of an image that nobody has labelled."""
 
 SIDES = ("train", "test")
 
@@ -27,7 +28,7 @@ class Sample:
         path: The file.
         name: Its path relative to the dataset (with ``/``): how tables and manifests call it.
         side: The side of the published split it lies on: ``"train"`` or ``"test"``.
-        defect: The kind of defect, ``"good"`` for a normal image.
+        defect: The kind of defect, ``"good"`` for a normal image, ``"unlabelled"`` where nobody knows.
         mask: The file of the defect's pixel mask, where there is one; or a folder of files that each
             hold a part of it.
         trusted: Whether somebody says that a training image is normal, so that it stays.
@@ -42,8 +43,16 @@ class Sample:
 
     @property
     def label(self) -> int:
-        """1 for a defective image, 0 for a normal one, and one of which nobody knows."""
+        """1 for a defective image, 0 for a normal or an unlabelled one: for drawing images alone.
+
+        What is written or shown is :attr:`known_label`.
+        """
         return int(self.defect not in (GOOD, UNLABELLED))
+
+    @property
+    def known_label(self) -> int | None:
+        """1 for a defective image, 0 for a normal one, None for an unlabelled one."""
+        return None if self.defect == UNLABELLED else self.label
 
 
 @dataclass(frozen=True)
@@ -57,22 +66,24 @@ class Reading:
 def checked_samples(found: Any, reader: str, split: str) -> Reading:
     """What a reader gave: its names tell images apart, and there is something to train on.
 
+    Unlabelled images of the test side are left out: nothing can be tested on them.
+
     Args:
         found: A :class:`Reading`; or samples, in a list or one after another.
         reader: Its name, for the message.
         split: ``published`` or ``grouped``.
 
     Raises:
-        WrongValue: It is something else.
+        WrongValue: It is something else, or the split would draw test images from unlabelled ones.
         InputError: Two files cannot be told apart in a table.
     """
 
     def refuse(reason: str) -> WrongValue:
         return WrongValue("reader", reader, f"{reason}; see docs/extending.md")
 
-    remarks = []
+    remarks: list[Remark] = []
     if isinstance(found, Reading):
-        found, remarks = found.samples, found.remarks
+        found, remarks = found.samples, [*found.remarks]
     try:
         samples = list(found)
     except TypeError as error:
@@ -86,6 +97,18 @@ def checked_samples(found: Any, reader: str, split: str) -> Reading:
             raise refuse(f"gives {sample.name} a name or defect that is no text ({sample.defect!r})")
         if sample.side not in SIDES:
             raise refuse(f"puts {sample.name} on the side {sample.side!r}; there are train and test")
+    idle = [s.name for s in samples if s.side == "test" and s.known_label is None]
+    if idle:
+        text = f"{counted(len(idle), 'image')} to test on without a label: not read ({listed(idle)})"
+        remarks.append(Remark("unlabelled_tests", len(idle), text))
+        samples = [s for s in samples if s.side == "train" or s.known_label is not None]
+    unlabelled = sum(s.known_label is None for s in samples)
+    if split == "grouped" and unlabelled:
+        reason = (
+            f"would test on some of the {unlabelled} unlabelled training images as normal ones; set "
+            "published"
+        )
+        raise WrongValue("split", split, reason)
     names = Counter(sample.name for sample in samples)
     if samples and (most := names.most_common(1)[0])[1] > 1:
         if "\\x" in most[0]:  # as names that are no UTF-8 are written

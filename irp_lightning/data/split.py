@@ -33,6 +33,8 @@ def split_samples(
     normals: str,
     seed: int,
     hashes: Sequence[str] | None = None,
+    *,
+    with_pool: bool = True,
 ) -> Split:
     """Draw the defect pool, and with it the test set.
 
@@ -49,6 +51,7 @@ def split_samples(
         seed: Of the draw.
         hashes: The digests of their files, where they are known: a normal training image that is
             identical to a test image is not used.
+        with_pool: Whether defective test images are held back for the pool.
     """
     side = dict.fromkeys(range(len(samples)), "test")
     side.update({i: "train" for i, s in enumerate(samples) if s.side == "train" and not s.label})
@@ -58,7 +61,7 @@ def split_samples(
 
     defective = [i for i, s in enumerate(samples) if s.label]
     pooled = {i for i in defective if samples[i].side == "train"}
-    if not pooled:
+    if not pooled and with_pool:
         candidates = {groups[i] for i in defective}
         if normals == "published":
             # A group with a normal test image is on the test side already.

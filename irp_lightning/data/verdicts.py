@@ -1,5 +1,6 @@
 """What somebody who looked at images says of them: ``review.csv``."""
 
+import hashlib
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,11 +11,11 @@ from irp_lightning.data.tables import read_table
 from irp_lightning.foundation.errors import WrongValue
 from irp_lightning.foundation.names import printable
 
-__all__ = ["DEFECTIVE", "NORMAL", "read_verdicts"]
+__all__ = ["DEFECTIVE", "NORMAL", "read_verdicts", "verdicts_digest"]
 
 NORMAL, DEFECTIVE = "normal", "defective"
 
-COLUMNS = ("path", "verdict")
+COLUMNS, WANTED = ("path", "verdict"), "review.csv, as the report saves it"
 
 
 def read_verdicts(file: str, samples: Sequence[Sample]) -> tuple[dict[int, bool], list[Remark]]:
@@ -40,7 +41,7 @@ def read_verdicts(file: str, samples: Sequence[Sample]) -> tuple[dict[int, bool]
         position.setdefault(unicodedata.normalize("NFC", name), i)
     found: dict[int, tuple[bool, int]] = {}
     gone = []
-    table = read_table("review", path, COLUMNS, "review.csv, as the report saves it")
+    table = read_table("review", path, COLUMNS, WANTED)
     for line, row in table.rows:
         name, verdict = printable(row["path"]), row["verdict"].strip().lower()
         if verdict not in (NORMAL, DEFECTIVE):
@@ -65,3 +66,14 @@ def read_verdicts(file: str, samples: Sequence[Sample]) -> tuple[dict[int, bool]
         )
         remarks.append(Remark("review_rows_unused", len(gone), text))
     return {i: defective for i, (defective, _) in found.items()}, remarks
+
+
+def verdicts_digest(file: str) -> str:
+    """Sixteen hexadecimal digits for what a review says, whatever its name and the order of its rows.
+
+    Raises:
+        WrongValue: There is no such file, or it has other columns.
+    """
+    rows = read_table("review", Path(file), COLUMNS, WANTED).rows
+    said = {printable(row["path"]): row["verdict"].strip().lower() for _, row in rows}
+    return hashlib.sha256(repr(sorted(said.items())).encode()).hexdigest()[:16]

@@ -1,10 +1,13 @@
 """From a configuration to a detector."""
 
 import inspect
+import random
 from collections.abc import Mapping
 from typing import Any
 
 import lightning as L
+import numpy as np
+import torch
 
 from irp_lightning.detectors.config import ModelConfig
 from irp_lightning.detectors.contract import has_gradient
@@ -49,7 +52,10 @@ def build_detector(model: ModelConfig, dim: int, seed: int) -> L.LightningModule
         dim: Length D of a feature vector.
         seed: Of its initialisation, and of all random numbers after it.
     """
-    L.seed_everything(seed, workers=True, verbose=False)
+    # What Lightning's seed_everything seeds; it would also set environment variables of the process.
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
     return check_detector(model)(dim=dim, **model.rest)
 
 

@@ -15,10 +15,12 @@ import lightning as L
 import torch
 from torch import Tensor
 
+from irp_lightning.data.appearance import Appearance
 from irp_lightning.detectors.build import check_detector, is_plain
-from irp_lightning.detectors.checkpoint_checks import check_calibration, check_sizes, check_views
+from irp_lightning.detectors.checkpoint_checks import check_sizes, check_views
 from irp_lightning.detectors.config import ModelConfig, is_own_detector
 from irp_lightning.detectors.conformal import Calibration
+from irp_lightning.detectors.saving import save_tensors
 from irp_lightning.detectors.scoring import score_batch
 from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.features.untrusted import (
@@ -46,12 +48,14 @@ class Loaded:
         extractor: Turns images into its features.
         n_views: How many of the fixed views a score is averaged over.
         calibration: The threshold, and what scores mean; None where none was asked for.
+        appearance: What the training photographs were like; None where an older version did not note it.
     """
 
     detector: L.LightningModule
     extractor: FeatureExtractor
     n_views: int
     calibration: Calibration | None = None
+    appearance: Appearance | None = None
 
 
 class CheckpointContents(L.Callback):
@@ -62,10 +66,19 @@ class CheckpointContents(L.Callback):
         dim: Length D of a feature vector.
         extractor: Turns images into features.
         n_views: How many of the fixed views a score is averaged over.
+        appearance: What the training photographs are like.
     """
 
-    def __init__(self, model: ModelConfig, dim: int, extractor: FeatureExtractor, n_views: int) -> None:
+    def __init__(
+        self,
+        model: ModelConfig,
+        dim: int,
+        extractor: FeatureExtractor,
+        n_views: int,
+        appearance: Appearance | None = None,
+    ) -> None:
         self.model, self.dim, self.extractor, self.n_views = model, dim, extractor, n_views
+        self.appearance = appearance
 
     def on_save_checkpoint(
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
@@ -76,6 +89,7 @@ class CheckpointContents(L.Callback):
             "dim": self.dim,
             "extractor": self.extractor.export(),
             "n_views": self.n_views,
+            "appearance": self.appearance.state() if self.appearance else None,
         }
 
 
@@ -108,7 +122,7 @@ def load_detector(path: Path, *, own_code: bool = False) -> Loaded:
             contents[key] for key in ("detector", "arguments", "dim", "n_views")
         )
         exported, state, size = contents["extractor"], saved["state_dict"], file.stat().st_size
-        check_values([kind, arguments, dim, n_views, exported["spec"]])
+        check_values([kind, arguments, dim, n_views, exported["spec"], contents.get("appearance")])
         for tensors in (state, exported["backbone"]):
             check_tensors(tensors, size)
         if not is_plain(arguments):
@@ -120,12 +134,15 @@ def load_detector(path: Path, *, own_code: bool = False) -> Loaded:
             _try(detector, n_views, dim)
         calibration = None
         if (judged := contents.get("calibration")) is not None:
-            check_calibration(calibration := Calibration.of_state(judged))
+            check_tensors({key: judged[key] for key in ("scores", "weights")}, size)
+            calibration = Calibration.of_state(judged)
+        like = contents.get("appearance")
+        appearance = None if like is None else Appearance.of_state(like)
     except InputError as error:
         raise InputError(f"{file}: {error}") from error
     except Exception as error:
         raise _not_whole(file, error) from error
-    return Loaded(detector, extractor.eval(), n_views, calibration)
+    return Loaded(detector, extractor.eval(), n_views, calibration, appearance)
 
 
 def checkpoint_file(path: Path) -> Path:
@@ -150,7 +167,7 @@ def add_calibration(file: Path, calibration: Calibration, to: Path) -> None:
     """
     saved = torch.load(file, map_location="cpu", weights_only=True)
     saved[KEY]["calibration"] = calibration.state()
-    torch.save(saved, to)
+    save_tensors(saved, to)
 
 
 def _make(

@@ -20,13 +20,8 @@ from irp_lightning.foundation.fields import (
 )
 
 __all__ = [
-    "DECLARED",
-    "DifferNetConfig",
-    "ModelConfig",
-    "NearestConfig",
-    "TrainerConfig",
-    "current",
-    "is_own_detector",
+    *("DECLARED", "ONE_PASS", "DifferNetConfig", "ModelConfig", "NearestConfig", "TrainerConfig"),
+    *("current", "is_own_detector"),
 ]
 
 
@@ -90,6 +85,9 @@ DECLARED: dict[str, type] = {
     "irp_lightning.detectors.patch_gaussian.PatchGaussian": PatchGaussianConfig,
 }
 """The declared arguments of the project's own detectors; a user's class is asked for its signature."""
+
+ONE_PASS = frozenset(DECLARED) - {"irp_lightning.detectors.differnet.DifferNet"}
+"""Those of them that one pass over the images fits, whatever ``epochs`` says."""
 
 MOVED = {
     "irp_lightning.models.differnet.DifferNet": "irp_lightning.detectors.differnet.DifferNet",

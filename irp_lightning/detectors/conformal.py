@@ -4,6 +4,7 @@ Vovk, Gammerman, Shafer: *Algorithmic learning in a random world*, 2005; Barber,
 Tibshirani: *Predictive inference with the jackknife+*, Annals of Statistics 2021 (CV+, folds).
 """
 
+import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -12,6 +13,9 @@ from typing import Any
 import torch
 from scipy import stats
 from torch import Tensor
+
+from irp_lightning.foundation.amounts import counted, percent
+from irp_lightning.foundation.errors import InputError, WrongValue
 
 __all__ = ["Calibration", "calibrate"]
 
@@ -31,7 +35,8 @@ class Calibration:
         threshold: Scores above it raise an alarm.
         low: Where the rate of this one threshold lies, 90 %: the 5 % quantile ...
         high: ... and the 95 % quantile.
-        at_most: The rate if all that was removed were normal after all.
+        at_most: The rate if all that was removed, and that nobody confirmed as defective, were normal
+            after all.
         best_f1: The threshold with the best F1 on labelled test images; None where there are none. It is
             chosen by labels and promises nothing.
     """
@@ -46,6 +51,28 @@ class Calibration:
     at_most: float
     best_f1: float | None = None
 
+    @property
+    def groups(self) -> int:
+        """How many groups of images the scores come from: G."""
+        return round(self.weights.sum().item())  # the sum of a group's shares is rounded
+
+    @property
+    def shortfall(self) -> str | None:
+        """One line where less is promised than was asked for; None where the promise is kept.
+
+        It says what so few images can promise, and which threshold is used.
+        """
+        if self.promised <= self.asked:
+            return None
+        few = counted(self.groups, "normal image")
+        if self.groups < len(self.scores):
+            few = f"{len(self.scores)} normal images in {counted(self.groups, 'group')}"
+        return (
+            f"false alarms of {percent(self.asked)} cannot be promised: {few} can promise no less than "
+            f"{percent(self.promised)} (1 in {self.groups + 1}), which the threshold "
+            f"{self.threshold:.4g} is for"
+        )
+
     def percentile(self, scores: Tensor) -> Tensor:
         """The share of the normal images that score lower, in percent: (M,) → (M,)."""
         total = torch.cat([torch.zeros(1, dtype=torch.double), self.weights.cumsum(0)])
@@ -56,10 +83,13 @@ class Calibration:
         return self.percentile(torch.tensor([score], dtype=torch.double)).item()
 
     def at(self, asked: float) -> "Calibration":
-        """The same scores with another rate; of what was removed nothing is known any more."""
-        return replace(
-            _from_weights(self.scores, self.weights, asked, torch.empty(0)), best_f1=self.best_f1
-        )
+        """The same scores with another rate; ``at_most`` no longer knows what was removed.
+
+        Raises:
+            WrongValue: ``asked`` is not in (0, 1).
+        """
+        _check(self.scores, len(self.weights), asked)
+        return replace(_from_weights(self.scores, self.weights, asked), best_f1=self.best_f1)
 
     def p_values(self, scores: Tensor) -> Tensor:
         """Conformal p-values, (1 + how many score as high) / (G + 1): (M,) → (M,)."""
@@ -73,12 +103,32 @@ class Calibration:
 
     @classmethod
     def of_state(cls, state: dict[str, Any]) -> "Calibration":
-        """What :meth:`state` gave."""
-        return cls(**{field.name: state[field.name] for field in fields(cls)})
+        """What :meth:`state` gave.
+
+        Raises:
+            InputError: The scores are none, are not finite or not in order, or the other values do not
+                fit them.
+            KeyError: A value is missing.
+        """
+        found = cls(**{field.name: state[field.name] for field in fields(cls)})
+        _check(found.scores, len(found.weights), found.asked)
+        sound = (
+            bool((found.scores.diff() >= 0).all())
+            and bool((found.weights > 0).all())
+            and all(map(math.isfinite, (found.threshold, found.promised, found.low, found.high)))
+            and math.isfinite(found.at_most)
+        )
+        if not sound:
+            raise InputError("its calibration is damaged; train the detector again")
+        return found
 
 
 def calibrate(
-    scores: Tensor, groups: Sequence[Hashable], asked: float, removed: Tensor | None = None
+    scores: Tensor,
+    groups: Sequence[Hashable],
+    asked: float,
+    removed: Tensor | None = None,
+    removed_groups: Sequence[Hashable] | None = None,
 ) -> Calibration:
     """The lowest threshold that normal images exceed with a probability of at most ``asked``.
 
@@ -92,17 +142,53 @@ def calibrate(
         scores: (n,), of normal images, out of sample; at least one.
         groups: The object that each shows.
         asked: In (0, 1).
-        removed: (R,), scores of the images that were taken for defects, by a detector that never saw
-            them.
+        removed: (R,), scores of the images that were removed and may be normal after all, by a detector
+            that never saw them.
+        removed_groups: The object that each of them shows; None: each another one.
+
+    Raises:
+        WrongValue: ``asked`` is out of its range.
+        InputError: There are no scores, one is not finite, or there is not one for each group.
     """
-    sizes = Counter(groups)
+    _check(scores, len(groups), asked)
+    gone = torch.empty(0) if removed is None else removed.double()
+    groups_gone = range(len(gone)) if removed_groups is None else removed_groups
+    if len(gone):
+        _check(gone, len(groups_gone), asked)
     order = scores.double().argsort(stable=True)
-    weights = torch.tensor([1 / sizes[group] for group in groups], dtype=torch.double)[order]
-    none = torch.empty(0)
-    return _from_weights(scores.double()[order], weights, asked, none if removed is None else removed)
+    weights = _weights(groups)[order]
+    found = _from_weights(scores.double()[order], weights, asked)
+    of_gone = _weights(groups_gone)  # a group counts once here, too
+    above, count = of_gone[gone > found.threshold].sum().item(), found.groups + 1
+    return replace(found, at_most=(found.promised * count + above) / (count + of_gone.sum().item()))
 
 
-def _from_weights(ordered: Tensor, weights: Tensor, asked: float, removed: Tensor) -> Calibration:
+def _weights(groups: Sequence[Hashable]) -> Tensor:
+    sizes = Counter(groups)
+    return torch.tensor([1 / sizes[group] for group in groups], dtype=torch.double)
+
+
+def _check(scores: Tensor, groups: int, asked: float) -> None:
+    if not 0 < asked < 1:
+        raise WrongValue("false_alarms", asked, "is not a share between 0 and 1; give 0.01, say")
+    if not len(scores):
+        raise InputError("a threshold cannot be calibrated on no image; keep at least one normal image")
+    if len(scores) != groups:
+        raise InputError(
+            f"a threshold cannot be calibrated on {counted(len(scores), 'score')} of "
+            f"{counted(groups, 'image')}; "
+            "give one score for each image"
+        )
+    wrong = int((~scores.isfinite()).sum())
+    if wrong:
+        raise InputError(
+            f"a threshold cannot be calibrated: {wrong} of {counted(len(scores), 'score')} not finite; "
+            "score all images by a detector that did not diverge"
+        )
+
+
+def _from_weights(ordered: Tensor, weights: Tensor, asked: float) -> Calibration:
+    """The threshold of ascending scores, as if nothing had been removed."""
     total = weights.cumsum(0)
     count = round(total[-1].item())
     # The sum of a group's shares is rounded; a whole number must not fall short of itself.
@@ -114,8 +200,6 @@ def _from_weights(ordered: Tensor, weights: Tensor, asked: float, removed: Tenso
     promised = asked if reaches.any() else 1 / (count + 1)
     k = min(count, max(1, round(below)))
     low, high = stats.beta.interval(CONFIDENCE, count + 1 - k, k)
-    above = int((removed.double() > threshold).sum())
-    at_most = (promised * (count + 1) + above) / (count + 1 + len(removed))
     return Calibration(
-        ordered, weights, asked, promised, threshold, float(low), float(high), float(at_most)
+        ordered, weights, asked, promised, threshold, float(low), float(high), at_most=promised
     )

@@ -6,6 +6,7 @@ with plain values as arguments, and keeps what it has learnt in its parameters a
 rebuilds it from its arguments and its state. It never sees a label.
 
 A detector may have a class attribute ``max_epochs``: the epochs after which training changes no more;
+``reads_batches = False``, where it fits itself as an epoch begins and the epoch needs no batch;
 and ``wants = "patches"``: K is then the places of one picture, row by row, and not rotated views of it.
 Such a one may also have ``score_map``: the score of each place. A class method
 ``check_size(dim, n_vectors, **arguments)`` may refuse what it cannot be fitted to, before features are

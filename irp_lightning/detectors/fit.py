@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import torch
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from irp_lightning.detectors.config import TrainerConfig
 from irp_lightning.detectors.progress import FitProgress
+from irp_lightning.detectors.saving import save_tensors
 from irp_lightning.features.batches import RefinableData
 from irp_lightning.foundation.fields import plain
 
@@ -59,7 +59,7 @@ class _InPlace(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        torch.save(checkpoint, path)
+        save_tensors(checkpoint, Path(path))
 
 
 class _OneMind(L.Callback):

@@ -16,14 +16,15 @@ __all__ = ["OnePass"]
 class OnePass(L.LightningModule, ABC):
     """Is fitted at once, as an epoch begins, to the fixed views or the patches of each active image.
 
-    Each epoch fits anew, so that images removed in between are forgotten. The epoch's own batches are
-    passed over. A subclass keeps what it has learnt in buffers.
+    Each epoch fits anew, so that images removed in between are forgotten. The epoch has no batches. A
+    subclass keeps what it has learnt in buffers.
 
     Args:
         dim: Length D of a feature vector.
     """
 
     max_epochs: ClassVar[int] = 1
+    reads_batches: ClassVar[bool] = False
 
     def __init__(self, dim: int) -> None:
         super().__init__()

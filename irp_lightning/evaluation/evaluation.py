@@ -10,7 +10,7 @@ from torch import Tensor
 from irp_lightning.data.contamination import TrainingPool
 from irp_lightning.data.dataset import Dataset
 from irp_lightning.data.depth import Depth
-from irp_lightning.data.samples import UNLABELLED, Sample
+from irp_lightning.data.samples import Sample
 from irp_lightning.evaluation.metrics import auroc, average_precision, removal_counts
 from irp_lightning.evaluation.separation import separation
 from irp_lightning.evaluation.tables import Row, removed_rows, round_rows, score_rows
@@ -25,7 +25,7 @@ OF_LABELS = (
     *("noise_achieved", "removed_good", "removed_bad", "removal_precision", "removal_recall"),
     "detection_auroc",
 )
-"""Figures that are not known where nobody has labelled the training images."""
+"""Figures that are not known where a training image is unlabelled."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,6 @@ class Evaluation:
     depth: Depth | None = None
 
     @property
-    def labels(self) -> Tensor:
-        """(N,), int64: 1 where a training image is defective."""
-        return _labels(self.train)
-
-    @property
     def test_labels(self) -> Tensor:
         """(T,), int64: 1 where a test image is defective."""
         return _labels(self.test)
@@ -90,10 +85,11 @@ def evaluate(
     train = pool.of(images.samples)
     test = [images.samples[i] for i in pool.test]
     labels, test_labels = _labels(train), _labels(test)
+    unlabelled = sum(sample.known_label is None for sample in train)
     removed = torch.stack([r.removed for r in rounds]).any(dim=0)
     areas = {name: auroc(scores, test_labels) for name, scores in (references or {}).items()}
     vanilla, oracle = areas.get("vanilla"), areas.get("oracle")
-    rows = round_rows(rounds, labels, test_labels, vanilla, oracle)
+    rows = round_rows(rounds, None if unlabelled else labels, test_labels, vanilla, oracle)
     figures = {
         "image_auroc": auroc(test_scores, test_labels),
         "image_ap": average_precision(test_scores, test_labels),
@@ -101,6 +97,7 @@ def evaluate(
         "aupro": localisation and localisation.aupro,
         "localised_images": len(localisation.names) if localisation else 0,
         "noise_achieved": pool.noise,
+        "removed": int(removed.sum()),
         **removal_counts(removed, labels),
         # Of the training images in the first round.
         "detection_auroc": rows[0]["detection_auroc"],
@@ -109,11 +106,13 @@ def evaluate(
         "gap_closure": rows[-1]["gap_closure"],
         "rounds": len(rounds) - 1,
         "converged": fitted.converged,
+        "epochs_trained": fitted.epochs,
         "separation": separation(fitted.train_scores, removed),
         "train_images": len(train),
+        "unlabelled_images": unlabelled,
         "test_images": len(test),
     }
-    if any(sample.defect == UNLABELLED for sample in train):
+    if unlabelled:
         figures |= dict.fromkeys(OF_LABELS)
     return Evaluation(
         train,

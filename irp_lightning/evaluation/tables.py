@@ -25,6 +25,7 @@ Row = dict[str, Any]
 ROUND_COLUMNS = (
     "round",
     "active",
+    "removed",
     "removed_good",
     "removed_bad",
     "median",
@@ -49,7 +50,7 @@ def score_rows(test: Sequence[Sample], scores: Tensor) -> list[Row]:
 
 def round_rows(
     rounds: Sequence[Round],
-    labels: Tensor,
+    labels: Tensor | None,
     test_labels: Tensor,
     vanilla: float | None = None,
     oracle: float | None = None,
@@ -58,7 +59,8 @@ def round_rows(
 
     Args:
         rounds: What happened.
-        labels: (N,), of the training images.
+        labels: (N,), of the training images; None where one of them is unlabelled: what was removed is
+            counted, and whether that was right is not known.
         test_labels: (T,), of the test images.
         vanilla: Image AUROC of vanilla training with the same seeds, where it is known.
         oracle: Of the oracle.
@@ -66,19 +68,21 @@ def round_rows(
     rows = []
     for r in rounds:
         scores = r.scores[r.active].double()
-        bad = int(labels[r.removed].sum())
+        removed = int(r.removed.sum())
+        bad = None if labels is None else int(labels[r.removed].sum())
         # Before a detector is fitted there is nothing to test.
         area = None if r.test_scores is None else auroc(r.test_scores, test_labels)
         rows.append(
             {
                 "round": r.number,
                 "active": int(r.active.sum()),
-                "removed_good": int(r.removed.sum()) - bad,
+                "removed": removed,
+                "removed_good": None if bad is None else removed - bad,
                 "removed_bad": bad,
                 "median": torch.quantile(scores, 0.5).item(),
                 "threshold": r.threshold,
                 "max_score": scores.max().item(),
-                "detection_auroc": auroc(scores, labels[r.active]),
+                "detection_auroc": None if labels is None else auroc(scores, labels[r.active]),
                 "image_auroc": area,
                 "gap_closure": gap_closure(area, vanilla, oracle),
                 "seconds": round(r.seconds, 3),
@@ -89,6 +93,8 @@ def round_rows(
 
 def removed_rows(rounds: Sequence[Round], samples: Sequence[Sample]) -> list[Row]:
     """The rows of ``removed.csv``: in each round, the highest score first.
+
+    An unlabelled image has no label.
 
     Args:
         rounds: What happened.
@@ -102,7 +108,7 @@ def removed_rows(rounds: Sequence[Round], samples: Sequence[Sample]) -> list[Row
             rows.append(
                 {
                     "path": samples[i].name,
-                    "label": samples[i].label,
+                    "label": samples[i].known_label,
                     "defect": samples[i].defect,
                     "round": r.number,
                     "score": None if score != score else score,  # the oracle removes unscored

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from irp_lightning.features.image_features import ImageFeatures
 
-__all__ = ["RefinableData", "ScoredBatches", "TrainingBatches"]
+__all__ = ["NoBatches", "RefinableData", "ScoredBatches", "TrainingBatches"]
 
 
 class TrainingBatches:
@@ -54,6 +54,25 @@ class TrainingBatches:
         share = slice(self.rank, None, self.count)
         for batch in order.split(self.batch_size)[: len(self)]:
             yield self.features.drawn(batch, self.n_transforms, generator, share), batch[share]
+
+
+class NoBatches:
+    """One epoch of a detector that fits itself and reads no batch: a single empty one.
+
+    Lightning trains for no epoch at all where there is no batch.
+
+    Args:
+        dim: Length D of a feature vector.
+    """
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        yield torch.empty(0, 1, self.dim), torch.empty(0, dtype=torch.long)
 
 
 class ScoredBatches:
@@ -146,8 +165,14 @@ class RefinableData(L.LightningDataModule):
             raise ValueError("keep would remove every training image")
         self.active = self.active & mask
 
-    def train_dataloader(self) -> TrainingBatches:
-        """The active images, shuffled by the seed and the epoch."""
+    def train_dataloader(self) -> TrainingBatches | NoBatches:
+        """The active images, shuffled by the seed and the epoch.
+
+        A module with ``reads_batches = False`` fits itself: no feature is computed for its epochs.
+        """
+        module = self.trainer.lightning_module if self.trainer is not None else None
+        if not getattr(module, "reads_batches", True):
+            return NoBatches(self.features.dim)
         epoch = self.trainer.current_epoch if self.trainer is not None else 0
         return TrainingBatches(
             self.features,

@@ -123,7 +123,7 @@ class FeaturesConfig:
         dtype: Of views, in the bank.
         autocast: Precision of the backbone.
         compile: Run the backbone through ``torch.compile``, but for live features.
-        workers: Processes that decode images; None: by the number of processors.
+        workers: Threads that decode images; None: by the number of processors.
         memory_limit_gb: GiB of features beyond which they are read from disk; None: half of what is
             free.
     """

@@ -1,13 +1,16 @@
 """Run the extractor over many image files, in constant memory."""
 
 import os
-import signal
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from irp_lightning.data.images import load_square
@@ -17,30 +20,13 @@ from irp_lightning.foundation.errors import InputError
 
 __all__ = ["default_workers", "extract"]
 
-FEW_IMAGES = 32
-"""Up to this many images are decoded in the main process: workers would take longer to start."""
+AHEAD = 2
+"""So many images for each thread, or for each place of a batch, are decoded before their turn comes."""
 
 
 def default_workers() -> int:
-    """Decoding processes: one per processor but one, at most 8; the backbone needs the rest."""
+    """Decoding threads: one per processor but one, at most 8; the backbone needs the rest."""
     return max(1, min(8, (os.cpu_count() or 1) - 1))
-
-
-class _Squares(Dataset[tuple[int, Tensor]]):
-    """Decoded pictures by position; an empty tensor for those somebody else has done meanwhile."""
-
-    def __init__(
-        self, paths: list[Path], spec: ExtractorSpec, done: Callable[[int], bool] | None
-    ) -> None:
-        self.paths, self.spec, self.done = paths, spec, done
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, i: int) -> tuple[int, Tensor]:
-        if self.done is not None and self.done(i):
-            return i, torch.empty(0, dtype=torch.uint8)
-        return i, load_square(self.paths[i], self.spec.image_size, self.spec.crop, self.spec.numbers)
 
 
 def extract(
@@ -60,11 +46,12 @@ def extract(
     Args:
         paths: Image files.
         extractor: What to run; it is moved to ``device``.
-        workers: Decoding processes; 0 decodes in this one.
+        workers: Threads that decode images ahead of the backbone; 0: none, and nothing is decoded ahead.
         device: Where the backbone runs.
         compile: Run the backbone through ``torch.compile``: half a minute before the first image, and
             features that differ in their seventh digit.
-        done: Asked right before an image is decoded; those for which it answers yes are left out.
+        done: Asked by a thread right before an image is decoded; where it answers yes the image is left
+            out.
 
     Yields:
         ``(position in paths, (V, D) float32 on the CPU)``, in order.
@@ -80,30 +67,65 @@ def extract(
     per_batch = 1
     if device.type != "cpu":
         per_batch = max(1, VIEWS_PER_PASS["cuda"] // angles.shape[1])
-    loader = DataLoader(
-        _Squares(paths, extractor.spec, done),
-        batch_size=per_batch,
-        num_workers=workers if len(paths) > FEW_IMAGES else 0,
-        collate_fn=_collate,
-        pin_memory=device.type == "cuda",
-        worker_init_fn=_leave_interrupts_to_the_main_process,
-    )
+    square_of = partial(_square, paths, extractor.spec, done)
+    squares = _decoded(square_of, len(paths), workers, ahead=AHEAD * max(workers, per_batch))
     # disable=None: no bar where nobody watches, such as in a log file.
     bar = tqdm(total=len(paths), desc="features", unit="img", disable=None, leave=False)
     waiting: tuple[list[int], Tensor] | None = None
-    with bar:
-        for indices, images, seen in loader:
+    with bar, closing(squares):
+        while batch := list(islice(squares, per_batch)):
             ready = waiting
             waiting = None
-            if indices:
-                pictures = images.to(device, non_blocking=True)
-                waiting = indices, _in_passes(extractor, pictures, angles)
+            todo = {i: square for i, square in batch if square is not None}
+            if todo:
+                pictures = _on(device, torch.stack(list(todo.values())))
+                waiting = list(todo), _in_passes(extractor, pictures, angles)
             # The batch before is copied back while this one is computed.
             if ready is not None:
                 yield from _checked(paths, *ready)
-            bar.update(seen)
+            bar.update(len(batch))
         if waiting is not None:
             yield from _checked(paths, *waiting)
+
+
+def _decoded(
+    decode: Callable[[int], Tensor | None], count: int, threads: int, ahead: int
+) -> Generator[tuple[int, Tensor | None], None, None]:
+    """What ``decode`` makes of 0 to ``count`` - 1, in order, with at most ``ahead`` of them waiting.
+
+    Threads and not processes: Pillow releases the interpreter lock while it decodes and resizes, and a
+    caller may be a process that can have no children.
+    """
+    if threads == 0:
+        yield from ((i, decode(i)) for i in range(count))
+        return
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+    coming: deque[tuple[int, Future[Tensor | None]]] = deque()
+    try:
+        for i in range(count):
+            coming.append((i, pool.submit(decode, i)))
+            if len(coming) > ahead:
+                first, square = coming.popleft()
+                yield first, square.result()
+        for first, square in coming:
+            yield first, square.result()
+    finally:  # at an error or an interrupt too: images that nobody waits for are not begun
+        pool.shutdown(cancel_futures=True)
+
+
+def _square(
+    paths: list[Path], spec: ExtractorSpec, done: Callable[[int], bool] | None, i: int
+) -> Tensor | None:
+    """A decoded picture by position; None for one that somebody else has done meanwhile."""
+    if done is not None and done(i):
+        return None
+    return load_square(paths[i], spec.image_size, spec.crop, spec.numbers)
+
+
+def _on(device: torch.device, pictures: Tensor) -> Tensor:
+    if device.type == "cuda":  # from pinned memory the copy does not wait for what is computed
+        pictures = pictures.pin_memory()
+    return pictures.to(device, non_blocking=True)
 
 
 def _checked(paths: list[Path], indices: list[int], vectors: Tensor) -> Iterator[tuple[int, Tensor]]:
@@ -120,13 +142,3 @@ def _in_passes(extractor: FeatureExtractor, images: Tensor, angles: Tensor) -> T
     views = max(1, VIEWS_PER_PASS[images.device.type] // len(images))
     parts = [extractor(images, part.expand(len(images), -1)) for part in angles.split(views, dim=1)]
     return torch.cat(parts, dim=1)
-
-
-def _leave_interrupts_to_the_main_process(worker: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _collate(items: list[tuple[int, Tensor]]) -> tuple[list[int], Tensor, int]:
-    todo = [(i, image) for i, image in items if image.numel()]
-    images = torch.stack([image for _, image in todo]) if todo else torch.empty(0)
-    return [i for i, _ in todo], images, len(items)

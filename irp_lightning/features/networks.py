@@ -16,11 +16,9 @@ from torchvision.models.feature_extraction import create_feature_extractor
 from irp_lightning.features.config import is_own
 from irp_lightning.foundation.errors import WrongValue, one_line
 from irp_lightning.foundation.plugins import named_object
+from irp_lightning.foundation.quiet import at_level
 
-__all__ = ["architecture", "smallest_image", "timm_maps"]
-
-# Which parameters fit is checked here; timm warns of its classifier, which gives no maps.
-logging.getLogger("timm.models._builder").setLevel(logging.ERROR)
+__all__ = ["architecture", "create_timm", "smallest_image", "timm_maps"]
 
 ANY_SIZE: tuple[dict[str, bool], ...] = (
     {"dynamic_img_size": True, "dynamic_img_pad": True},
@@ -113,7 +111,7 @@ def timm_maps(name: str, layers: Sequence[int | str], **weights: Any) -> nn.Modu
         with suppress(TypeError):
             try:
                 options: dict[str, Any] = {"out_indices": list(layers) or (-1,), **asked, **weights}
-                return timm.create_model(name, features_only=True, **options)
+                return create_timm(name, features_only=True, **options)
             except (RuntimeError, IndexError, AssertionError, ValueError) as error:
                 if weights:  # the layers were found before
                     raise
@@ -123,6 +121,15 @@ def timm_maps(name: str, layers: Sequence[int | str], **weights: Any) -> nn.Modu
                     f"cannot be taken from {name} ({one_line(error, 80)}); give others",
                 ) from error
     raise WrongValue("name", name, "gives no feature maps in timm; choose another")
+
+
+def create_timm(name: str, **options: Any) -> nn.Module:
+    """``timm.create_model`` without its warnings of a classifier, which gives no maps.
+
+    Which parameters fit is checked by :mod:`irp_lightning.features.weights`.
+    """
+    with at_level(logging.ERROR, "timm.models._builder"):
+        return timm.create_model(name, **options)
 
 
 def _tags(name: str) -> str:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torchvision import models
 
 from irp_lightning.features.config import BackboneConfig, is_own
-from irp_lightning.features.networks import timm_maps
+from irp_lightning.features.networks import create_timm, timm_maps
 from irp_lightning.foundation.errors import WrongValue, one_line
 
 __all__ = ["default_weights_url", "load_weights", "state_hash"]
@@ -77,7 +77,7 @@ def _load_timm(network: nn.Module, config: BackboneConfig) -> None:
     if config.weights or name in PACKAGED:
         state = _read_state(Path(config.weights)) if config.weights else _packaged_state(name)
         with torch.device("meta"):
-            whole = timm.create_model(name)
+            whole = create_timm(name)
         published = timm.get_pretrained_cfg(name)
         named = published.classifier if published is not None else None
         classifier = tuple(f"{n}." for n in ([named] if isinstance(named, str) else named or ()))
@@ -183,6 +183,6 @@ def _packaged_state(name: str) -> dict[str, Tensor]:
         raise WrongValue("weights", "null", f"means {file}, which is missing or changed; {remedy}")
     state = _read_state(file)
     with torch.device("meta"):
-        names = timm.create_model(name).state_dict()
+        names = create_timm(name).state_dict()
     # Both list the same tensors in the same order, under other names.
     return dict(zip(names, state.values(), strict=True))

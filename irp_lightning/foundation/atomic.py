@@ -1,15 +1,20 @@
 """Files that are whole once they exist."""
 
 import os
+import re
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["PARTIAL_SUFFIX", "write_whole"]
+__all__ = ["PARTIAL_SUFFIX", "remove_partial_files", "write_whole"]
 
 PARTIAL_SUFFIX = ".part"
 """In the names of files that are being written, before their suffix; a dot stands in front."""
+
+PARTIAL = re.compile(rf"\.[0-9a-f]{{8}}{re.escape(PARTIAL_SUFFIX)}(\.[^.]*)?")
+"""Such a name, whole."""
 
 
 def write_whole(file: Path, save: Callable[[Path], Any], *, sync: bool = True) -> None:
@@ -24,7 +29,7 @@ def write_whole(file: Path, save: Callable[[Path], Any], *, sync: bool = True) -
         sync: Wait until it is on the disk; without, a power failure may leave the name of an empty file.
 
     Raises:
-        OSError: It cannot be written; nothing is left behind.
+        OSError: It cannot be written; nothing is left behind. The error names the file.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f".{uuid.uuid4().hex[:8]}{PARTIAL_SUFFIX}{file.suffix}")
@@ -34,5 +39,21 @@ def write_whole(file: Path, save: Callable[[Path], Any], *, sync: bool = True) -
             with partial.open("rb") as stream:
                 os.fsync(stream.fileno())
         partial.replace(file)
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(file)) from error  # a failed write names no file
     finally:
         partial.unlink(missing_ok=True)
+
+
+def remove_partial_files(folder: Path) -> None:
+    """Remove what :func:`write_whole` leaves in a folder when its process is killed.
+
+    Args:
+        folder: A folder that no other process writes to; it need not exist.
+    """
+    for file in folder.glob(f".*{PARTIAL_SUFFIX}*"):
+        if PARTIAL.fullmatch(file.name):
+            with suppress(OSError):  # another owner's file stays
+                file.unlink()

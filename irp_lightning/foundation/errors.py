@@ -8,11 +8,12 @@ from irp_lightning.foundation.names import printable
 
 __all__ = ["InputError", "WrongValue", "named", "one_line", "refused_by_the_system"]
 
-REFUSALS = frozenset(
-    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE}
-    | {errno.ENAMETOOLONG, errno.ELOOP}
+FAULTS = frozenset(
+    {errno.EBADF, errno.ECHILD, errno.EDOM, errno.EFAULT, errno.EINVAL, errno.ENOEXEC, errno.ENOTSOCK}
+    | {errno.ENOTTY, errno.EPIPE, errno.ERANGE, errno.ESPIPE, errno.ESRCH}
 )
-"""What somebody who looks after the machine can mend, and no traceback explains."""
+"""What a program does wrong, unless the error names a file. Whatever else the system refuses, somebody
+who looks after the machine can mend, and no traceback explains."""
 
 
 class InputError(ValueError):
@@ -60,19 +61,19 @@ def named(group: str) -> Iterator[None]:
 
 @contextmanager
 def refused_by_the_system() -> Iterator[None]:
-    """Say in one line what the system refuses: a folder that may not be read, a disk that is full.
+    """Report in one line what the system refuses: a folder without permission, a full disk.
 
     Raises:
-        InputError: In place of such an OSError.
+        InputError: In place of an OSError, unless it means a fault in the program (:data:`FAULTS`).
     """
     try:
         yield
     except OSError as error:
-        if error.errno not in REFUSALS:
+        if error.errno is None or (error.errno in FAULTS and error.filename is None):
             raise
-        place = "" if error.filename is None else f"{printable(error.filename)}: "
+        place = "" if error.filename is None else f"{error.filename}: "
         raise InputError(
-            f"{place}{error.strerror}; mend that or name another place, and the same command goes on"
+            f"{place}{error.strerror}; mend that or name another place, and the same command resumes"
         ) from error
 
 

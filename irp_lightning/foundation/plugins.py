@@ -2,6 +2,7 @@
 
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,8 @@ def named_object(field: str, name: str) -> Any:
         WrongValue: The module cannot be imported, or has no such name.
     """
     module, _, attribute = name.rpartition(".")
-    here = str(Path.cwd())
-    # An installed command looks beside itself, and not where it is called, where a user's modules are.
-    if not module.startswith("irp_lightning.") and here not in sys.path:
-        sys.path.append(here)
     try:
+        _look_here_for(module.partition(".")[0])
         imported = import_module(module)
     except Exception as error:  # a user's module can fail in any way
         reason = f"cannot be imported ({one_line(error)}); start from the folder that holds {module}"
@@ -33,3 +31,10 @@ def named_object(field: str, name: str) -> Any:
     if not hasattr(imported, attribute):
         raise WrongValue(field, name, f"is not there: {module} has no {attribute}")
     return getattr(imported, attribute)
+
+
+def _look_here_for(package: str) -> None:
+    """Look in the current folder, too, for what Python finds nowhere: a command looks beside itself."""
+    here = str(Path.cwd())
+    if package not in sys.modules and find_spec(package) is None and here not in sys.path:
+        sys.path.append(here)

@@ -6,11 +6,11 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryFile
 
-import lightning as L
 from tqdm import tqdm
 
-from irp_lightning.data.images import load_square
-from irp_lightning.features.extractor import FeatureExtractor
+from irp_lightning.data.config import MAX_PIXELS
+from irp_lightning.detectors.checkpoint import Loaded
+from irp_lightning.detectors.new_photograph import load_photograph
 from irp_lightning.foundation.atomic import write_whole
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.localisation.anomaly_map import anomaly_map
@@ -61,32 +61,28 @@ def check_heat_map_folder(folder: Path, images: Sequence[Path]) -> None:
 
 
 def write_heat_maps(
-    detector: L.LightningModule,
-    extractor: FeatureExtractor,
-    images: Sequence[Path],
-    n_views: int,
-    folder: Path,
+    loaded: Loaded, images: Sequence[Path], folder: Path, max_pixels: int = MAX_PIXELS
 ) -> None:
     """Write every image with its map over it, whole once it exists.
 
     Args:
-        detector: In evaluation mode, on the extractor's device.
-        extractor: What turns images into the detector's features.
+        loaded: The detector.
         images: Image files.
-        n_views: How many fixed views the score is of.
         folder: Where to write, by the names of :func:`heat_map_names`; made with the first file.
+        max_pixels: Larger images are refused.
 
     Raises:
-        InputError: An image cannot be decoded, the score has neither map nor gradient, or the folder is
-            refused as by :func:`check_heat_map_folder`.
+        InputError: An image is refused as by
+            :func:`~irp_lightning.detectors.new_photograph.load_photograph`, the score has neither map
+            nor gradient, or the folder is refused as by :func:`check_heat_map_folder`.
     """
     check_heat_map_folder(folder, images)  # of fewer images than before, the names may be others
-    spec = extractor.spec
+    spec = loaded.extractor.spec
     named = dict(zip(images, heat_map_names(images), strict=True))
     for path, name in tqdm(named.items(), desc="heat maps", unit="image", disable=None, leave=False):
-        square = load_square(path, spec.image_size, spec.crop, spec.numbers).to(extractor.mean.device)
+        square, _ = load_photograph(loaded, path, max_pixels)
         try:
-            heat = anomaly_map(detector, extractor, square, n_views)
+            heat = anomaly_map(loaded.detector, loaded.extractor, square, loaded.n_views)
         except ValueError as error:
             raise InputError(f"no heat maps: {error}") from error
         picture = heat_map_picture(path, heat, spec.crop, spec.numbers)

@@ -62,6 +62,12 @@ class IterativeRefinement(L.Callback):
         """Epochs of a run that uses all its rounds."""
         return self.epochs + self.config.max_rounds * self.round_epochs
 
+    @property
+    def epochs_trained(self) -> int:
+        """Epochs of training that the last round's detector had, from its initial weights on."""
+        later = 0 if self.from_scratch else (len(self.rounds) - 1) * self.round_epochs
+        return self.epochs + later
+
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Remember the initial weights, before a checkpoint could replace them."""
         if stage == "fit" and self.from_scratch:

@@ -9,8 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from irp_lightning.detectors.saving import save_tensors
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.refinement.config import RefineConfig
+from irp_lightning.refinement.copies import any_copy, shared_scores
 from irp_lightning.refinement.judgement import is_over, judge
 from irp_lightning.refinement.rounds import Round, as_state, from_state
 from irp_lightning.refinement.scoring import Explains, Scorer
@@ -39,7 +41,7 @@ class Cleaning:
 
     def save(self, file: Path) -> None:
         """Write it as plain values and tensors, to go on from."""
-        torch.save({**vars(self), "rounds": as_state(self.rounds)}, file)
+        save_tensors({**vars(self), "rounds": as_state(self.rounds)}, file)
 
     @classmethod
     def load(cls, file: Path | None) -> "Cleaning | None":
@@ -58,6 +60,7 @@ def clean(
     config: RefineConfig,
     begun: Cleaning,
     *,
+    copies: Tensor | None = None,
     trusted: Tensor | None = None,
     after_round: Callable[[Cleaning], None] = lambda cleaning: None,
 ) -> Cleaning:
@@ -68,18 +71,23 @@ def clean(
     Args:
         scorer: Scores all images by what is active.
         config: The rule and when to stop.
-        begun: Where to begin, or to go on: all images active at first.
-        trusted: (N,), bool: images that are never removed.
-        after_round: Told after each round, to keep what was found.
+        begun: Where to begin or resume: all images active at first.
+        copies: (N,), int64: one number for identical files, which go or stay together; None: no two are.
+        trusted: (N,), bool: images that are never removed, nor their copies.
+        after_round: Called after each round, to keep what was found.
 
     Raises:
         InputError: The rule cannot judge the scores, or they are not one for each image.
     """
     cleaning = begun
+    if copies is None:
+        copies = torch.arange(len(begun.active))
+    if trusted is not None:
+        trusted = any_copy(trusted, copies)
     while not cleaning.settled:
         start = time.perf_counter()
         active, rounds = cleaning.active, cleaning.rounds
-        scores = _scores(scorer, active).masked_fill(~active, torch.nan)
+        scores = shared_scores(_scores(scorer, active), copies).masked_fill(~active, torch.nan)
         found = judge(scores, active, config)
         if trusted is not None:
             found = replace(found, removed=found.removed & ~trusted)

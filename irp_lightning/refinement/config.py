@@ -49,8 +49,7 @@ class RefineConfig:
         scoring: ``in_sample``, ``cross_fit``, ``mutual``, ``gaussian``, ``ensemble`` (of these two),
             ``labels``, or ``module.Class`` of the user's.
         folds: Of ``cross_fit``, ``gaussian`` and ``ensemble``.
-        backbone: What a scorer of patches looks through; None: see
-            :func:`irp_lightning.config.compose.looks_through`.
+        backbone: The network that a scorer of patches looks through.
         grid: Of scorers of patches: small ones per side; those of twice the side are looked at, too.
         views: Of scorers of patches: rotated views other images are seen in, for parts at any angle.
         references: Of mutual scoring: images that others are held against; where there are more, a
@@ -102,6 +101,22 @@ class RefineConfig:
     def is_out_of_sample(self) -> bool:
         """Whether images are removed before the detector is fitted, without a label."""
         return self.scoring not in (IN_SAMPLE, LABELS) and self.max_rounds > 0
+
+    @property
+    def network(self) -> BackboneConfig:
+        """The network that decides what a scorer of patches removes.
+
+        Raises:
+            WrongValue: None is set.
+        """
+        if self.backbone is None:
+            raise WrongValue(
+                "backbone",
+                None,
+                f"leaves scoring={self.scoring} no network to look through; choose one, as "
+                "backbone@refine.backbone=efficientnet_lite0",
+            )
+        return self.backbone
 
     @classmethod
     def identity_of(cls, values: Mapping[str, Any]) -> dict[str, Any]:

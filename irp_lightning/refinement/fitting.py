@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import lightning as L
@@ -11,7 +11,9 @@ from lightning.pytorch.loggers import Logger
 from torch import Tensor
 from tqdm import tqdm
 
+from irp_lightning.data.appearance import appearance_of
 from irp_lightning.data.contamination import TrainingPool
+from irp_lightning.data.headers import Header
 from irp_lightning.detectors.build import build_detector
 from irp_lightning.detectors.checkpoint import CheckpointContents
 from irp_lightning.detectors.config import ModelConfig, TrainerConfig
@@ -23,7 +25,7 @@ from irp_lightning.features.batches import RefinableData
 from irp_lightning.features.config import ViewsConfig
 from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.features.image_features import ImageFeatures
-from irp_lightning.foundation.errors import named
+from irp_lightning.foundation.errors import InputError, named
 from irp_lightning.refinement.callback import IterativeRefinement
 from irp_lightning.refinement.clean import Cleaning, clean
 from irp_lightning.refinement.config import LABELS, RefineConfig
@@ -50,6 +52,7 @@ class Fitted:
         train_scores: (N,), of all training images by this detector, removed ones too.
         test_scores: (T,), of the test images.
         steps: How many the optimiser took.
+        epochs: That the detector was trained for; of one that a single pass fits, 1.
         maps: (R, h, w), of the images that were removed before the fit, see
             :class:`irp_lightning.refinement.clean.Cleaning`.
     """
@@ -60,6 +63,7 @@ class Fitted:
     train_scores: Tensor
     test_scores: Tensor
     steps: int
+    epochs: int
     maps: Tensor | None = None
 
 
@@ -77,6 +81,7 @@ class Fitting:
         epochs: Of a fit.
         batch_size: Images in a batch.
         seed: Of weights and batches.
+        headers: N, of the files of the training images: checkpoints carry what they are like.
     """
 
     extractor: FeatureExtractor
@@ -88,6 +93,7 @@ class Fitting:
     epochs: int
     batch_size: int
     seed: int
+    headers: Sequence[Header] = ()
 
     @property
     def everything(self) -> Tensor:
@@ -102,37 +108,40 @@ class Fitting:
     def clean(
         self,
         refine: RefineConfig,
-        patches: ImageFeatures | None,
-        groups: Sequence[int] | None,
+        scorer: Scorer | None,
         begun: Cleaning | None,
         after_round: Callable[[Cleaning], None],
+        copies: Tensor | None = None,
         trusted: Tensor | None = None,
     ) -> Cleaning:
         """Remove before the fit what the method removes then.
 
         Args:
             refine: The method.
-            patches: Of all images, where the scorer wants them.
-            groups: The object that each training image shows, for scoring out of sample.
-            begun: How far a run that was stopped had come.
-            after_round: Told after each round.
+            scorer: Scores out of sample, where the method does.
+            begun: How far a stopped run had come.
+            after_round: Called after each round.
+            copies: (N,), int64: one number for identical files.
             trusted: (N,), bool: images that stay.
         """
         if refine.scoring == LABELS:
             return Cleaning(self.without_injected)
-        if not refine.is_out_of_sample:
+        if scorer is None:
             return Cleaning(self.everything)
-        assert groups is not None  # drawn wherever scoring is out of sample
-        scorer = self.scorer(refine, self.training_images(patches, groups))
         begun = begun or Cleaning(self.everything)
-        return clean(scorer, refine, begun, trusted=trusted, after_round=after_round)
+        return clean(scorer, refine, begun, copies=copies, trusted=trusted, after_round=after_round)
 
     def scorer(self, refine: RefineConfig, images: TrainingImages) -> Scorer:
         """What scores training images out of sample."""
         return named("refine")(find_scorer(refine.scoring))(images, refine)
 
     def training_images(self, patches: ImageFeatures | None, groups: Sequence[int]) -> TrainingImages:
-        """What a scorer may know of the training images; see :meth:`clean`."""
+        """What a scorer may know of the training images.
+
+        Args:
+            patches: Of all images, where the scorer wants them.
+            groups: The object that each training image shows.
+        """
         return TrainingImages(
             self.features if patches is None else patches,
             torch.tensor(self.pool.train),
@@ -172,8 +181,13 @@ class Fitting:
         began = time.perf_counter()
         data, detector = self._data(cleaning.active), self._detector()
         refinement = self._in_sample(detector, refine, checkpoints)
+        kept = [header for header, left in zip(self.headers, cleaning.active, strict=False) if left]
         contents = CheckpointContents(
-            self.model, self.features.dim, self.extractor, self.views.n_transforms_test
+            self.model,
+            self.features.dim,
+            self.extractor,
+            self.views.n_transforms_test,
+            appearance_of(kept) if kept else None,
         )
         steps = fit(
             detector,
@@ -190,14 +204,18 @@ class Fitting:
         detector.to(choose_device(self.trainer))
         if refinement:
             rounds, converged = refinement.rounds, refinement.converged
+            epochs = epochs_of(detector, refinement.epochs_trained)
         else:
             rounds = [*cleaning.rounds, _last_round(detector, data, cleaning, began)]
             converged = cleaning.converged
+            epochs = epochs_of(detector, self.epochs)
         last = rounds[-1]
         assert last.test_scores is not None  # a detector was fitted
         scores, gone = last.scores.clone(), ~data.active
         scores[gone] = score_images(detector, data.scored_batches(data.train_images[gone]))
-        return Fitted(detector, rounds, converged, scores, last.test_scores, steps, cleaning.maps)
+        return Fitted(
+            detector, rounds, converged, scores, last.test_scores, steps, epochs, cleaning.maps
+        )
 
     def out_of_sample(self, active: Tensor, groups: Sequence[int]) -> Tensor:
         """Scores of what is kept by detectors that were fitted to the rest of it, by fold and group.
@@ -208,8 +226,16 @@ class Fitting:
 
         Returns:
             (N,), NaN for what is not kept.
+
+        Raises:
+            InputError: What is kept is one group.
         """
         kept = torch.tensor(groups)[active]
+        if len(kept.unique()) < 2:
+            raise InputError(
+                "all photographs that are kept show one object: no detector can score them unseen; give "
+                "photographs of other objects, or leave out false_alarms"
+            )
         folds = min(CALIBRATION_FOLDS, len(kept.unique()))
         fold = torch.full((len(active),), -1)
         fold[active] = draw_folds(kept, folds, self.seed)
@@ -219,7 +245,7 @@ class Fitting:
         return scores
 
     def references(
-        self, refine: RefineConfig, cleaning: Cleaning, fitted: Fitted
+        self, refine: RefineConfig, cleaning: Cleaning, fitted: Fitted, *, matched: bool = False
     ) -> Mapping[str, Tensor]:
         """Test scores of training on everything (``vanilla``) and without the injected (``oracle``).
 
@@ -227,16 +253,18 @@ class Fitting:
             refine: The run's method.
             cleaning: What it removed before the fit.
             fitted: Its detector, which serves where it was fitted on the same from first to last.
+            matched: Train both for as many epochs as the run's detector, and not for ``epochs``.
 
         Returns:
             (T,) each.
         """
         known = [] if refine.is_in_sample else [(cleaning.active, fitted.test_scores)]
+        alike = replace(self, epochs=fitted.epochs) if matched else self
         found = {}
         for name, active in (("vanilla", self.everything), ("oracle", self.without_injected)):
             scores = next((s for a, s in known if torch.equal(a, active)), None)
             if scores is None:
-                scores = self.fit(NOTHING_REMOVED, Cleaning(active)).test_scores
+                scores = alike.fit(NOTHING_REMOVED, Cleaning(active)).test_scores
                 known.append((active, scores))
             found[name] = scores
         return found

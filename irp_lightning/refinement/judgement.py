@@ -38,7 +38,8 @@ def judge(scores: Tensor, active: Tensor, config: RefineConfig) -> Judgement:
     """Hold the scores of the active images against the rule's threshold (paper, Eq. 5).
 
     What stands out is removed: all of it (Eq. 6), or the worst alone (Algorithm 1); never more than
-    leaves ``1 - max_removed`` of all images, and three. Of equal scores the first by position goes.
+    leaves ``1 - max_removed`` of all images, and three. Images of equal scores, such as copies of one
+    file, go together or stay together.
 
     Args:
         scores: (N,), higher is more anomalous; only those of active images count.
@@ -54,7 +55,7 @@ def judge(scores: Tensor, active: Tensor, config: RefineConfig) -> Judgement:
     left = int(active.sum())
     budget = min(whole_share(config.max_removed, len(active)) - (len(active) - left), left - MIN_IMAGES)
     if config.remove == "worst":
-        budget = min(budget, 1)
+        excess &= looked_at == looked_at.max()
     removed = torch.zeros_like(active)
     removed[active] = keep_worst(excess, looked_at, budget)
     return Judgement(threshold, removed, converged=not bool(excess.any()))
@@ -81,11 +82,12 @@ def keep_worst(remove: Tensor, scores: Tensor, most: int) -> Tensor:
         most: Below 1: none.
 
     Returns:
-        (N,), bool, a subset of ``remove``; ties are decided by position.
+        (N,), bool, a subset of ``remove``. Equal scores at the end of the budget are all left out.
     """
-    ranked = torch.argsort(scores.double(), descending=True, stable=True)
-    chosen = ranked[remove[ranked]][: max(0, most)]
-    return torch.zeros_like(remove).scatter_(0, chosen, True)
+    ranked = scores.double()[remove].sort(descending=True).values
+    if len(ranked) <= most:
+        return remove
+    return remove & (scores > ranked[max(0, most)])
 
 
 def is_over(judgement: Judgement, before: Sequence[Round], patience: int) -> bool:

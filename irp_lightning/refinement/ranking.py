@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from irp_lightning.refinement.clean import Cleaning
+from irp_lightning.refinement.copies import any_copy, shared_scores
 from irp_lightning.refinement.looks import best_cut
 from irp_lightning.refinement.rounds import Round
 from irp_lightning.refinement.scoring import Explains, Scorer
@@ -33,23 +34,36 @@ class Ranking:
         return self.scores.argsort(descending=True, stable=True)
 
 
-def rank(scorer: Scorer, active: Tensor) -> Ranking:
-    """Score all images by what is active, (N,) bool, with a scorer that explains itself."""
-    scores = scorer(active).double()
+def rank(scorer: Scorer, active: Tensor, copies: Tensor) -> Ranking:
+    """Score all images by what is active, with a scorer that explains itself.
+
+    Args:
+        scorer: It.
+        active: (N,), bool.
+        copies: (N,), int64: one number for identical files, which score alike.
+    """
+    scores = shared_scores(scorer(active).double(), copies)
     assert isinstance(scorer, Explains)  # checked before any work begins
     return Ranking(scores, scorer.explain(torch.arange(len(active))).float())
 
 
 def follow(
-    cleaning: Cleaning, ranking: Ranking, verdicts: Mapping[int, bool], trusted: Tensor
+    cleaning: Cleaning,
+    ranking: Ranking,
+    verdicts: Mapping[int, bool],
+    copies: Tensor,
+    trusted: Tensor,
 ) -> Cleaning:
-    """Move the cut to where looks say, and follow each of them.
+    """Move the cut to where the verdicts of a review put it, and follow each verdict.
+
+    Images of equal scores are on one side of the cut: where it would part them they stay.
 
     Args:
-        cleaning: What was removed without them.
+        cleaning: What was removed without verdicts.
         ranking: Of all images, by what was kept.
-        verdicts: By image: whether it is defective.
-        trusted: (N,), bool: images that stay, unless a look says that they are defective.
+        verdicts: By image: whether it is defective. A copy shares the verdict.
+        copies: (N,), int64: one number for identical files.
+        trusted: (N,), bool: images that stay, as their copies do, unless a verdict is ``defective``.
 
     Returns:
         One round, in which all goes that is to go.
@@ -59,14 +73,13 @@ def follow(
     place = torch.empty_like(order).scatter_(0, order, torch.arange(count))
     looks = {int(place[image]): defective for image, defective in verdicts.items()}
     cut = best_cut(count, int((~cleaning.active).sum()), looks)
-    removed = torch.zeros(count, dtype=torch.bool)
-    removed[order[:cut]] = True
-    removed &= ~trusted
-    for image, defective in verdicts.items():
-        removed[image] = defective
+    threshold = ranking.scores[order[cut]].item() if cut < count else 0.0
+    removed = (ranking.scores > threshold) & ~any_copy(trusted, copies)
+    for defective in (False, True):
+        those = [image for image, verdict in verdicts.items() if verdict == defective]
+        removed[torch.isin(copies, copies[torch.tensor(those, dtype=torch.long)])] = defective
     gone = removed.nonzero().flatten()
     gone = gone[ranking.scores[gone].argsort(descending=True, stable=True)]
-    threshold = ranking.scores[order[cut]].item() if cut < count else 0.0
     everything = torch.ones_like(removed)
     seconds = time.perf_counter() - began
     done = Round(0, everything, ranking.scores, None, removed, threshold, seconds)

@@ -1,9 +1,11 @@
 """The figures of one run."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -11,7 +13,7 @@ from sklearn.metrics import roc_curve as roc_points
 from torch import Tensor
 
 from irp_lightning.data.depth import Depth
-from irp_lightning.data.samples import UNLABELLED, Sample
+from irp_lightning.data.samples import GOOD, UNLABELLED, Sample
 from irp_lightning.evaluation.metrics import auroc
 from irp_lightning.evaluation.tables import Row
 from irp_lightning.localisation.overlay import overlay, stretched
@@ -20,15 +22,20 @@ from irp_lightning.runs.thumbnail import thumbnail
 
 __all__ = ["removed_gallery", "roc_curve", "score_histograms"]
 
-GOOD_COLOUR, BAD_COLOUR = "tab:green", "tab:red"
+COLOURS = {"normal": "tab:green", "unlabelled": "tab:grey", "defective": "tab:red"}
+"""What is known of an image."""
+
 MOST_PANELS, MOST_IMAGES, COLUMNS = 6, 40, 8
 
 
-def score_histograms(rounds: Sequence[Round], labels: Tensor) -> Figure:
-    """Training scores of normal and injected images, round by round, with the threshold.
+def score_histograms(rounds: Sequence[Round], train: Sequence[Sample]) -> Figure:
+    """Training scores of normal, unlabelled and injected images, round by round, with the threshold.
 
     Of many rounds, a few spread from the first to the last are shown.
     """
+    kinds = [_known(sample.defect) for sample in train]
+    members = {kind: torch.tensor([k == kind for k in kinds]) for kind in COLOURS if kind in kinds}
+    colours = [COLOURS[kind] for kind in members]
     count = min(len(rounds), MOST_PANELS)
     shown = [rounds[round(i)] for i in np.linspace(0, len(rounds) - 1, count)]
     figure = Figure(figsize=(4 * min(3, count), 3 * math.ceil(count / 3)), layout="constrained")
@@ -36,35 +43,36 @@ def score_histograms(rounds: Sequence[Round], labels: Tensor) -> Figure:
     for axis in axes[count:]:
         axis.set_axis_off()
     for axis, r in zip(axes, shown, strict=False):
-        scores, bad = r.scores[r.active].double(), labels[r.active].bool()
+        scores = r.scores[r.active].double()
         low, high = scores.min().item(), scores.max().item()
         # Unseen outliers can lie orders of magnitude beyond the bulk.
         log = low > 0 and high / low > 50
         edges = np.geomspace(low, high, 41) if log else np.linspace(low, high + 1e-12, 41)
-        axis.hist([scores[~bad], scores[bad]], edges, stacked=True, color=[GOOD_COLOUR, BAD_COLOUR])
+        parts = [scores[those[r.active]] for those in members.values()]
+        axis.hist(parts, edges, stacked=True, color=colours)
         if log:
             axis.set_xscale("log")
         if r.threshold is not None:
             axis.axvline(r.threshold, color="black", linestyle="--", linewidth=1)
         axis.set_title(f"round {r.number}: {len(scores)} active, {int(r.removed.sum())} removed")
         axis.set_xlabel("training score")
-    handles = [Patch(color=GOOD_COLOUR), Patch(color=BAD_COLOUR), Line2D([], [], color="black", ls="--")]
-    axes[0].legend(handles=handles, labels=["normal", "injected", "threshold"])
+    handles = [*(Patch(color=colour) for colour in colours), Line2D([], [], color="black", ls="--")]
+    names = ["injected" if kind == "defective" else kind for kind in members]
+    axes[0].legend(handles=handles, labels=[*names, "threshold"])
     return figure
 
 
-def roc_curve(scores: Tensor, labels: Tensor) -> Figure:
-    """The ROC curve of the test images."""
+def roc_curve(scores: Tensor, labels: Tensor) -> Figure | None:
+    """The ROC curve of the test images; None where they are of one kind, or there are none."""
+    area = auroc(scores, labels)
+    if area is None:
+        return None
     figure = Figure(figsize=(4, 4), layout="constrained")
     axis = figure.subplots()
-    area = auroc(scores, labels)
-    if area is not None:
-        false_positive, true_positive, _ = roc_points(labels.numpy(), scores.double().numpy())
-        axis.plot(false_positive, true_positive)
-        axis.set_title(f"test images, AUROC {area:.4f}")
-    else:
-        axis.set_title("test images of one kind only: no ROC")
+    false_positive, true_positive, _ = roc_points(labels.numpy(), scores.double().numpy())
+    axis.plot(false_positive, true_positive)
     axis.plot([0, 1], [0, 1], color="grey", linestyle=":", linewidth=1)
+    axis.set_title(f"test images, AUROC {area:.4f}")
     axis.set(xlabel="false positive rate", ylabel="true positive rate", aspect="equal")
     return figure
 
@@ -75,9 +83,10 @@ def removed_gallery(
     maps: Tensor | None = None,
     depth: Depth | None = None,
 ) -> Figure:
-    """The removed images in the order of their removal, outlined green (normal) or red (defective).
+    """The removed images in the order of their removal, outlined by what is known of them.
 
-    As the paper's Fig. 5; of many removals the first ones.
+    Green is normal, red defective, grey unlabelled. As the paper's Fig. 5; of many removals the first
+    ones.
 
     Args:
         rows: Of ``removed.csv``.
@@ -89,11 +98,10 @@ def removed_gallery(
     each = 1 if maps is None else 2
     lines = each * max(1, math.ceil(len(shown) / COLUMNS))
     figure = Figure(figsize=(1.4 * COLUMNS, 1.65 * lines + 0.5), layout="constrained")
-    bad = sum(row["label"] for row in rows)
+    counts = Counter(_known(row["defect"]) for row in rows)
+    told = [f"{counts[kind]} {kind} ({COLOURS[kind][4:]})" for kind in COLOURS if kind in counts]
     of = f", the first {len(shown)} shown" if len(rows) > len(shown) else ""
-    figure.suptitle(f"removed: {bad} defective (red), {len(rows) - bad} normal (green){of}")
-    if any(row["defect"] == UNLABELLED for row in rows):
-        figure.suptitle(f"removed: {len(rows)} unlabelled images{of}")
+    figure.suptitle(f"removed: {', '.join(told) or 'nothing'}{of}")
     axes = figure.subplots(lines, COLUMNS, squeeze=False)
     for axis in axes.flatten():
         axis.set_axis_off()
@@ -108,8 +116,11 @@ def removed_gallery(
         axis.set_axis_on()
         axis.set(xticks=[], yticks=[])
         for spine in axis.spines.values():
-            known = BAD_COLOUR if row["label"] else GOOD_COLOUR
-            spine.set(color="grey" if row["defect"] == UNLABELLED else known, linewidth=3)
+            spine.set(color=COLOURS[_known(row["defect"])], linewidth=3)
         # Names are data: a dollar sign in a folder's name must not start a formula.
         axis.set_title(f"{row['defect']}, r{row['round']}", fontsize=7, parse_math=False)
     return figure
+
+
+def _known(defect: str) -> str:
+    return {GOOD: "normal", UNLABELLED: "unlabelled"}.get(defect, "defective")

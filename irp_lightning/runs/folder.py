@@ -13,11 +13,10 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from irp_lightning.foundation.atomic import PARTIAL_SUFFIX, write_whole
+from irp_lightning.foundation.atomic import remove_partial_files, write_whole
 from irp_lightning.foundation.cells import as_cell, from_cell
 from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.locks import locked_folder
 
 __all__ = [
     "CHECKPOINT",
@@ -31,6 +30,8 @@ __all__ = [
     "METRICS",
     "REMOVED",
     "REPORT",
+    "REVIEW",
+    "REVIEW_BEFORE",
     "ROUNDS",
     "SCORES",
     "SUSPECTS",
@@ -46,6 +47,8 @@ CONFIG, METRICS = "config.yaml", "metrics.json"
 MANIFEST, ROUNDS, REMOVED, SCORES = "manifest.csv", "rounds.csv", "removed.csv", "scores.csv"
 FIGURES = "figures"
 SUSPECTS, CLEAN, REPORT, DETECTOR = "suspects.csv", "clean.csv", "report.html", "detector.ckpt"
+REVIEW, REVIEW_BEFORE = "review.csv", "review.before.csv"
+"""What persons said of images stays, whatever is computed anew."""
 CHECKPOINT, CLEANING = "checkpoints/last.ckpt", "checkpoints/cleaning.ckpt"
 WANDB_ID = "wandb/run_id"
 """The W&B run that belongs to the folder: others may log to W&B from the same place."""
@@ -85,25 +88,20 @@ class RunFolder:
         """Keep other processes out; the lock goes with the process, however it ends.
 
         Raises:
-            InputError: Another process is at work here.
+            InputError: Another process is at work here, or the file system has no locks.
         """
         made = not self.path.exists()
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.path / ".lock", timeout=0)
+        lock = self.path / ".lock"
         try:
-            lock.acquire()
-        except Timeout:
-            raise InputError(
-                f"{self.path} is in use by another process; wait until it ends, or set another folder"
-            ) from None
-        try:
-            # Of a process that died while it wrote one, and it can be large.
-            for partial in self.path.glob(f"checkpoints/.*{PARTIAL_SUFFIX}.ckpt"):
-                partial.unlink(missing_ok=True)
-            yield
+            with locked_folder(lock, wait=False):
+                try:
+                    for name in (".", *WHOLE_FOLDERS):  # of a process that was killed; some are large
+                        remove_partial_files(self.path / name)
+                    yield
+                finally:
+                    lock.unlink(missing_ok=True)
         finally:
-            Path(lock.lock_file).unlink(missing_ok=True)
-            lock.release()
             if made:
                 with suppress(OSError):  # not empty: the run began
                     self.path.rmdir()

@@ -19,6 +19,7 @@ from irp_lightning.runs.folder import (
     REMOVED,
     ROUNDS,
     SCORES,
+    RunFolder,
     csv_rows,
     read_json,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "read_config",
     "read_metrics",
     "read_record",
+    "write_config",
 ]
 
 # libyaml's loader is ten times as fast as the one in Python, where it was built.
@@ -47,6 +49,9 @@ LONGEST = 500
 
 NO_FIGURES = ("seconds", "resumed", "versions")
 """Of ``metrics.json``: how a run was computed, not what it found."""
+
+DERIVED = ("removed", "unlabelled_images")
+"""Counts that follow from other figures, and that older versions do not write."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,8 @@ class Unusable:
 
     Attributes:
         folder: Where it lies.
-        status: ``failed``, ``unfinished`` (stopped, or still running) or ``unreadable``.
+        status: ``failed``, ``unfinished`` (stopped, or still running), ``unreadable``, or ``unlabelled``
+            where runs are compared by their labels.
         reason: One line.
     """
 
@@ -169,6 +175,11 @@ def read_config(folder: Path) -> dict[str, Any] | None:
         raise InputError(
             f"{file} cannot be read ({reason}); set another run folder, or remove this one"
         ) from error
+
+
+def write_config(folder: RunFolder, config: Mapping[str, Any]) -> None:
+    """Write the configuration of a run, as plain values."""
+    folder.text(CONFIG, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:
@@ -228,8 +239,11 @@ def figures_of(record: Record) -> dict[str, Any]:
         "scores": record.scores(),
     }
     return {
-        **{key: value for key, value in record.metrics.items() if key not in NO_FIGURES},
-        **{name: [_without(row, "seconds", "file", "mask") for row in t] for name, t in tables.items()},
+        **{k: v for k, v in record.metrics.items() if k not in (*NO_FIGURES, *DERIVED)},
+        **{
+            name: [_without(row, "seconds", "file", "mask", *DERIVED) for row in t]
+            for name, t in tables.items()
+        },
     }
 
 

@@ -10,6 +10,7 @@ from irp_lightning.features.config import BackboneConfig
 from irp_lightning.foundation.fields import plain
 from irp_lightning.foundation.names import printable
 from irp_lightning.localisation.heat_maps import heat_maps
+from irp_lightning.refinement.checks import looks_at_patches
 from irp_lightning.refinement.config import RefineConfig, effective
 from irp_lightning.runs.figures import removed_gallery, roc_curve, score_histograms
 from irp_lightning.runs.folder import FIGURES, REMOVED, ROUNDS, SCORES, RunFolder
@@ -24,10 +25,11 @@ def write_evaluation(folder: RunFolder, evaluation: Evaluation) -> None:
     folder.csv(REMOVED, REMOVED_COLUMNS, e.removed_rows)
     folder.csv(SCORES, SCORE_COLUMNS, e.score_rows)
     figures = {
-        "scores": score_histograms(e.rounds, e.labels),
-        "roc": roc_curve(e.test_scores, e.test_labels),
+        "scores": score_histograms(e.rounds, e.train),
         "removed": removed_gallery(e.removed_rows, e.train, e.removed_maps, e.depth),
     }
+    if (curve := roc_curve(e.test_scores, e.test_labels)) is not None:
+        figures["roc"] = curve
     if e.localisation is not None and e.localisation.names:
         position = {sample.name: i for i, sample in enumerate(e.test)}
         shown = [position[name] for name in e.localisation.names]
@@ -47,11 +49,15 @@ def facts(
     lam: float,
     seed: int,
 ) -> dict[str, Any]:
-    """What ``metrics.json`` repeats of the configuration; ``k`` is None where the method has none."""
+    """What ``metrics.json`` repeats of the configuration.
+
+    ``k`` is None where the method has none, ``removal_backbone`` where it looks at no patches.
+    """
     return {
         "method": refine.name,
         "model": model.title,
         "backbone": backbone.name,
+        "removal_backbone": refine.network.name if looks_at_patches(refine) else None,
         "contamination": contamination.kind,
         "lam": lam,
         "k": effective(plain(refine)).get("k"),

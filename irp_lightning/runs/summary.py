@@ -7,6 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from irp_lightning.foundation.amounts import counted, percent
+
 __all__ = ["Screen", "print_summary", "print_wide"]
 
 
@@ -28,29 +30,14 @@ def print_wide(table: Table, least: int = 0) -> None:
     Screen(soft_wrap=True, markup=False, highlight=False, width=wide).print(table)
 
 
-def _add_cleaning(table: Table, m: Mapping[str, Any]) -> None:
-    c = m["cleaning"]
-    images, (low, high) = c["suspects"] + c["kept"], c["false_alarms_between"]
-    table.add_row("suspects", f"{c['suspects']} of {images} photographs, {c['kept']} kept")
-    if c["looks"]:
-        table.add_row("looked at", f"{c['looks']} photographs, by a person")
-    table.add_row(
-        "threshold",
-        f"{c['threshold']:.4g}: false alarms {100 * c['false_alarms_promised']:.2g} % "
-        f"({100 * c['false_alarms_asked']:.2g} % asked for; {100 * low:.2g} to {100 * high:.2g} % at "
-        f"90 %; if all suspects are good, up to {100 * c['false_alarms_at_most']:.2g} %)",
-    )
-
-
 def print_summary(metrics: Mapping[str, Any], folder: Path) -> None:
-    """Print the figures of ``metrics.json`` that a user looks for first, and where the rest is."""
+    """Print the figures of ``metrics.json`` that a user looks for first, and where the rest is.
+
+    Figures that need labels are left out where there are none.
+    """
     table = Table(show_header=False, box=None)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-
-    def share(value: float | None) -> str:
-        return "-" if value is None else f"{value:.3f}"
-
     m = metrics
     if "cleaning" in m:
         _add_cleaning(table, m)
@@ -60,15 +47,66 @@ def print_summary(metrics: Mapping[str, Any], folder: Path) -> None:
             "training images",
             f"{m['train_images']}, noise {m['noise_achieved']:.3f} ({m['noise_requested']} asked for)",
         )
-    table.add_row("rounds", f"{m['rounds']}, converged: {m['converged']}")
+    converged = {True: ", converged", False: ", not converged"}
+    table.add_row("rounds", f"{m['rounds']}{converged.get(m['converged'], '')}")
+    _add_removals(table, m)
+    if m["image_auroc"] is not None:
+        table.add_row("image AUROC", f"{m['image_auroc']:.3f} on {m['test_images']} test images")
+        table.add_row("image AP", f"{m['image_ap']:.3f}")
+    elif m["test_images"]:
+        kind = f"not known: {counted(m['test_images'], 'test image')}, of one kind"
+        table.add_row("image AUROC", kind)
+    table.add_row("seconds", ", ".join(f"{phase} {s:.1f}" for phase, s in m["seconds"].items()))
+    Screen(soft_wrap=True, markup=False).print(table)
+    print(f" run folder       {folder}")
+
+
+def _add_removals(table: Table, m: Mapping[str, Any]) -> None:
+    def share(value: float | None) -> str:
+        return "-" if value is None else f"{value:.3f}"
+
     if m["removed_bad"] is not None:
         table.add_row(
             "removed",
             f"{m['removed_bad']} defective, {m['removed_good']} normal "
             f"(precision {share(m['removal_precision'])}, recall {share(m['removal_recall'])})",
         )
-    table.add_row("image AUROC", f"{share(m['image_auroc'])} on {m['test_images']} test images")
-    table.add_row("image AP", share(m["image_ap"]))
-    table.add_row("seconds", ", ".join(f"{phase} {s:.1f}" for phase, s in m["seconds"].items()))
-    Screen(soft_wrap=True, markup=False).print(table)
-    print(f" run folder       {folder}")
+    elif "removed" in m:  # older runs do not count what they cannot judge
+        images, unlabelled = m["train_images"], m["unlabelled_images"]
+        kind = (
+            "unlabelled images" if unlabelled == images else f"images, {unlabelled} of them unlabelled"
+        )
+        table.add_row("removed", f"{m['removed']} of {images} {kind}")
+
+
+def _add_cleaning(table: Table, m: Mapping[str, Any]) -> None:
+    c = m["cleaning"]
+    low, high = c["false_alarms_between"]
+    asked, promised = c["false_alarms_asked"], c["false_alarms_promised"]
+    table.add_row(
+        "suspects", f"{c['suspects']} of {c['suspects'] + c['kept']} photographs, {c['kept']} kept"
+    )
+    if c["looks"]:
+        table.add_row("looked at", f"{counted(c['looks'], 'photograph')}, by a person")
+    rates = [f"{c['threshold']:.4g}: {percent(promised)} false alarms promised"]
+    if promised > asked:
+        rates.append(
+            f"{percent(asked)} asked for; so few photographs promise no less than 1 in "
+            f"{round(1 / promised)}"
+        )
+    review = c.get("review")  # older versions have none
+    confirmed = review and review["confirmed_defective"]
+    good = "every suspect that nobody marked defective" if confirmed else "every suspect"
+    rates.append(f"{percent(low)} to {percent(high)} at 90 % confidence")
+    rates.append(f"up to {percent(c['false_alarms_at_most'])} if {good} is a good part")
+    table.add_row("threshold", "\n".join(rates))
+    if review:
+        found = [
+            f"{review[above]} of {review[marked]} marked {kind} score above the threshold ({what})"
+            for marked, above, kind, what in (
+                ("confirmed_defective", "caught", "defective", "caught"),
+                ("confirmed_normal", "alarmed", "normal", "false alarms"),
+            )
+            if review[marked]
+        ]
+        table.add_row("review", "\n".join(found))

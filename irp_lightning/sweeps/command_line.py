@@ -1,11 +1,9 @@
 """The command line of ``python -m irp_lightning.run``: one run, or the cells of a sweep."""
 
 import importlib.util
-import logging
 import math
 import os
 import sys
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,9 +17,9 @@ from irp_lightning.config.compose import checked
 from irp_lightning.config.overrides import check_overrides
 from irp_lightning.foundation.errors import InputError, one_line, refused_by_the_system
 from irp_lightning.foundation.fields import plain
-from irp_lightning.foundation.interrupts import until_it_is_imported
 from irp_lightning.foundation.pipes import until_the_reader_leaves
 from irp_lightning.foundation.processes import local_rank
+from irp_lightning.foundation.quiet import quiet
 from irp_lightning.runs.session import finished_run
 from irp_lightning.runs.summary import print_summary
 from irp_lightning.sweeps.cells import cell_name
@@ -30,7 +28,7 @@ from irp_lightning.sweeps.launchers import check_launcher
 from irp_lightning.sweeps.made import remove_if_made
 from irp_lightning.sweeps.outcomes import note, print_outcomes
 
-__all__ = ["complete_run", "quiet", "run_command", "run_job"]
+__all__ = ["complete_run", "run_command", "run_job"]
 
 EXTRAS = {
     "hydra/launcher=ray": ("ray", "ray"),
@@ -100,8 +98,8 @@ def run_job(cfg: DictConfig, run: Run) -> float:
                 print(f"skipped, it is complete: {folder}")
                 outcome = {"status": "skipped"}
             else:
-                quiet()
-                metrics = run(cfg, folder)
+                with quiet():
+                    metrics = run(cfg, folder)
                 if metrics:  # of several processes the first has them
                     print_summary(metrics, folder)
                 outcome = {"status": "complete"}
@@ -180,22 +178,3 @@ def _check_idle(overrides: Sequence[str], cfg: DictConfig) -> None:
             f"{override} does nothing for refine={cfg.refine.name}: nothing that it removes depends on "
             f"{key_of(override)}; leave it out"
         )
-
-
-def quiet() -> None:
-    """Silence what Lightning says about things that are as they should be here."""
-    with until_it_is_imported():
-        import lightning.pytorch  # noqa: F401 (it sets its own levels when it is imported)
-
-    for library in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(library).setLevel(logging.WARNING)
-    for message in (
-        ".*does not have many workers.*",
-        ".*CSVLogger.*|.*Experiment logs directory.*",
-        ".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*",
-        ".*configure_optimizers` returned `None`.*",  # detectors that one pass fits
-        ".*training_step` returned `None`.*",  # they, too
-        ".*not been set for this class \\(_ResultMetric\\).*",
-        ".*`srun` command is available.*",  # a sweep's launcher submits jobs, not srun
-    ):
-        warnings.filterwarnings("ignore", message)

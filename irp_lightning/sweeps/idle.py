@@ -18,8 +18,14 @@ SWITCHES = ("refine.name", "refine.scoring", "refine.max_rounds")
 
 
 def key_of(override: str) -> str:
-    """The key that an override sets: ``refine.k`` of ``+refine.k=2``."""
-    return str(OverridesParser.create().parse_override(override).key_or_group)
+    """The key that an override sets.
+
+    >>> key_of("+refine.k=2"), key_of("backbone@refine.backbone=timm"), key_of("refine=irp")
+    ('refine.k', 'refine.backbone', 'refine')
+    """
+    parsed = OverridesParser.create().parse_override(override)
+    package = parsed.package or ""
+    return package if package.startswith("refine.") else str(parsed.key_or_group)
 
 
 def idle_overrides(overrides: Sequence[str], refine: DictConfig) -> list[str]:

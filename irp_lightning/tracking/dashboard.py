@@ -52,6 +52,7 @@ PANELS = {
     "Rounds": (
         ("round", "round/image_auroc", "image AUROC, round by round"),
         ("round", "round/active", "images trained on, round by round"),
+        ("round", "round/removed", "images removed, round by round"),
         ("round", "round/removed_bad", "defective images removed, round by round"),
         ("round", "round/removed_good", "normal images removed, round by round"),
         ("round", "round/threshold", "threshold, round by round"),

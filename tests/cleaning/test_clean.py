@@ -22,13 +22,37 @@ def test_every_photograph_is_a_suspect_or_kept(photos: Path, cleaned: Path) -> N
     suspects, kept = table(cleaned / "suspects.csv"), table(cleaned / "clean.csv")
     assert len(suspects) + len(kept) == len(list(photos.iterdir()))
     assert suspects
-    scores = [float(row["score"]) for row in suspects]
+    scores = [float(row["final_score"]) for row in suspects]
     assert scores == sorted(scores, reverse=True)
     names = {row["path"] for row in suspects}
     assert names.isdisjoint(Path(row["image_path"]).name for row in kept)
     assert all(row["look_alike"] not in names for row in suspects)
     assert {(row["label_index"], row["split"]) for row in kept} == {("0", "train")}
-    assert json.loads((cleaned / "metrics.json").read_text())["removed_bad"] is None
+
+
+def test_without_labels_nothing_is_called_normal(
+    photos: Path, cleaned: Path, small_overrides: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = len(table(cleaned / "suspects.csv"))
+    metrics = json.loads((cleaned / "metrics.json").read_text())
+    assert (metrics["removed"], metrics["removed_good"], metrics["removed_bad"]) == (gone, None, None)
+    assert metrics["unlabelled_images"] == metrics["train_images"]
+    rounds = table(cleaned / "rounds.csv")
+    assert sum(int(row["removed"]) for row in rounds) == gone
+    for column in ("removed_good", "removed_bad", "detection_auroc"):
+        assert {row[column] for row in rounds} == {""}
+    assert {(row["label"], row["defect"]) for row in table(cleaned / "removed.csv")} == {
+        ("", "unlabelled")
+    }
+    assert {(row["role"], row["label"]) for row in table(cleaned / "manifest.csv")} == {
+        ("unlabelled", "")
+    }
+    assert {file.name for file in (cleaned / "figures").iterdir()} == {"scores.png", "removed.png"}
+    main([str(photos), "--out", str(cleaned), "--false-alarms", "0.05", *small_overrides])
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"removed {gone} of {metrics['train_images']} unlabelled images" in told
+    for word in ("AUROC", "image AP", "noise", "None", "normal"):
+        assert word not in told
 
 
 def test_the_detector_judges_without_the_photographs_it_learnt_from(
@@ -78,6 +102,24 @@ def test_another_rate_moves_the_threshold(
     assert bold < calibration.threshold
 
 
+def test_a_rate_that_cannot_be_promised_is_told(
+    cleaned: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [str(cleaned / "detector.ckpt"), str(photos / "00.png"), "--false-alarms"]
+    predict.main([*command, "0.5"])
+    assert capsys.readouterr().err == ""
+    predict.main([*command, "0.0001"])
+    said = capsys.readouterr()
+    (line,) = said.err.splitlines()
+    assert line.startswith(
+        "irp_lightning: --false-alarms 0.0001: false alarms of 0.01 % cannot be promised"
+    )
+    calibration = load_detector(cleaned / "detector.ckpt").calibration
+    assert calibration is not None
+    assert f"(1 in {calibration.groups + 1})" in line
+    assert float(said.out.splitlines()[1].split(",")[-1]) == calibration.at(0.0001).threshold
+
+
 def test_the_same_command_again_computes_nothing(
     photos: Path, cleaned: Path, small_overrides: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -96,15 +138,20 @@ def test_of_a_complete_cleaning_is_told_what_has_changed(
     capsys.readouterr()
     main(command)
     assert "since then" not in capsys.readouterr().out
-    (folder / "00.png").rename(folder / "new.png")
     later = (tmp_path / "out/metrics.json").stat().st_mtime + 9
-    os.utime(folder / "01.png", (later, later))
+    for file in folder.iterdir():  # a camera's or file server's clock
+        os.utime(file, (later, later))
+    main(command)
+    assert "since then" not in capsys.readouterr().out
+    (folder / "00.png").rename(folder / "new.png")
+    shutil.copy(folder / "02.png", folder / "01.png")
+    os.utime(folder / "01.png", (1, 1))
     main(command)
     told = [line for line in capsys.readouterr().out.splitlines() if "since then" in line]
     assert [line.partition(";")[0] for line in told] == [
         "! 1 photographs are new since then (new.png)",
         "! 1 photographs are gone since then (00.png)",
-        "! 1 photographs are written again since then (01.png)",
+        "! 1 photographs are changed since then (01.png)",
     ]
 
 
@@ -146,7 +193,11 @@ def test_an_empty_folder_of_ones_own_stays(photos: Path, tmp_path: Path) -> None
 
 
 def test_a_review_is_followed(
-    photos: Path, cleaned: Path, small_overrides: list[str], tmp_path: Path
+    photos: Path,
+    cleaned: Path,
+    small_overrides: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     suspects, kept = table(cleaned / "suspects.csv"), table(cleaned / "clean.csv")
     spared, caught = suspects[0]["path"], Path(kept[0]["image_path"]).name
@@ -160,7 +211,22 @@ def test_a_review_is_followed(
     assert spared not in gone
     said = json.loads((out / "metrics.json").read_text())["cleaning"]
     assert said["looks"] == 2
-    assert said["alarms_among_confirmed_normal"].endswith("of 1")
+    checked = said["review"]
+    assert (checked["confirmed_defective"], checked["confirmed_normal"]) == (1, 1)
+    scores = {row["path"]: float(row["detector_score"]) for row in table(out / "suspects.csv")}
+    assert checked["caught"] == int(scores[caught] > said["threshold"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"{checked['caught']} of 1 marked defective score above the threshold" in told
+    page = " ".join((out / "report.html").read_text(encoding="utf-8").split())
+    assert f"the threshold catches {checked['caught']} of the 1 image marked defective" in page
+    assert "If every suspect that nobody marked defective were a good part after all" in page
+    # What is confirmed as defective is not counted among those that may be good, and copies once.
+    doubtful = {score for name, score in scores.items() if name != caught}
+    count, above = said["calibration_groups"] + 1, sum(s > said["threshold"] for s in doubtful)
+    expected = (said["false_alarms_promised"] * count + above) / (count + len(doubtful))
+    assert said["false_alarms_at_most"] == pytest.approx(expected)
+    (row,) = [row for row in table(out / "suspects.csv") if row["path"] == caught]
+    assert row["why"] == "marked defective in the review"
 
 
 def test_trusted_photographs_stay(photos: Path, small_overrides: list[str], tmp_path: Path) -> None:

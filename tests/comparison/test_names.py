@@ -1,8 +1,10 @@
 import pytest
+from omegaconf import OmegaConf
 
 from irp_lightning.comparison.names import without_duplicates
 from irp_lightning.comparison.overview import overview
 from irp_lightning.comparison.values import Method
+from irp_lightning.config.compose import CONF
 
 
 def names(runs, kind: str) -> dict[str, str]:
@@ -23,6 +25,26 @@ def test_a_method_without_lambda_is_the_same_at_any(refine: str, write_run, titl
     first, second = titled()
     assert first.method == second.method
     assert first.setting == second.setting
+
+
+def test_the_network_that_decides_what_goes_tells_methods_apart(write_run, titled) -> None:
+    network = OmegaConf.to_container(OmegaConf.load(CONF / "backbone" / "resnet18.yaml"))
+    write_run("older", "robust", refine__backbone=None)
+    write_run("other", "robust", refine__backbone=network)
+    write_run("layers", "robust", refine__backbone=network | {"layers": ["layer2"]}, seed=1)
+    found = names([run for run in titled() if run.seed == 0], "method")
+    assert found["older"].startswith("robust (backbone=tf_efficientnet_lite0")
+    assert found["other"].startswith("robust (backbone=resnet18")
+
+
+def test_of_a_network_the_name_is_enough(write_run, titled) -> None:
+    network = OmegaConf.to_container(OmegaConf.load(CONF / "backbone" / "resnet18.yaml"))
+    write_run("older", "robust", refine__backbone=None)
+    write_run("other", "robust", refine__backbone=network)
+    assert set(names(titled(), "method").values()) == {
+        "robust (backbone=tf_efficientnet_lite0)",
+        "robust (backbone=resnet18)",
+    }
 
 
 def test_a_vanilla_run_pairs_with_irp_of_any_lambda(write_run, titled) -> None:
@@ -62,6 +84,8 @@ def test_rules_and_scorings_of_one_method_are_told_apart(write_run, titled) -> N
         ({"features__cache": "live"}, "gaussian (features.live=True)"),
         ({"backbone__name": "resnet18"}, "gaussian on resnet18"),
         ({"model__name": "mine"}, "mine"),
+        ({"patches__grid": 5}, "gaussian (patches.grid=5)"),
+        ({"false_alarms": 0.01}, "gaussian (false_alarms=0.01)"),
     ],
 )
 def test_detectors_are_told_apart(overrides: dict, name: str, write_run, titled) -> None:
@@ -132,8 +156,8 @@ def test_a_name_with_brackets_is_a_name(write_run, titled) -> None:
         write_run(name, refine__name=name, auroc=area)
     runs = titled()
     assert names(runs, "method") == {name: name for name in ("irp", "irp (a)", "irp (b)", "none (a)")}
-    areas = {row[3].text: row[5].text for row in overview(runs).rows}
-    assert areas == {"irp": "0.900", "irp (a)": "0.800", "irp (b)": "0.700", "none (a)": "0.600"}
+    areas = {row[3].text: row[5].key for row in overview(runs).rows}
+    assert areas == {"irp": 0.9, "irp (a)": 0.8, "irp (b)": 0.7, "none (a)": 0.6}
     assert {run.method.rank for run in runs if run.method.name != "irp"} == {Method("mine").rank}
 
 
@@ -144,7 +168,7 @@ def test_methods_of_one_title_stay_apart(write_run, titled) -> None:
     runs = titled()
     assert sorted(names(runs, "method").values()) == ["irp (lam=2)", "irp (lam=2)", "irp (lam=3)"]
     assert len(without_duplicates(runs)[0]) == 3
-    assert sorted(row[5].text for row in overview(runs).rows) == ["0.600", "0.700", "0.800"]
+    assert sorted(row[5].key for row in overview(runs).rows) == [0.6, 0.7, 0.8]
 
 
 def test_two_classes_of_one_name_are_two_detectors(write_run, titled) -> None:

@@ -95,4 +95,4 @@ def test_the_gap_is_closed_against_the_same_seed_and_setting(write_run, titled) 
     assert found[closing] == pytest.approx(0.5)
     assert alone not in found
     line = next(row for row in overview(titled()).rows if row[3].text == "irp")
-    assert [cell.text for cell in line][4:7] == ["2", "0.700 ± 0.000", "0.500"]
+    assert [cell.text for cell in line][4:7] == ["2", "0.700 ± 0.000¶", "0.500¶"]

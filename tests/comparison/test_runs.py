@@ -54,6 +54,16 @@ def test_wrong_figures_are_named(change: dict, said: str, write_run, sweep: Path
     assert said in unusable.reason
 
 
+def test_a_run_on_unlabelled_images_is_not_compared_and_called_so(write_run, sweep: Path) -> None:
+    file = write_run("a") / "metrics.json"
+    unknown = dict.fromkeys(("noise_achieved", "removed_good", "removed_bad"))
+    file.write_text(json.dumps(json.loads(file.read_text()) | unknown))
+    (runs, (unusable,)) = read_runs(sweep)
+    assert not runs
+    assert unusable.status == "unlabelled"
+    assert "training images are unlabelled" in unusable.reason
+
+
 @pytest.mark.parametrize("key", ["image_auroc", "noise_requested", "train_images", "rounds"])
 def test_missing_figures_are_named(key: str, write_run, sweep: Path) -> None:
     file = write_run("a") / "metrics.json"
@@ -80,6 +90,16 @@ def test_what_wandb_keeps_in_a_run_folder_is_no_run(write_run, sweep: Path) -> N
     runs, unusable = read_runs(sweep)
     assert len(runs) == 1
     assert not unusable
+
+
+def test_a_run_on_unlabelled_images_is_not_compared(write_run, sweep: Path) -> None:
+    file = write_run("a") / "metrics.json"
+    unknown = dict.fromkeys(("noise_achieved", "removed_good", "removed_bad"))
+    file.write_text(json.dumps(json.loads(file.read_text()) | unknown))
+    (runs, (unusable,)) = read_runs(sweep)
+    assert not runs
+    assert unusable.status == "unlabelled"
+    assert unusable.reason.startswith("its training images are unlabelled")
 
 
 def test_nothing_to_read_is_refused(tmp_path: Path) -> None:

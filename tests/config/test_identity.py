@@ -1,16 +1,20 @@
 """Which run is which, from the real configuration."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from irp_lightning.config.compose import checked
+from irp_lightning.config.experiment import Experiment
 from irp_lightning.config.identity import UNNAMED, differences, run_identity
+from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.fields import plain
 
 Compose = Callable[..., DictConfig]
+Check = Callable[..., Experiment]
 
 
 def values(cfg: DictConfig) -> Any:
@@ -33,6 +37,7 @@ def values(cfg: DictConfig) -> Any:
         (["lam=2", "refine=irp"], ["lam=2.0", "refine=irp"]),
         (["name=a", "sweep.name=b", "checkpoint_seconds=5"], ["name=c"]),
         (["model.compile=true"], ["model.compile=false"]),
+        (["refine=irp"], ["refine=irp", "backbone@refine.backbone=resnet18"]),
     ],
 )
 def test_the_same_run(config: Compose, one: list[str], other: list[str]) -> None:
@@ -45,6 +50,8 @@ def test_the_same_run(config: Compose, one: list[str], other: list[str]) -> None
         ([], ["noise=0.3"], "noise"),
         (["refine=irp"], ["refine=irp", "lam=2"], "refine.k"),
         (["refine=irp"], ["refine=irp_all"], "refine.name"),
+        ([], ["backbone@refine.backbone=resnet18"], "refine.backbone"),
+        ([], ["refine.backbone.layers=[4]"], "refine.backbone.layers"),
         (["features.cache=bank"], ["features.cache=live"], "features.cache"),
         (["data.groups=/a/g.csv"], ["data.groups=/a/h.csv"], "data.groups"),
         ([], ["trainer.precision=bf16-mixed"], "trainer.precision"),
@@ -79,3 +86,67 @@ def test_a_folder_of_the_first_version_is_no_stranger(config: Compose) -> None:
 def test_places_stand_in_no_name() -> None:
     assert {"data.root", "backbone.weights", "cache_dir", "logger", "sweep", "hydra"} <= set(UNNAMED)
     assert not {"noise", "lam", "max_rounds", "data.category", "data.groups"} & set(UNNAMED)
+
+
+@pytest.mark.parametrize(
+    ("run", "was"),
+    [
+        (["refine=robust"], "tf_efficientnet_lite0"),
+        (["refine=robust", "backbone=resnet18", "backbone.layers=[layer2]"], "resnet18"),
+        (["refine=irp", "backbone=resnet18", "backbone.layers=[layer2]"], None),
+    ],
+)
+def test_an_older_run_looked_through_its_own_layers_or_efficientnet(
+    config: Compose, run: list[str], was: str | None
+) -> None:
+    before = values(config(*run))
+    before["refine"]["backbone"] = None  # as was written then
+    assert run_identity(before).get("refine.backbone") == was
+    assert before["refine"]["backbone"] is None
+    same = [] if was != "resnet18" else ["backbone@refine.backbone=resnet18"]
+    layers = ["refine.backbone.layers=[layer2]"] if same else []
+    assert differences(before, values(config(*run, *same, *layers))) == []
+
+
+def review(file: Path, *rows: str) -> str:
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("\n".join(["path,verdict", *rows]) + "\n")
+    return f"review={file}"
+
+
+def test_a_review_counts_by_what_it_says(experiment: Check, tmp_path: Path) -> None:
+    def reviewed(override: str) -> Any:
+        return plain(experiment("+experiment=folder", "data.root=/a", override))
+
+    one = reviewed(review(tmp_path / "review.csv", "a.png,defective", "b/c.png,normal"))
+    moved = reviewed(review(tmp_path / "x" / "mine.csv", "b/c.png, Normal", "a.png,defective"))
+    other = reviewed(review(tmp_path / "y" / "review.csv", "a.png,normal", "b/c.png,normal"))
+    assert differences(one, moved) == []
+    assert [key for key, _, _ in differences(one, other)] == ["verdicts"]
+    assert [key for key, _, _ in differences(one, reviewed("review=null"))] == ["verdicts"]
+
+
+def test_a_review_of_an_older_run_counts_by_its_name(experiment: Check, tmp_path: Path) -> None:
+    now = plain(experiment("+experiment=folder", "data.root=/a", review(tmp_path / "r.csv", "a,normal")))
+    before = {key: value for key, value in now.items() if key != "verdicts"}
+    assert differences(before, before | {"review": "/moved/r.csv"}) == []
+    assert [key for key, _, _ in differences(before, before | {"review": "/s.csv"})] == ["verdicts"]
+    assert [key for key, _, _ in differences(before, now)] == ["verdicts"]
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("+verdicts=abc", "verdicts=abc is not to be set"),
+        ("review=/no/such.csv", "review=/no/such.csv is not a file"),
+        ("review={}", "needs path and verdict"),
+    ],
+)
+def test_a_review_is_checked_before_anything_is_read(
+    override: str, said: str, experiment: Check, tmp_path: Path
+) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("image,label\na,0\n")
+    with pytest.raises(InputError, match=said) as error:
+        experiment("+experiment=folder", "data.root=/no/such/folder", override.format(table))
+    assert "\n" not in str(error.value)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ from irp_lightning.data.contamination import (
     draw_pool,
 )
 from irp_lightning.data.dataset import Dataset
-from irp_lightning.data.samples import Sample
+from irp_lightning.data.samples import UNLABELLED, Sample
 from irp_lightning.data.split import Split, split_samples
 from irp_lightning.foundation.errors import WrongValue
 
@@ -271,3 +272,31 @@ def test_defects_that_all_stay_in_the_test_set_are_counted() -> None:
     with pytest.raises(WrongValue, match=r"^noise=0.2 needs .*none of the 3 .* free .*; set noise=0$"):
         draw_pool(images, "published", "share", 0.2, 0)
     assert draw_pool(images, "published", "share", 0.0, 0).injected == frozenset()
+
+
+def _own_images(**labels: Any) -> Dataset:
+    """Somebody's folder: unlabelled images to train on, and labelled defects."""
+    samples = [
+        *(Sample(Path(f"{i}.png"), f"{i}.png", "train", **labels) for i in range(6)),
+        *(Sample(Path(f"d{i}.png"), f"d{i}.png", "test", "defective") for i in range(4)),
+    ]
+    names = [sample.name for sample in samples]
+    return Dataset(samples, names, names, {}, 0)
+
+
+@pytest.mark.parametrize("labels", [{"defect": UNLABELLED}, {"trusted": True}])
+def test_all_labelled_defects_of_ones_own_images_are_tested_on(labels: dict[str, Any]) -> None:
+    pool = draw_pool(_own_images(**labels), "published", "share", 0.0, 0)
+    assert pool.test == [6, 7, 8, 9]
+    assert pool.dropped == []
+
+
+def test_noise_is_injected_into_ones_own_images_where_it_is_asked_for() -> None:
+    pool = draw_pool(_own_images(trusted=True), "published", "pool", 0.5, 0)
+    assert len(pool.injected) == 1
+    assert len(pool.test) == 2
+
+
+def test_a_published_dataset_holds_half_of_its_defects_back_without_noise_too() -> None:
+    pool = draw_pool(_own_images(), "published", "share", 0.0, 0)
+    assert len(pool.test) == len(pool.dropped) == 2

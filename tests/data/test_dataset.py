@@ -296,5 +296,16 @@ def test_a_reader_may_be_a_generator() -> None:
     assert found == Reading([one("a"), one("b")])
 
 
+def test_an_unlabelled_image_is_not_tested_on() -> None:
+    found = checked_samples([one(), one("b", "test", "unlabelled"), one("c", "test")], "r", "published")
+    assert [sample.name for sample in found.samples] == ["a", "c"]
+    assert [(remark.kind, remark.count) for remark in found.remarks] == [("unlabelled_tests", 1)]
+
+
+def test_unlabelled_images_are_not_drawn_as_normal_ones_to_test_on() -> None:
+    with pytest.raises(WrongValue, match="split=grouped would test on some of the 1 unlabelled"):
+        checked_samples([one(), one("b", defect="unlabelled")], "r", "grouped")
+
+
 def test_another_split_may_take_normal_images_from_the_test_side() -> None:
     assert checked_samples([one(side="test")], "my.read", "grouped").samples == [one(side="test")]

@@ -102,4 +102,5 @@ def test_image_with_an_empty_group_is_a_group_of_its_own(tmp_path: Path, row: st
 def test_folds_keep_the_known_groups_of_the_training_images_together(source: str) -> None:
     # The files are not there: nothing is looked for where groups are known.
     samples = named_samples("a.png", "b.png", "c.png", "d.png", "e.png")
-    assert fold_groups(samples, ["y", "x", "z", "x", "w"], source) == [0, 1, 2, 1, 3]
+    groups = fold_groups(samples, ["y", "x", "z", "x", "w"], list("abcde"), source)
+    assert groups == [0, 1, 2, 1, 3]

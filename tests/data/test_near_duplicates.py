@@ -184,7 +184,8 @@ def test_folds_find_groups_of_the_training_images_where_none_are_known(
     samples, parts = shots
     train = list(range(len(samples)))[::-1][:-1]
     chosen = [samples[i] for i in train]
-    groups = fold_groups(chosen, [s.name for s in chosen], "none")
+    names = [s.name for s in chosen]
+    groups = fold_groups(chosen, names, names, "none")
     assert pairs(groups) == pairs([parts[i] for i in train])
     assert groups[0] == 0
 

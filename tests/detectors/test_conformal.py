@@ -1,11 +1,14 @@
 """Thresholds that keep a promise."""
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from irp_lightning.detectors.conformal import Calibration, calibrate
+from irp_lightning.foundation.errors import InputError
 
 SCORES = st.lists(st.integers(-50, 50), min_size=1, max_size=60)
 RATES = st.floats(0.01, 0.9)
@@ -57,6 +60,74 @@ def test_what_was_removed_bounds_the_rate() -> None:
     known = calibrate(kept, list(range(99)), 0.05, torch.tensor([500.0] * 11))
     assert known.at_most == pytest.approx((5 + 11) / 111)
     assert calibrate(kept, list(range(99)), 0.05).at_most == pytest.approx(0.05)
+
+
+def test_copies_that_were_removed_bound_the_rate_once() -> None:
+    kept, gone = torch.arange(99).double(), torch.full((11,), 500.0)
+    copies = calibrate(kept, list(range(99)), 0.05, gone, ["one part"] * 11)
+    assert copies.at_most == pytest.approx((5 + 1) / 101)
+
+
+def test_copies_of_one_photograph_promise_a_half() -> None:
+    found = calibrate(torch.full((12,), 3.0), ["one part"] * 12, 0.01)
+    assert (found.groups, found.promised, found.threshold) == (1, 0.5, 3.0)
+    assert found.shortfall == (
+        "false alarms of 1 % cannot be promised: 12 normal images in 1 group can promise no less than "
+        "50 % (1 in 2), which the threshold 3 is for"
+    )
+
+
+@given(SCORES, RATES)
+def test_a_shortfall_is_told_where_there_is_one(scores: list[int], asked: float) -> None:
+    found = of(scores, asked)
+    least = 1 / (len(scores) + 1)
+    if abs(asked - least) > 1e-9:
+        assert (found.shortfall is not None) == (asked < least)
+        assert found.promised == max(asked, least)
+
+
+@pytest.mark.parametrize(
+    ("scores", "groups", "asked", "reason"),
+    [
+        ([], [], 0.1, "no image"),
+        ([1.0, float("nan")], [0, 1], 0.1, "1 of 2 scores not finite"),
+        ([1.0, float("inf")], [0, 1], 0.1, "1 of 2 scores not finite"),
+        ([1.0, 2.0], [0], 0.1, "2 scores of 1 image;"),
+        ([1.0, 2.0], [0, 1], 0.0, "false_alarms=0.0 is not a share between 0 and 1"),
+        ([1.0, 2.0], [0, 1], 1.0, "false_alarms=1.0 is not a share"),
+        ([1.0, 2.0], [0, 1], float("nan"), "false_alarms=nan is not a share"),
+    ],
+)
+def test_what_no_threshold_can_be_made_of_is_refused(
+    scores: list[float], groups: list[int], asked: float, reason: str
+) -> None:
+    with pytest.raises(InputError, match=reason) as error:
+        calibrate(torch.tensor(scores), groups, asked)
+    assert "\n" not in str(error.value)
+
+
+def test_removed_images_without_a_score_are_refused() -> None:
+    with pytest.raises(InputError, match="1 of 1 score not finite"):
+        calibrate(torch.arange(9), list(range(9)), 0.1, torch.tensor([torch.nan]))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"scores": torch.empty(0, dtype=torch.double), "weights": torch.empty(0, dtype=torch.double)},
+        {"scores": torch.tensor([1.0, torch.nan, 3.0], dtype=torch.double)},
+        {"scores": torch.tensor([3.0, 2.0, 1.0], dtype=torch.double)},
+        {"weights": torch.ones(2, dtype=torch.double)},
+        {"weights": torch.tensor([1.0, 0.0, 1.0], dtype=torch.double)},
+        {"asked": 0.0},
+        {"threshold": float("nan")},
+    ],
+)
+def test_a_damaged_calibration_is_refused(change: dict[str, Any]) -> None:
+    state = of([1, 2, 3], 0.3).state()
+    Calibration.of_state(state)
+    with pytest.raises(InputError):
+        Calibration.of_state(state | change)
 
 
 def test_the_same_scores_with_another_rate() -> None:

@@ -10,6 +10,7 @@ import torch
 from omegaconf import DictConfig
 from run_files import metrics, rows
 
+from irp_lightning.comparison.budget import budget_of
 from irp_lightning.data import contamination
 from irp_lightning.data.dataset import Dataset
 from irp_lightning.evaluation.gap_closure import LEAST_GAP
@@ -17,6 +18,7 @@ from irp_lightning.predict import predict
 from irp_lightning.refinement import folds
 from irp_lightning.refinement.scorers import cross_fit
 from irp_lightning.run import run
+from irp_lightning.runs.record import Record, read_record
 
 Config = Callable[..., DictConfig]
 
@@ -92,6 +94,11 @@ def test_references_give_the_gap_closure(config: Config, tmp_path: Path) -> None
     assert m["vanilla_auroc"] == areas["none"]
     assert m["oracle_auroc"] == areas["oracle"]
     assert "references" in m["seconds"]
+    assert m["epochs_trained"] == 3 + m["rounds"]
+    record = read_record(tmp_path / "irp")
+    assert isinstance(record, Record)
+    older = {key: value for key, value in m.items() if key != "epochs_trained"}
+    assert budget_of(record.config, older).epochs == m["epochs_trained"]
     if m["oracle_auroc"] - m["vanilla_auroc"] >= LEAST_GAP:
         closed = (m["image_auroc"] - m["vanilla_auroc"]) / (m["oracle_auroc"] - m["vanilla_auroc"])
         assert m["gap_closure"] == pytest.approx(closed)

@@ -1,15 +1,19 @@
-"""Features as the backbone gives them: compiled or not the same, and finite numbers."""
+"""Features as the backbone gives them: the same however they are computed, and finite numbers."""
 
+import multiprocessing
 import shutil
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from prepared_features import CPU, extractor
+from prepared_features import CPU, extractor, write_images
 
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.extractors import extractors_of
+from irp_lightning.features import extraction
 from irp_lightning.features.extraction import extract
 from irp_lightning.foundation.errors import InputError
 
@@ -38,3 +42,46 @@ def test_features_that_are_no_numbers_are_refused(paths: list[Path], tmp_path: P
     next(broken.backbone.parameters()).data.fill_(torch.nan)
     with pytest.raises(InputError, match=r"png: the backbone's features of it are no finite numbers"):
         next(extract(paths, broken, workers=0, device=CPU))
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return write_images(tmp_path_factory.mktemp("many"), 40)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_threads_change_neither_order_nor_values(
+    many: list[Path], monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    network = extractor()
+    plain = list(extract(many, network, workers=0, device=CPU))
+    # As in a worker of a pool, which may have no children.
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)  # type: ignore[attr-defined]
+    ahead = list(extract(many, network, workers=threads, device=CPU, done=lambda i: i % 4 == 1))
+    assert [i for i, _ in ahead] == [i for i in range(len(many)) if i % 4 != 1]
+    assert all(torch.equal(vectors, plain[i][1]) for i, vectors in ahead)
+
+
+def test_who_stops_has_few_images_decoded_and_leaves_no_thread(
+    many: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decode, decoded = extraction.load_square, []
+
+    def counted(path: Path, *rest: Any) -> torch.Tensor:
+        decoded.append(path)
+        return decode(path, *rest)
+
+    monkeypatch.setattr(extraction, "load_square", counted)
+    features = extract(many, extractor(), workers=2, device=CPU)
+    for _ in range(3):
+        next(features)
+    assert isinstance(features, Generator)
+    features.close()  # as at an interrupt
+    assert len(decoded) <= 3 + 1 + extraction.AHEAD * 2 + 1
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode")]
+
+
+def test_an_image_that_cannot_be_decoded_by_a_thread_is_named(many: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    with pytest.raises(InputError, match=r"^\S+broken\.png is not a readable image \("):
+        list(extract([*many[:5], tmp_path / "broken.png"], extractor(), workers=2, device=CPU))

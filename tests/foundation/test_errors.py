@@ -34,15 +34,34 @@ def test_whatever_names_hold_the_message_is_a_line_that_can_be_printed(name: str
     assert named_file(Path(), message.removesuffix(" is no image")) == Path(name)
 
 
-@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOSPC])
+@pytest.mark.parametrize(
+    "number",
+    [
+        *(errno.EACCES, errno.ENOSPC, errno.ENOLCK, errno.ESTALE, errno.ETIMEDOUT, errno.EFBIG),
+        *(errno.ENODEV, errno.ENXIO, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ECONNRESET, errno.EBUSY),
+        *(errno.ENFILE, errno.ENOMEM, errno.ENOTDIR, errno.EISDIR, errno.ENOENT, errno.EREMOTEIO),
+    ],
+)
 def test_what_the_system_refuses_is_a_line(number: int) -> None:
     with pytest.raises(InputError, match=r"^/x/y: [A-Z].*; mend that"), refused_by_the_system():
         raise OSError(number, os.strerror(number), "/x/y")
 
 
-def test_what_nobody_can_mend_keeps_its_traceback() -> None:
-    with pytest.raises(ChildProcessError), refused_by_the_system():
-        raise OSError(errno.ECHILD, "No child processes")
+def test_what_names_no_file_is_a_line_too() -> None:
+    with pytest.raises(InputError, match=r"^Cannot allocate memory; mend that"), refused_by_the_system():
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EBADF, errno.ECHILD])
+def test_what_nobody_can_mend_keeps_its_traceback(number: int) -> None:
+    with pytest.raises(OSError, match=os.strerror(number)) as caught, refused_by_the_system():
+        raise OSError(number, os.strerror(number))
+    assert caught.value.errno == number
+
+
+def test_a_name_that_a_file_system_does_not_take_is_a_line() -> None:
+    with pytest.raises(InputError, match=r"^/x/a:b: Invalid argument"), refused_by_the_system():
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), "/x/a:b")
 
 
 def test_it_travels_between_processes() -> None:

@@ -10,8 +10,9 @@ from omegaconf import DictConfig
 from PIL import Image
 from torch import Tensor
 
+from irp_lightning.detectors.checkpoint import Loaded
 from irp_lightning.features.config import BackboneConfig, ViewsConfig
-from irp_lightning.features.extractor import FeatureExtractor, build_extractor
+from irp_lightning.features.extractor import build_extractor
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.localisation.heat_map_folder import (
     check_heat_map_folder,
@@ -58,10 +59,11 @@ def picture(path: Path) -> Path:
     return path
 
 
-def seen() -> FeatureExtractor:
+def loaded(detector: L.LightningModule) -> Loaded:
     backbone = BackboneConfig("random", weights=None, n_scales=1, seed=0)
     views = ViewsConfig(2, 0, 1, 1, "bilinear", "zeros")
-    return build_extractor(backbone, views, image_size=32, crop="none", autocast="none")
+    extractor = build_extractor(backbone, views, image_size=32, crop="none", autocast="none")
+    return Loaded(detector, extractor, n_views=2)
 
 
 class MeanSquare(L.LightningModule):
@@ -77,7 +79,7 @@ class Detached(MeanSquare):
 def test_each_image_has_its_picture(tmp_path: Path) -> None:
     images = [picture(tmp_path / "images" / name) for name in ("x/a.png", "y/a.png")]
     out = tmp_path / "new" / "maps"
-    write_heat_maps(MeanSquare(), seen(), images, 2, out)
+    write_heat_maps(loaded(MeanSquare()), images, out)
     files = sorted(path for path in out.rglob("*") if path.is_file())
     assert files == [out / "x" / "a.png", out / "y" / "a.png"]
     assert [Image.open(file).size for file in files] == [(60, 40)] * 2
@@ -89,7 +91,7 @@ def test_an_image_is_never_replaced(tmp_path: Path) -> None:
     before = images[0].read_bytes()
     check_heat_map_folder(tmp_path / "x", images)
     with pytest.raises(InputError, match=r"would replace .*a\.png"):
-        write_heat_maps(MeanSquare(), seen(), images[:1], 2, tmp_path / "x")
+        write_heat_maps(loaded(MeanSquare()), images[:1], tmp_path / "x")
     assert images[0].read_bytes() == before
 
 
@@ -101,14 +103,14 @@ def test_no_half_picture_stays_behind(tmp_path: Path, monkeypatch: pytest.Monkey
     images, out = [picture(tmp_path / "a.png")], tmp_path / "maps"
     monkeypatch.setattr(Image.Image, "save", fails)
     with pytest.raises(InputError, match=r"maps cannot be written \(No space left on device\)"):
-        write_heat_maps(MeanSquare(), seen(), images, 2, out)
+        write_heat_maps(loaded(MeanSquare()), images, out)
     assert not list(out.iterdir())
 
 
 def test_a_score_without_gradient_gives_no_pictures(tmp_path: Path) -> None:
     images = [picture(tmp_path / "a.png")]
     with pytest.raises(InputError, match=r"no heat maps: .* no gradient"):
-        write_heat_maps(Detached(), seen(), images, 2, tmp_path / "maps")
+        write_heat_maps(loaded(Detached()), images, tmp_path / "maps")
     assert not (tmp_path / "maps").exists()
 
 

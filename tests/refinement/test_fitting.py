@@ -1,5 +1,7 @@
 """All fits of a run."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from refine_small import TEST, Mean, N, fitting, outliers
@@ -8,6 +10,7 @@ from irp_lightning.foundation.errors import InputError
 from irp_lightning.refinement.clean import Cleaning
 from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.fitting import Fitting
+from irp_lightning.refinement.scoring import Scorer
 
 GAUSSIAN = "irp_lightning.detectors.gaussian.Gaussian"
 NONE = RefineConfig("none")
@@ -20,8 +23,12 @@ def fits() -> Fitting:
     return fitting(outliers(), "refine_small.Mean", injected=frozenset({0, 1, 2}))
 
 
+def scorer_of(fits: Fitting, refine: RefineConfig) -> Scorer:
+    return fits.scorer(refine, fits.training_images(None, list(range(N))))
+
+
 def test_vanilla_is_one_round_without_a_threshold(fits: Fitting) -> None:
-    found = fits.fit(NONE, fits.clean(NONE, None, None, None, lambda cleaning: None))
+    found = fits.fit(NONE, fits.clean(NONE, None, None, lambda cleaning: None))
     (only,) = found.rounds
     assert not only.removed.any()
     assert only.threshold is None
@@ -33,7 +40,7 @@ def test_vanilla_is_one_round_without_a_threshold(fits: Fitting) -> None:
 
 def test_the_oracle_trains_without_exactly_the_injected(fits: Fitting) -> None:
     oracle = RefineConfig("oracle", scoring="labels")
-    found = fits.fit(oracle, fits.clean(oracle, None, None, None, lambda cleaning: None))
+    found = fits.fit(oracle, fits.clean(oracle, None, None, lambda cleaning: None))
     (only,) = found.rounds
     assert only.removed.nonzero().flatten().tolist() == [0, 1, 2]
     assert only.active.sum() == N - 3
@@ -44,7 +51,7 @@ def test_the_oracle_trains_without_exactly_the_injected(fits: Fitting) -> None:
 def test_out_of_sample_removes_first_and_fits_once(fits: Fitting) -> None:
     refine = RefineConfig("x", scoring="cross_fit", rule="lower_mad", k=10, remove="all", max_rounds=4)
     told: list[Cleaning] = []
-    cleaning = fits.clean(refine, None, list(range(N)), None, told.append)
+    cleaning = fits.clean(refine, scorer_of(fits, refine), None, told.append)
     before = len(Mean.fits)
     found = fits.fit(refine, cleaning)
     assert len(Mean.fits) == before + 1
@@ -97,6 +104,30 @@ def test_a_detector_fitted_in_one_pass_takes_one_epoch_a_round() -> None:
     assert torch.equal(found.test_scores, plain.test_scores)
 
 
+@pytest.mark.parametrize(
+    ("refine", "epochs"),
+    [
+        (NONE, 3),
+        (RefineConfig("x", k=1e9, max_rounds=2, round_epochs=5, patience=3), 3 + 2 * 5),
+        (RefineConfig("x", k=1e9, max_rounds=2, round_epochs=5, patience=3, retrain="scratch"), 3),
+    ],
+)
+def test_a_fit_says_how_long_it_was_and_references_may_match(
+    fits: Fitting, refine: RefineConfig, epochs: int
+) -> None:
+    found = fits.fit(refine, Cleaning(ALL))
+    assert found.epochs == epochs
+    matched = fits.references(refine, Cleaning(ALL), found, matched=True)
+    alike = replace(fits, epochs=epochs).fit(NONE, Cleaning(ALL))
+    assert torch.equal(matched["vanilla"], alike.test_scores)
+
+
+def test_one_pass_is_one_epoch_however_often_it_is_done() -> None:
+    refine = RefineConfig("x", k=1e9, max_rounds=2, round_epochs=5, patience=3)
+    found = fitting(outliers(), GAUSSIAN, epochs=400).fit(refine, Cleaning(ALL))
+    assert (len(found.rounds), found.epochs) == (3, 1)
+
+
 def test_scores_that_are_no_numbers_end_the_run() -> None:
     features = outliers()
     features[-1] = torch.inf
@@ -107,6 +138,6 @@ def test_scores_that_are_no_numbers_end_the_run() -> None:
 def test_nothing_of_a_stopped_cleaning_is_lost(fits: Fitting) -> None:
     refine = RefineConfig("x", scoring="cross_fit", rule="lower_mad", k=10, max_rounds=4)
     told: list[Cleaning] = []
-    whole = fits.clean(refine, None, list(range(N)), None, told.append)
-    again = fits.clean(refine, None, list(range(N)), told[0], lambda cleaning: None)
+    whole = fits.clean(refine, scorer_of(fits, refine), None, told.append)
+    again = fits.clean(refine, scorer_of(fits, refine), told[0], lambda cleaning: None)
     assert torch.equal(again.active, whole.active)

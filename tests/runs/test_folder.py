@@ -171,3 +171,14 @@ def test_without_a_configuration_nothing_is_cleared(tmp_path: Path) -> None:
     (tmp_path / "metrics.json").write_text("{}")
     RunFolder(tmp_path).clear()
     assert (tmp_path / "metrics.json").exists()
+
+
+def test_what_a_killed_process_left_half_written_goes_with_the_next(tmp_path: Path) -> None:
+    half = [tmp_path / place for place in (".0a1b2c3d.part.csv", "figures/.0a1b2c3d.part.png",
+                                           "checkpoints/.0a1b2c3d.part.ckpt")]  # fmt: skip
+    mine = [tmp_path / place for place in (".mine.part.csv", "figures/x.png", "own/.0a1b2c3d.part.csv")]
+    for file in (*half, *mine):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("half")
+    with RunFolder(tmp_path).locked():
+        assert [file for file in (*half, *mine) if file.exists()] == mine

@@ -3,6 +3,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from PIL import Image
 from irp_lightning.data.config import ContaminationConfig, DataConfig
 from irp_lightning.data.contamination import TrainingPool
 from irp_lightning.data.dataset import Dataset
-from irp_lightning.data.samples import Sample
+from irp_lightning.data.samples import UNLABELLED, Sample
 from irp_lightning.detectors.config import ModelConfig
 from irp_lightning.evaluation.evaluation import Evaluation
 from irp_lightning.evaluation.tables import removed_rows, round_rows, score_rows
@@ -25,8 +26,9 @@ from irp_lightning.localisation.localisation import Localisation
 from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.rounds import Round
 from irp_lightning.runs import results
+from irp_lightning.runs.figures import removed_gallery, roc_curve, score_histograms
 from irp_lightning.runs.folder import RunFolder
-from irp_lightning.runs.manifest import manifest_text
+from irp_lightning.runs.manifest import as_written_today, manifest_text
 from irp_lightning.runs.record import (
     LOADER,
     Photograph,
@@ -82,6 +84,23 @@ def test_the_manifest_has_every_image_with_its_part_and_its_file(
         ("good/3", "unused", "dropped", "good", "0", "1", "ok/3.png", "", f"{3:032x}"),
         ("broken/9", "unused", "skipped", "", "", "", "", "", ""),
     ]
+
+
+def test_an_unlabelled_image_has_no_label_and_no_part_of_a_normal_one(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    dataset.samples[:2] = [replace(sample, defect=UNLABELLED) for sample in dataset.samples[:2]]
+    text = manifest_text(dataset, POOL, tmp_path / "images")
+    parts = [(row["path"], row["role"], row["label"]) for row in rows(text)]
+    assert parts[:3] == [
+        ("good/0", "unlabelled", ""),
+        ("good/1", "unlabelled", ""),
+        ("crack/0", "injected", "1"),
+    ]
+    # An older version called them normal: what it has begun goes on.
+    older = text.replace(",unlabelled,unlabelled,,", ",normal,unlabelled,0,")
+    assert older != text
+    assert as_written_today(older) == text == as_written_today(text)
 
 
 def record(folder: Path, root: Path, manifest: str) -> Record:
@@ -168,6 +187,37 @@ def test_what_was_found_out_is_written(
         ("crack/0", "0", "3.0")
     ]
     assert [row["score"] for row in found.scores()] == ["1.0", "2.0", "4.0"]
+
+
+def test_of_unlabelled_images_is_told_how_many_went_and_not_which_were_normal(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    found = evaluated(dataset, [])
+    train = [replace(sample, defect=UNLABELLED) for sample in found.train]
+    test_labels = torch.zeros(3, dtype=torch.long)
+    (first, second) = round_rows(found.rounds, None, test_labels)
+    assert (first["removed"], second["removed"]) == (1, 0)
+    for row in (first, second):
+        assert [row[c] for c in ("removed_good", "removed_bad", "detection_auroc")] == [None] * 3
+    (gone,) = removed_rows(found.rounds, train)
+    assert (gone["label"], gone["defect"]) == (None, UNLABELLED)
+    picture = score_histograms(found.rounds, train)
+    assert [text.get_text() for text in picture.axes[0].get_legend().get_texts()] == [
+        "unlabelled",
+        "threshold",
+    ]
+    gallery = removed_gallery([gone], train)
+    assert gallery.get_suptitle() == "removed: 1 unlabelled (grey)"
+    mixed = [train[0], *found.train[1:]]
+    legend = score_histograms(found.rounds, mixed).axes[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["normal", "unlabelled", "threshold"]
+
+
+def test_no_curve_is_drawn_of_test_images_of_one_kind() -> None:
+    scores = torch.tensor([1.0, 2.0])
+    assert roc_curve(scores, torch.tensor([0, 1])) is not None
+    assert roc_curve(scores, torch.tensor([0, 0])) is None
+    assert roc_curve(torch.empty(0), torch.empty(0, dtype=torch.long)) is None
 
 
 def configured(refine: dict[str, Any]) -> dict[str, Any]:
@@ -263,6 +313,9 @@ def test_equal_runs_have_equal_figures(tmp_path: Path) -> None:
     # An older manifest does not say where images lie, and a table of rounds has other seconds.
     (b.folder / "manifest.csv").write_text("path\nx\n")
     (b.folder / "rounds.csv").write_text("path,seconds\nx,2\n")
+    # An older version does not count what follows from other figures.
+    (a.folder / "rounds.csv").write_text("path,seconds,removed\nx,1,3\n")
+    a.metrics["removed"] = 3
     assert figures_of(a) == figures_of(b) != figures_of(c)
     for name in ("manifest", "rounds", "removed", "scores"):
         other = read_record(write_run(tmp_path / name))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
 from irp_lightning.foundation.errors import InputError
@@ -79,6 +79,19 @@ def test_a_stopped_run_ends_like_one_that_was_not(
     metrics = run(cfg, tmp_path / "stopped")
     assert metrics["resumed"] is True
     assert figures(tmp_path / "stopped") == figures(tmp_path / "whole")
+
+
+def test_a_run_that_an_older_version_stopped_is_no_stranger(
+    config: Config, stop: Callable[..., None], tmp_path: Path
+) -> None:
+    cfg = config("+experiment=demo", *LOCAL)
+    stop(cfg, tmp_path)
+    written = OmegaConf.load(tmp_path / "config.yaml")
+    written.refine.backbone = None
+    del written["verdicts"]
+    OmegaConf.save(written, tmp_path / "config.yaml")
+    assert run(cfg, tmp_path)["resumed"] is True
+    assert "tf_efficientnet_lite0" in (tmp_path / "config.yaml").read_text()
 
 
 NOISY = """

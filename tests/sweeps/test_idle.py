@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from omegaconf import DictConfig
 
+from irp_lightning.sweeps.cells import list_cells
 from irp_lightning.sweeps.idle import idle_overrides
 
 
@@ -27,7 +28,26 @@ from irp_lightning.sweeps.idle import idle_overrides
         (["refine=robust", "refine.scoring=cross_fit", "refine.grid=2"], ["refine.grid=2"]),
         (["refine=robust", "refine.max_rounds=${max_rounds}", "max_rounds=4"], []),
         (["refine=none", "noise=0.1", "seed=2", "+experiment=demo"], []),
+        (["refine=robust", "backbone@refine.backbone=alexnet", "backbone=resnet18"], []),
+        (["refine=robust", "refine.backbone.layers=[2]"], []),
+        (
+            ["refine=none", "backbone@refine.backbone=alexnet", "backbone=resnet18"],
+            ["backbone@refine.backbone=alexnet"],
+        ),
+        (["refine=irp", "refine.backbone.layers=[2]"], ["refine.backbone.layers=[2]"]),
     ],
 )
 def test_idle(config: Callable[..., DictConfig], overrides: list[str], idle: list[str]) -> None:
     assert idle_overrides(overrides, config(*overrides).refine) == idle
+
+
+def test_a_network_makes_cells_where_something_looks_through_it(
+    config: Callable[..., DictConfig],
+) -> None:
+    sweep = ["refine=none,robust", "backbone@refine.backbone=alexnet,efficientnet_lite0"]
+    cells = list_cells(sweep, lambda job: idle_overrides(job, config(*job).refine))
+    assert list(cells) == [
+        "refine=none",
+        "refine=robust,backbone@refine.backbone=alexnet",
+        "refine=robust,backbone@refine.backbone=efficientnet_lite0",
+    ]

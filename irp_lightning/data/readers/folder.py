@@ -20,7 +20,7 @@ from irp_lightning.data.tables import read_table
 from irp_lightning.foundation.errors import InputError, WrongValue
 from irp_lightning.foundation.names import named_file, printable
 
-__all__ = ["read"]
+__all__ = ["list_photographs", "read"]
 
 LAYOUT = "any tree of images, or a CSV image_path,label_index,split"
 NORMAL, DEFECT, TEST = "normal", "defect", "test"
@@ -59,19 +59,14 @@ def read(data: DataConfig) -> Reading:
         for kind in kinds
         if (means_normal(kind.name) if data.normal is None else is_normal(kind.name, data.normal))
     }
-    listing = Listing(root, recursive=True)
-    paths, masks = split_masks(listing.images(root))
+    listing, paths, remarks = list_photographs(root)
     samples = [_sample(path, listing, normal) for path in paths]
-    remarks = listing.remarks()
     for name in sorted(normal - {GOOD, NORMAL, *(data.normal or ())}):
         text = (
             f"images of {TEST}/{printable(name)}/ are taken for normal ones, by its name; say "
             f"data.normal={printable(name)}, or data.normal={GOOD} if it is a kind of defect"
         )
         remarks.append(Remark("normal_by_name", 1, text))
-    if masks:
-        text = f"{len(masks)} files beside the images are taken for their masks, by their names"
-        remarks.append(Remark("masks_beside", len(masks), text))
     loose = [s for s in samples if s is None]
     if loose:
         text = (
@@ -87,6 +82,21 @@ def read(data: DataConfig) -> Reading:
             )
             remarks.append(Remark("not_trusted", 1, text))
     return Reading(_trainable([s for s in samples if s], data.root), remarks)
+
+
+def list_photographs(root: Path) -> tuple[Listing, list[Path], list[Remark]]:
+    """List the photographs of any tree: sub-folders too, without masks.
+
+    Returns:
+        What calls files by their names, the photographs sorted by path, and what is left out.
+    """
+    listing = Listing(root, recursive=True)
+    paths, masks = split_masks(listing.images(root))
+    remarks = listing.remarks()
+    if masks:
+        text = f"{len(masks)} files beside the images are taken for their masks, by their names"
+        remarks.append(Remark("masks_beside", len(masks), text))
+    return listing, paths, remarks
 
 
 def _sample(path: Path, listing: Listing, normal: set[str]) -> Sample | None:

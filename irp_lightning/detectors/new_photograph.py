@@ -1,0 +1,69 @@
+"""A photograph that a detector was not trained on, asked what its training photographs were asked."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from torch import Tensor
+
+from irp_lightning.data.appearance import oddities
+from irp_lightning.data.headers import bounded_header
+from irp_lightning.data.images import load_with_extent, square_of
+from irp_lightning.detectors.checkpoint import Loaded
+from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.names import printable
+
+__all__ = ["Differences", "load_photograph"]
+
+
+def load_photograph(loaded: Loaded, path: Path, max_pixels: int) -> tuple[Tensor, dict[str, str]]:
+    """A photograph as the detector's backbone sees it, and how it differs from training photographs.
+
+    Args:
+        loaded: The detector.
+        path: Its file.
+        max_pixels: Larger photographs are refused.
+
+    Returns:
+        (3, S, S), uint8, and what differs, in words by kind; nothing where all is as in training.
+
+    Raises:
+        InputError: Training would refuse it: it cannot be decoded, is too large, or holds numbers whose
+            meaning is not known or that do not fit the bit depth of training.
+    """
+    if "\0" in str(path):
+        raise InputError("holds a zero byte, as no file's name does; give names one a line")
+    header = bounded_header(path, max_pixels, "the limit max_pixels=")
+    spec, differences = loaded.extractor.spec, {}
+    if loaded.appearance is not None:
+        loaded.appearance.check(printable(path), header)
+        differences = loaded.appearance.differences(header)
+    image, extent = load_with_extent(path, spec.numbers)
+    return square_of(image, spec.image_size, spec.crop), differences | oddities(header, extent)
+
+
+class Differences:
+    """Reports how new photographs differ from training photographs, once a kind.
+
+    Args:
+        report: Called with one line for the first photograph of each kind.
+    """
+
+    def __init__(self, report: Callable[[str], object]) -> None:
+        self.report = report
+        self._counts: Counter[str] = Counter()
+
+    def note(self, path: Path, differences: Mapping[str, str]) -> None:
+        """Note what differs in one photograph."""
+        for kind, text in differences.items():
+            self._counts[kind] += 1
+            if self._counts[kind] == 1:
+                self.report(
+                    f"{printable(path)} {text}; the score may not mean what it meant in training"
+                )
+
+    def close(self) -> None:
+        """Report how many photographs there were of each kind that several show."""
+        several = [f"{kind} {count}" for kind, count in self._counts.items() if count > 1]
+        if several:
+            self.report(f"photographs that differ from training, by kind: {', '.join(several)}")

@@ -1,0 +1,82 @@
+"""A finished run whose images have moved: its files get their new place."""
+
+import html
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from irp_lightning.data.content import content_hashes
+from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.names import named_file, printable
+from irp_lightning.runs.folder import CLEAN, MANIFEST, REPORT, RunFolder, csv_rows, csv_text
+from irp_lightning.runs.manifest import read_manifest
+from irp_lightning.runs.record import write_config
+
+__all__ = ["check_moved", "take_new_root"]
+
+
+def check_moved(folder: Path, before: Mapping[str, Any], root: Path) -> None:
+    """Check that a run's images are in their new place, by their content.
+
+    Args:
+        folder: The run folder.
+        before: Its configuration.
+        root: The new ``data.root``.
+
+    Raises:
+        InputError: An image is not there, or its content is another.
+    """
+    if not (folder / MANIFEST).is_file():
+        return
+    old, category = str(before["data"]["root"]), str(before["data"]["category"])
+    remedy = "set another folder (hydra.run.dir, or sweep.name in a sweep), or sweep.force=true"
+    found: dict[Path, dict[str, str]] = {}
+    for row in read_manifest(folder):
+        name = row.get("file") or row["path"]  # an older manifest has no files
+        places = [named_file(place, name) for place in (_base(root), root / category)]
+        there = next((place for place in places if place.is_file()), None)
+        if there is None:
+            raise InputError(
+                f"{folder} holds a run on the images of {old}, and data.root={root} has no {name}; "
+                f"{remedy}"
+            )
+        found[there] = row
+    digests = content_hashes(list(found))
+    for file, told in found.items():
+        # Without a digest the manifest is of an older version, or the image could not be read.
+        if told.get("content") and digests.get(file) != told["content"]:
+            raise InputError(
+                f"{folder} holds a run on the images of {old}, and {file} is another image of the same "
+                f"name; {remedy}"
+            )
+
+
+def take_new_root(folder: Path, before: Mapping[str, Any], root: Path) -> None:
+    """Write the new place of its images into the files of a finished run.
+
+    Args:
+        folder: The run folder.
+        before: Its configuration, which names the old place.
+        root: The new ``data.root``.
+    """
+    old = Path(str(before["data"]["root"]))
+    files = RunFolder(folder)
+    if (folder / CLEAN).is_file():
+        rows = csv_rows(folder / CLEAN)
+        places = printable(_base(old)), printable(_base(root))
+        moved = [{**row, "image_path": _moved(row["image_path"], *places)} for row in rows]
+        files.text(CLEAN, csv_text(list(rows[0]) if rows else [], moved))
+    if (folder / REPORT).is_file():
+        page = (folder / REPORT).read_text(encoding="utf-8")
+        one, other = (f"<dd>{html.escape(printable(place))}</dd>" for place in (old, root))
+        files.text(REPORT, page.replace(one, other))
+    write_config(files, {**before, "data": {**before["data"], "root": printable(root)}})
+
+
+def _base(root: Path) -> Path:
+    """What images are relative to: of a table, its folder."""
+    return root.parent if root.suffix.lower() == ".csv" else root
+
+
+def _moved(path: str, old: str, new: str) -> str:
+    return new + path[len(old) :] if path.startswith(f"{old}/") else path

@@ -1,0 +1,67 @@
+"""Rows of suspects say why an image stands where its score would not put it."""
+
+from pathlib import Path
+
+import torch
+
+from irp_lightning.cleaning.review import ReviewCheck, check_review
+from irp_lightning.cleaning.suspects import Suspect, clean_rows, suspect_rows, suspects_of
+from irp_lightning.data.samples import UNLABELLED, Sample
+from irp_lightning.refinement.clean import Cleaning
+from irp_lightning.refinement.ranking import Ranking
+from irp_lightning.refinement.rounds import Round
+
+ACTIVE = torch.tensor([False, False, True, True, True])
+AT_FIRST = torch.tensor([3.0, 1.40004, 1.2, 1.1, 1.0])
+FINAL = torch.tensor([3.0, 1.1, 1.3, 1.25, 0.123456789], dtype=torch.double)
+
+
+def found(verdicts: dict[int, bool], trusted: int | None = None) -> list[Suspect]:
+    """Five images, the first two removed in one round; two kept ones outrank the second in the end."""
+    train = [
+        Sample(Path(f"/{i}.png"), f"{i}.png", "train", UNLABELLED, trusted=i == trusted)
+        for i in range(5)
+    ]
+    removal = Round(0, torch.ones(5, dtype=torch.bool), AT_FIRST, None, ~ACTIVE, 1.4, 0.0)
+    return suspects_of(
+        train,
+        Cleaning(ACTIVE, [removal]),
+        Ranking(FINAL, torch.zeros(5, 1, 1)),
+        torch.full((5,), 4),
+        torch.tensor([0, 1]),
+        torch.tensor([9.0, 5.0, 4.0, 3.0, 2.0]),
+        verdicts,
+    )
+
+
+def test_a_suspect_below_a_kept_image_says_why() -> None:
+    first, second = suspect_rows(found({}))
+    assert first["why"] == ""
+    assert second["why"] == (
+        "removed in round 0 with score 1.40004 above the threshold 1.40000; "
+        "2 kept images score higher now"
+    )
+
+
+def test_a_verdict_is_why() -> None:
+    looked = {s.index: s.why for s in found({1: True, 2: False}, trusted=3)}
+    assert looked == {
+        0: "",
+        1: "marked defective in the review",
+        2: "marked normal in the review",
+        3: "trusted",
+        4: "",
+    }
+
+
+def test_scores_are_not_rounded() -> None:
+    rows = clean_rows(found({}), [])
+    assert [row["final_score"] for row in rows] == [1.3, 1.25, 0.123456789]
+
+
+def test_a_threshold_is_held_against_a_review() -> None:
+    looked = {"0.png": True, "1.png": True, "2.png": False, "4.png": False}
+    assert check_review(found({}), looked, 4.5) == ReviewCheck(2, 2, 2, 0)
+    assert check_review(found({}), looked, 5.0) == ReviewCheck(2, 1, 2, 0)
+    assert check_review(found({}), looked, 1.0) == ReviewCheck(2, 2, 2, 2)
+    assert check_review(found({}), {}, 4.5) is None
