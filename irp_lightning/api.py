@@ -54,15 +54,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from omegaconf import DictConfig
 from torch import Tensor
 
 from irp_lightning.clean import clean_folder, configured
 from irp_lightning.cleaning.review import ReviewCheck
+from irp_lightning.config.compose import checked
 from irp_lightning.data.config import MAX_PIXELS
 from irp_lightning.detectors.checkpoint import Loaded, checkpoint_file, load_detector
+from irp_lightning.detectors.config import is_own_detector
 from irp_lightning.detectors.contract import ScoresPatches
 from irp_lightning.detectors.new_photograph import Differences, load_photograph
 from irp_lightning.detectors.prediction import score_files
+from irp_lightning.features.config import is_own
 from irp_lightning.foundation.atomic import write_whole
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import named_file
@@ -77,21 +81,22 @@ class Detector:
 
     Args:
         file: A ``detector.ckpt``, or a run folder.
+        own_code: Import and call a detector or a backbone of yours that the file names.
 
     Raises:
-        InputError: There is none.
+        InputError: There is none, or it names code and that is not allowed.
     """
 
-    def __init__(self, file: str | Path) -> None:
+    def __init__(self, file: str | Path, *, own_code: bool = False) -> None:
         path = checkpoint_file(Path(file))
         with own_process_state():
-            self._loaded: Loaded = load_detector(path)
+            self._loaded: Loaded = load_detector(path, own_code=own_code)
         self._content = path.read_bytes()  # of a run folder, which may be gone when it is saved
 
     @classmethod
-    def load(cls, file: str | Path) -> "Detector":
+    def load(cls, file: str | Path, *, own_code: bool = False) -> "Detector":
         """What :meth:`save` has written."""
-        return cls(file)
+        return cls(file, own_code=own_code)
 
     def save(self, file: str | Path) -> None:
         """Write it as one file."""
@@ -233,7 +238,7 @@ def clean(
         into,
         [row["path"] for row in csv_rows(into / SUSPECTS)],
         [named_file(Path(), row["image_path"]) for row in kept],
-        Detector(into),
+        Detector(into, own_code=_names_own_code(cfg)),
         metrics,
         ReviewCheck(**checked) if checked else None,
     )
@@ -274,7 +279,13 @@ def fit(
                 overrides=[f"data.max_pixels={max_pixels}", *overrides],
             )
             clean_folder(cfg, out)
-            return Detector(out)
+            return Detector(out, own_code=_names_own_code(cfg))
+
+
+def _names_own_code(cfg: DictConfig) -> bool:
+    """Whether the caller has named code of theirs, which the checkpoint then names, too."""
+    e = checked(cfg)
+    return is_own_detector(e.model._target_) or is_own(e.backbone.name, e.backbone.library)
 
 
 def _warn(line: str) -> None:

@@ -41,13 +41,13 @@ arguments; 130 where it was interrupted; 141 where the reader went away.
 """
 
 
-def predict(checkpoint: Path, images: Sequence[Path], *, own_backbone: bool = False) -> "Tensor":
+def predict(checkpoint: Path, images: Sequence[Path], *, own_code: bool = False) -> "Tensor":
     """Anomaly scores of images, higher is more anomalous: (len(images),).
 
     Args:
         checkpoint: A run folder, its ``detector.ckpt`` or its ``checkpoints/last.ckpt``.
         images: Image files.
-        own_backbone: Call a function of the user's that the checkpoint names as its backbone.
+        own_code: Import and call a detector or a backbone of the user's that the checkpoint names.
 
     Raises:
         InputError: An image has no score, or there is no checkpoint to load.
@@ -58,7 +58,7 @@ def predict(checkpoint: Path, images: Sequence[Path], *, own_backbone: bool = Fa
     from irp_lightning.detectors.prediction import score_files
 
     scores = []
-    for path, score in score_files(load_detector(checkpoint, own_backbone=own_backbone), images):
+    for path, score in score_files(load_detector(checkpoint, own_code=own_code), images):
         if isinstance(score, InputError):
             raise InputError(_complaint(path, score)) from score
         scores.append(score)
@@ -107,9 +107,9 @@ def _parser() -> argparse.ArgumentParser:
         help="take the threshold that this share of good parts may exceed, not the detector's own",
     )
     parser.add_argument(
-        "--own-backbone",
+        "--own-code",
         action="store_true",
-        help="call the function that the checkpoint names as its backbone: one of yours, that you trust",
+        help="import the detector or backbone that the checkpoint names: code of yours, that you trust",
     )
     parser.add_argument(
         "--max-pixels",
@@ -177,7 +177,7 @@ def _print_scores(chosen: argparse.Namespace) -> list[str]:
             check_heat_map_folder(heat_maps, files)
         except InputError as error:
             raise InputError(f"--heat-maps {error}") from error
-    loaded = load_detector(chosen.checkpoint, own_backbone=chosen.own_backbone)
+    loaded = load_detector(chosen.checkpoint, own_code=chosen.own_code)
     calibration = loaded.calibration
     if chosen.false_alarms is not None:
         if calibration is None:

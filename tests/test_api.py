@@ -95,6 +95,28 @@ def test_a_detector_without_a_threshold_says_so(tmp_path: Path) -> None:
         _ = Detector(tmp_path / "last.ckpt").threshold
 
 
+def test_a_detector_of_ones_own_is_loaded_where_its_code_is_named_or_allowed(
+    images: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"own_{abs(hash(tmp_path))}"
+    (tmp_path / f"{name}.py").write_text(
+        "from irp_lightning.detectors.patch_gaussian import PatchGaussian\n"
+        "class Mine(PatchGaussian):\n    pass\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    overrides = ["model=custom", f"model._target_={name}.Mine", *SMALL[:2], f"cache_dir={cache}"]
+    good = sorted((images / "fabric/train/good").iterdir())
+    mine = fit(good, false_alarms=0.2, overrides=overrides)
+    mine.save("mine.ckpt")
+    del sys.modules[name]
+    with pytest.raises(InputError, match=rf"a class, {name}\.Mine, .*own_code=True"):
+        Detector.load("mine.ckpt")
+    assert name not in sys.modules
+    again = Detector.load("mine.ckpt", own_code=True)
+    assert torch.equal(again.score(good[:2]), mine.score(good[:2]))
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/cleaning.md"])
 def test_the_lines_that_the_pages_show_are_typed(page: str, tmp_path: Path) -> None:
     mypy = pytest.importorskip("mypy.api", reason="mypy is not installed")

@@ -174,7 +174,15 @@ def test_a_detector_without_a_gradient_has_scores_all_the_same(
     monkeypatch.syspath_prepend(tmp_path)
     write_checkpoint(tmp_path / "last.ckpt", f"{name}.Blunt")
     with pytest.raises(SystemExit, match=r"^irp_lightning: [^\n]*gradient[^\n]*$"):
-        main([str(tmp_path / "last.ckpt"), *map(str, pictures[:2]), "--heat-maps", str(tmp_path / "x")])
+        main(
+            [
+                str(tmp_path / "last.ckpt"),
+                *map(str, pictures[:2]),
+                "--heat-maps",
+                str(tmp_path / "x"),
+                "--own-code",
+            ]
+        )
     assert len(read(capsys.readouterr().out)) == 2
 
 
@@ -191,12 +199,12 @@ def test_a_backbone_of_ones_own(
     monkeypatch.syspath_prepend(tmp_path)
     file = tmp_path / "last.ckpt"
     write_checkpoint(file, backbone=f"{name}.backbone")
-    with pytest.raises(SystemExit, match=r"^irp_lightning: .* --own-backbone$"):
+    with pytest.raises(SystemExit, match=r"^irp_lightning: .* --own-code \(own_code=True in Python\)$"):
         main([str(file), str(pictures[0])])
     assert capsys.readouterr().out == ""
-    main([str(file), str(pictures[0]), "--own-backbone"])
+    main([str(file), str(pictures[0]), "--own-code"])
     (score,) = read(capsys.readouterr().out).values()
-    assert [score] == pytest.approx(predict(file, pictures[:1], own_backbone=True).tolist())
+    assert [score] == pytest.approx(predict(file, pictures[:1], own_code=True).tolist())
 
 
 def test_a_folder_without_images(checkpoint: Path, tmp_path: Path) -> None:

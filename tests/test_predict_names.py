@@ -1,5 +1,6 @@
 """What somebody may hand to predict in place of an image's name, or of a checkpoint."""
 
+import json
 import os
 import pickle
 import subprocess
@@ -54,6 +55,17 @@ def test_a_pattern_that_matches_nothing_is_told(
     with pytest.raises(SystemExit, match=r"\*\.jpg is not a readable image"):
         main([str(checkpoint), str(picture), str(pattern)])
     assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_a_name_that_a_spreadsheet_would_run_is_no_formula(
+    checkpoint: Path, picture: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(picture.parent)
+    picture.rename("=1+1.png")
+    main([str(checkpoint), "=1+1.png"])
+    assert capsys.readouterr().out.splitlines()[1].startswith("'=1+1.png,")
+    main([str(checkpoint), "=1+1.png", "--json"])
+    assert json.loads(capsys.readouterr().out)["path"] == "=1+1.png"
 
 
 def test_each_complaint_is_one_line_whatever_the_name(checkpoint: Path, picture: Path) -> None:

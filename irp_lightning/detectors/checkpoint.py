@@ -1,8 +1,8 @@
 """What a checkpoint carries so that a detector can be rebuilt from it alone, and how it is rebuilt.
 
-A checkpoint may come from anywhere. Nothing that it names is called but one class, which must be a
-detector, with plain values; the rest are tensors. A backbone that is a function of the user's is called
-where that is allowed.
+A checkpoint may come from anywhere. Nothing that it names is imported or called but the project's own
+detectors, with plain values, and networks of the libraries'; the rest are tensors, no more than the file
+holds. Detectors and backbones of the user's are imported where that is allowed.
 """
 
 import warnings
@@ -13,14 +13,23 @@ from typing import Any
 
 import lightning as L
 import torch
+from torch import Tensor
 
 from irp_lightning.data.appearance import Appearance
 from irp_lightning.detectors.build import check_detector, is_plain
-from irp_lightning.detectors.config import ModelConfig
+from irp_lightning.detectors.checkpoint_checks import check_calibration, check_sizes, check_views
+from irp_lightning.detectors.config import ModelConfig, is_own_detector
 from irp_lightning.detectors.conformal import Calibration
 from irp_lightning.detectors.saving import save_tensors
-from irp_lightning.features.config import is_own
+from irp_lightning.detectors.scoring import score_batch
 from irp_lightning.features.extractor import FeatureExtractor
+from irp_lightning.features.untrusted import (
+    Damaged,
+    check_archive,
+    check_fit,
+    check_tensors,
+    check_values,
+)
 from irp_lightning.foundation.errors import InputError, WrongValue, one_line
 from irp_lightning.foundation.fields import load
 
@@ -84,16 +93,16 @@ class CheckpointContents(L.Callback):
         }
 
 
-def load_detector(path: Path, *, own_backbone: bool = False) -> Loaded:
+def load_detector(path: Path, *, own_code: bool = False) -> Loaded:
     """Rebuild a detector from its checkpoint, which holds all that it needs.
 
     Args:
         path: As of :func:`checkpoint_file`.
-        own_backbone: Call a function of the user's that the file names as its backbone.
+        own_code: Import and call a detector or a backbone of the user's that the file names.
 
     Raises:
-        InputError: The file is missing, damaged, of an older version or of something else, its
-            detector cannot be imported or made, or its backbone is not allowed.
+        InputError: The file is missing, damaged, of an older version or of something else, claims more
+            than it holds, its detector cannot be imported or made, or it names code that is not allowed.
     """
     file = checkpoint_file(path)
     if not file.is_file():
@@ -101,6 +110,7 @@ def load_detector(path: Path, *, own_backbone: bool = False) -> Loaded:
     try:
         with warnings.catch_warnings():  # of what it cannot read PyTorch says more than one line
             warnings.simplefilter("ignore")
+            check_archive(file)
             saved = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # a file from anywhere can be wrong in any way
         raise _not_whole(file, error) from error
@@ -108,21 +118,30 @@ def load_detector(path: Path, *, own_backbone: bool = False) -> Loaded:
     if contents is None:
         raise InputError(f"{file} {_what_else(saved)}")
     try:
-        kind, arguments, n_views = contents["detector"], contents["arguments"], int(contents["n_views"])
+        kind, arguments, dim, n_views = (
+            contents[key] for key in ("detector", "arguments", "dim", "n_views")
+        )
+        exported, state, size = contents["extractor"], saved["state_dict"], file.stat().st_size
+        check_values([kind, arguments, dim, n_views, exported["spec"]])
+        for tensors in (state, exported["backbone"]):
+            check_tensors(tensors, size)
         if not is_plain(arguments):
             raise TypeError("arguments that are not plain")
-        extractor = _extractor(contents["extractor"], own_backbone)
-        detector = _make(kind, {**arguments, "dim": int(contents["dim"])})
-        detector.load_state_dict(saved["state_dict"])
-        state = contents.get("calibration")
-        calibration = None if state is None else Calibration.of_state(state)
+        extractor = FeatureExtractor.restore(exported, own_code=own_code)
+        check_views(n_views, extractor.spec.n_vectors)
+        detector = _make(kind, {**arguments, "dim": dim}, state, own_code)
+        if not is_own_detector(kind):
+            _try(detector, n_views, dim)
+        calibration = None
+        if (judged := contents.get("calibration")) is not None:
+            check_calibration(calibration := Calibration.of_state(judged))
         like = contents.get("appearance")
         appearance = None if like is None else Appearance.of_state(like)
     except InputError as error:
         raise InputError(f"{file}: {error}") from error
     except Exception as error:
         raise _not_whole(file, error) from error
-    return Loaded(detector.eval(), extractor.eval(), n_views, calibration, appearance)
+    return Loaded(detector, extractor.eval(), n_views, calibration, appearance)
 
 
 def checkpoint_file(path: Path) -> Path:
@@ -150,32 +169,47 @@ def add_calibration(file: Path, calibration: Calibration, to: Path) -> None:
     save_tensors(saved, to)
 
 
-def _extractor(exported: dict[str, Any], own_backbone: bool) -> FeatureExtractor:
-    name, library = exported["spec"]["backbone"], exported["spec"].get("library", "torchvision")
-    if is_own(name, library) and not own_backbone:
-        raise InputError(
-            f"its backbone is a function, {name}, that is not called unasked; allow it if it is yours, "
-            "with --own-backbone"
-        )
-    return FeatureExtractor.restore(exported, allow_own=own_backbone)
-
-
-def _make(kind: str, arguments: dict[str, Any]) -> L.LightningModule:
+def _make(
+    kind: str, arguments: dict[str, Any], state: Mapping[str, Tensor], own_code: bool
+) -> L.LightningModule:
+    if is_users := is_own_detector(kind):
+        if not own_code:
+            raise InputError(
+                f"its detector is a class, {kind}, that is not imported unasked; allow it if it is "
+                "yours, with --own-code (own_code=True in Python)"
+            )
+    else:
+        check_sizes(arguments, state)
     try:
         rest = {name: value for name, value in arguments.items() if name != "dim"}
         found = check_detector(load(ModelConfig, {**rest, "_target_": kind}))
     except WrongValue as error:
         raise InputError(f"its detector, {kind}: {error.value} {error.reason}") from error
     try:
-        return found(**arguments)
+        if not is_users:  # a user's class need not work without memory
+            with torch.device("meta"):
+                check_fit(found(**arguments), state)
+        made = found(**arguments)
+    except Damaged:
+        raise
     except Exception as error:  # a user's class can fail in any way
         raise InputError(f"its detector, {kind}, cannot be made ({one_line(error)})") from error
+    made.load_state_dict(state)
+    return made.eval()
+
+
+@torch.no_grad()
+def _try(detector: L.LightningModule, n_vectors: int, dim: int) -> None:
+    """Show one of the project's detectors a picture's vectors: sizes fit, and so must their meaning."""
+    try:
+        score_batch(detector, torch.zeros(2, n_vectors, dim))
+    except Exception as error:
+        raise Damaged(f"a detector that scores nothing, {one_line(error, 100)}") from error
 
 
 def _not_whole(file: Path, error: Exception) -> InputError:
-    return InputError(
-        f"{file} is not a whole checkpoint of irp_lightning ({type(error).__name__}); {REMEDY}"
-    )
+    reason = one_line(error, 200) if isinstance(error, Damaged) else type(error).__name__
+    return InputError(f"{file} is not a whole checkpoint of irp_lightning ({reason}); {REMEDY}")
 
 
 def _what_else(saved: Any) -> str:

@@ -21,7 +21,7 @@ from irp_lightning.foundation.fields import (
 
 __all__ = [
     *("DECLARED", "ONE_PASS", "DifferNetConfig", "ModelConfig", "NearestConfig", "TrainerConfig"),
-    "current",
+    *("current", "is_own_detector"),
 ]
 
 
@@ -100,6 +100,11 @@ MOVED = {
 def current(target: str) -> str:
     """Where a class stands now that an older version may have named elsewhere."""
     return MOVED.get(target, target)
+
+
+def is_own_detector(target: str) -> bool:
+    """Whether a class is the user's, and none of the project's detectors."""
+    return current(target) not in DECLARED
 
 
 def _target(value: Any) -> str:

@@ -17,7 +17,7 @@ from irp_lightning.foundation.fields import (
     whole,
 )
 
-__all__ = ["BackboneConfig", "FeaturesConfig", "PatchesConfig", "ViewsConfig", "is_own"]
+__all__ = ["BackboneConfig", "FeaturesConfig", "PatchesConfig", "ViewsConfig", "is_own", "layers_of"]
 
 
 def is_own(name: str, library: str) -> bool:
@@ -31,7 +31,12 @@ def is_own(name: str, library: str) -> bool:
     return library == "torchvision" and "." in name
 
 
-def _layers(value: Any) -> tuple[int | str, ...]:
+def layers_of(value: Any) -> tuple[int | str, ...]:
+    """Layers as a tuple: of a list, of one, or of None.
+
+    Raises:
+        ValueError: One is neither a number nor a name.
+    """
     listed = value if isinstance(value, list | tuple) else [] if value is None else [value]
     if any(isinstance(layer, bool) or not isinstance(layer, int | str) for layer in listed):
         raise ValueError("is not allowed; give a list of layers, such as [2, 3], or null for the last")
@@ -58,7 +63,7 @@ class BackboneConfig:
     n_scales: int = whole(1)
     seed: int = whole(0)
     library: str = choice("torchvision", "timm", default="torchvision")
-    layers: tuple[int | str, ...] = free(_layers, (), says=lambda layers: list(_layers(layers)))
+    layers: tuple[int | str, ...] = free(layers_of, (), says=lambda layers: list(layers_of(layers)))
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,14 @@ from torch import Tensor, nn
 from irp_lightning.data.depth import Depth
 from irp_lightning.features.backbone import Backbone, build_backbone
 from irp_lightning.features.config import BackboneConfig, PatchesConfig, ViewsConfig, is_own
+from irp_lightning.features.exported import SpecValues
 from irp_lightning.features.networks import architecture
 from irp_lightning.features.picture_size import is_tried
+from irp_lightning.features.untrusted import check_fit
 from irp_lightning.features.views import rotate, view_angles
 from irp_lightning.features.weights import state_hash
-from irp_lightning.foundation.errors import InputError, WrongValue, one_line
+from irp_lightning.foundation.errors import InputError, WrongValue, named, one_line
+from irp_lightning.foundation.fields import load
 
 __all__ = ["ExtractorSpec", "FeatureExtractor", "build_extractor"]
 
@@ -193,25 +196,36 @@ class FeatureExtractor(nn.Module):
         return {"spec": asdict(self.spec), "backbone": self.backbone.state_dict()}
 
     @classmethod
-    def restore(cls, exported: dict[str, Any], *, allow_own: bool = False) -> "FeatureExtractor":
+    def restore(cls, exported: dict[str, Any], *, own_code: bool = False) -> "FeatureExtractor":
         """The extractor that :meth:`export` described; needs no weights from elsewhere.
 
         Args:
             exported: It may come from anywhere: nothing that it names is called but torchvision's
-                and timm's own.
-            allow_own: Call a function of the user's that it names, too.
+                and timm's own, and no memory is taken for sizes that its state does not have.
+            own_code: Call a function of the user's that it names, too.
 
         Raises:
-            InputError: The backbone is such a function and that is not allowed, or is not known.
+            InputError: The backbone is such a function and that is not allowed, or is not known, or a
+                value is out of its range.
+            Damaged: The backbone's state is not one of such a network.
         """
-        spec = ExtractorSpec(**exported["spec"])
-        if is_own(spec.backbone, spec.library) and not allow_own:
+        with named("extractor"):
+            spec = ExtractorSpec(**vars(load(SpecValues, exported["spec"])))
+        is_users = is_own(spec.backbone, spec.library)
+        if is_users and not own_code:
             raise InputError(
-                f"this checkpoint's backbone is your function {spec.backbone}; what a checkpoint names "
-                "is not called unasked: use FeatureExtractor.restore(…, allow_own=True), in Python"
+                f"its backbone is a function, {spec.backbone}, that is not called unasked; allow it if "
+                "it is yours, with --own-code (own_code=True in Python)"
             )
-        layers = tuple(spec.layers)
-        backbone = spec.pools(architecture(spec.backbone, spec.backbone_seed, spec.library, layers))
+
+        def build() -> Backbone:
+            network = architecture(spec.backbone, spec.backbone_seed, spec.library, spec.layers)
+            return spec.pools(network)
+
+        if not is_users and spec.backbone != "random":  # which is small, and is drawn on the CPU
+            with torch.device("meta"):
+                check_fit(build(), exported["backbone"])
+        backbone = build()
         backbone.load_state_dict(exported["backbone"])
         return cls(backbone, spec)
 

@@ -92,10 +92,12 @@ def test_nothing_of_the_users_is_called_unasked(own: Path) -> None:
     exported = extractor("own_networks.network").export()
     (own / "called").unlink()
     del sys.modules["own_networks"]
-    with pytest.raises(InputError, match=r"your function own_networks\.network.*allow_own=True"):
+    with pytest.raises(
+        InputError, match=r"its backbone is a function, own_networks\.network, .*own_code=True"
+    ):
         FeatureExtractor.restore(exported)
     assert not (own / "called").exists()
     assert "own_networks" not in sys.modules  # not even imported
-    restored = FeatureExtractor.restore(exported, allow_own=True)
+    restored = FeatureExtractor.restore(exported, own_code=True)
     assert (own / "called").exists()
     assert state_hash(restored.backbone) == restored.spec.weights
