@@ -15,13 +15,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 import torch
-from common.inputs import experiment, extractor_of
+from common.inputs import experiment
 from paired import medians, report
 from PIL import Image
 
 from irp_lightning.data.content import content_hash
 from irp_lightning.data.images import load_square
 from irp_lightning.data.listing import image_files
+from irp_lightning.extractors import extractors_of
 from irp_lightning.features.bank import FeatureBank
 from irp_lightning.features.extraction import default_workers, extract
 from irp_lightning.features.extractor import FeatureExtractor
@@ -31,12 +32,12 @@ from irp_lightning.features.preparation import fill_bank
 
 def extractor(name: str, weights: str | None, size: int, views: int) -> FeatureExtractor:
     """Of a backbone, for pictures of a size."""
-    return extractor_of(
+    return extractors_of(
         experiment(
             *(f"backbone={name}", *([f"backbone.weights={weights}"] if weights else [])),
             *(f"data.image_size={size}", f"views.count={views}", f"views.n_transforms={min(4, views)}"),
         )
-    )
+    ).detector
 
 
 def throughput(paths: list[Path], network: FeatureExtractor, device: torch.device, repeats: int) -> None:

@@ -9,12 +9,11 @@ from irp_lightning.config.experiment import Experiment
 from irp_lightning.data.contamination import TrainingPool, draw_pool
 from irp_lightning.data.dataset import read_images
 from irp_lightning.detectors.devices import choose_device
-from irp_lightning.features.bank import FeatureBank
-from irp_lightning.features.extractor import FeatureExtractor, build_extractor
+from irp_lightning.extractors import extractors_of
 from irp_lightning.features.image_features import ImageFeatures
 from irp_lightning.features.preparation import prepare_features
 
-__all__ = ["Inputs", "experiment", "extractor_of"]
+__all__ = ["Inputs", "experiment"]
 
 
 def experiment(*overrides: str) -> Experiment:
@@ -28,34 +27,22 @@ def experiment(*overrides: str) -> Experiment:
         return checked(compose("config", list(overrides)))
 
 
-def extractor_of(e: Experiment) -> FeatureExtractor:
-    """What turns the experiment's images into features."""
-    return build_extractor(
-        e.backbone,
-        e.views,
-        image_size=e.data.image_size,
-        crop=e.data.crop,
-        autocast=e.features.autocast,
-    )
-
-
 class Inputs:
-    """The images of an experiment and their features, from the bank.
+    """The images of an experiment and their features, from the bank, by the extractors of a run.
 
     Args:
         e: The experiment.
 
     Attributes:
         images: What was read.
-        extractor: What turns it into features.
+        extractors: What turns images into features, at the depth of these images.
     """
 
     def __init__(self, e: Experiment) -> None:
         self.e = e
-        self.extractor = extractor_of(e)
-        self._bank = FeatureBank(Path(e.cache_dir), self.extractor.spec, e.features.dtype)
+        extractors = extractors_of(e)
         self.images = read_images(e.data)
-        self._files = [sample.path for sample in self.images.samples], self.images.hashes
+        self.extractors = extractors.at_depth(self.images.depth)
         self._device = choose_device(e.trainer)
 
     def pool(self, split: str, noise: float, seed: int) -> TrainingPool:
@@ -63,19 +50,16 @@ class Inputs:
         return draw_pool(self.images, split, self.e.contamination.kind, noise, seed)
 
     def features(self) -> ImageFeatures:
-        """Of rotated views: of all images."""
-        return prepare_features(self.extractor, self._bank, *self._files, self.e.features, self._device)
+        """What the detector is fitted to: of all images."""
+        return self._of_all(0)
 
     def patches(self) -> ImageFeatures:
-        """Of the patches that mutual scoring looks at: of all images."""
-        e = self.e
-        through = build_extractor(
-            e.refine.network,
-            e.views,
-            image_size=e.patches.image_size,
-            crop=e.data.crop,
-            autocast=e.features.autocast,
+        """What the removal looks at, where it looks at patches: of all images."""
+        return self._of_all(1)
+
+    def _of_all(self, which: int) -> ImageFeatures:
+        extractor, bank = list(self.extractors.with_banks(Path(self.e.cache_dir)))[which]
+        files = [sample.path for sample in self.images.samples]
+        return prepare_features(
+            extractor, bank, files, self.images.hashes, self.e.features, self._device
         )
-        looking = through.of_patches(e.patches, e.refine.views)
-        bank = FeatureBank(Path(e.cache_dir), looking.spec, e.patches.dtype)
-        return prepare_features(looking, bank, *self._files, e.features, self._device)

@@ -41,7 +41,7 @@ def areas(root: Path, alexnet: Path, category: str) -> Iterator[Row]:
         pool = inputs.pool("published", noise, SEED)
         labels = torch.tensor([inputs.images.samples[i].label for i in pool.test])
         fitting = Fitting(
-            inputs.extractor,
+            inputs.extractors.detector,
             features,
             pool,
             e.model,

@@ -59,7 +59,7 @@ def main() -> None:
     for lr, init, (name, decay) in itertools.product(LRS, INITS, WEIGHTS.items()):
         model = with_values(e.model, lr=lr, average=decay)
         fitting = Fitting(
-            inputs.extractor, features, pool, model, e.trainer, e.views, 1, e.batch_size, init
+            inputs.extractors.detector, features, pool, model, e.trainer, e.views, 1, e.batch_size, init
         )
         areas = wander(fitting, labels, chosen.epochs)
         for epoch, area in enumerate(areas, start=1):

@@ -1,5 +1,6 @@
 """What the files of training photographs are like, and how a new photograph differs from them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,6 +10,9 @@ from irp_lightning.data.headers import Header
 from irp_lightning.foundation.errors import InputError
 
 __all__ = ["Appearance", "appearance_of", "oddities"]
+
+KINDS = {"8-bit": "8 bits a channel", "integers": "16 bits a channel", "floats": "floats"}
+"""What numbers are, in words."""
 
 SIZE_SLACK, ASPECT_SLACK = 1.1, 1.05
 """Factors by which a photograph may leave the range of the training photographs without a word."""
@@ -80,9 +84,18 @@ class Appearance:
 
     @classmethod
     def of_state(cls, state: Mapping[str, Any]) -> "Appearance":
-        """What :meth:`state` gave."""
+        """What :meth:`state` gave.
+
+        Raises:
+            ValueError: A kind is unknown, there is none, or a size is none.
+        """
         listed = {name: tuple(map(str, state[name])) for name in ("colours", "numbers")}
         numbers = {name: float(state[name]) for name in ("smallest", "largest", "narrowest", "widest")}
+        known = {"colours": {"colour", "grey"}, "numbers": KINDS.keys()}
+        if not all(listed[name] and known[name] >= {*listed[name]} for name in known):
+            raise ValueError(f"{listed} is no kind of photographs")
+        if not all(math.isfinite(n) and n > 0 for n in numbers.values()):
+            raise ValueError(f"{numbers} are no sizes of photographs")
         return cls(**listed, **numbers)  # type: ignore[arg-type]
 
 
@@ -127,7 +140,7 @@ def _size(header: Header) -> float:
 
 
 def _kind(numbers: str) -> str:
-    return {"8-bit": "8 bits a channel", "integers": "16 bits a channel", "floats": "floats"}[numbers]
+    return KINDS[numbers]
 
 
 def _range(low: float, high: float, form: str) -> str:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from irp_lightning.data.appearance import Appearance
 from irp_lightning.detectors.build import check_detector, is_plain
-from irp_lightning.detectors.checkpoint_checks import check_calibration, check_sizes, check_views
+from irp_lightning.detectors.checkpoint_checks import check_sizes, check_views
 from irp_lightning.detectors.config import ModelConfig, is_own_detector
 from irp_lightning.detectors.conformal import Calibration
 from irp_lightning.detectors.saving import save_tensors
@@ -122,7 +122,7 @@ def load_detector(path: Path, *, own_code: bool = False) -> Loaded:
             contents[key] for key in ("detector", "arguments", "dim", "n_views")
         )
         exported, state, size = contents["extractor"], saved["state_dict"], file.stat().st_size
-        check_values([kind, arguments, dim, n_views, exported["spec"]])
+        check_values([kind, arguments, dim, n_views, exported["spec"], contents.get("appearance")])
         for tensors in (state, exported["backbone"]):
             check_tensors(tensors, size)
         if not is_plain(arguments):
@@ -134,7 +134,8 @@ def load_detector(path: Path, *, own_code: bool = False) -> Loaded:
             _try(detector, n_views, dim)
         calibration = None
         if (judged := contents.get("calibration")) is not None:
-            check_calibration(calibration := Calibration.of_state(judged))
+            check_tensors({key: judged[key] for key in ("scores", "weights")}, size)
+            calibration = Calibration.of_state(judged)
         like = contents.get("appearance")
         appearance = None if like is None else Appearance.of_state(like)
     except InputError as error:

@@ -1,15 +1,13 @@
 """Checks of what a checkpoint says of its detector, before the detector is built."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 
-from irp_lightning.detectors.conformal import Calibration
 from irp_lightning.features.untrusted import Damaged
 
-__all__ = ["check_calibration", "check_sizes", "check_views"]
+__all__ = ["check_sizes", "check_views"]
 
 
 def check_sizes(arguments: Mapping[str, Any], state: Mapping[str, Tensor]) -> None:
@@ -40,24 +38,3 @@ def check_views(n_views: Any, n_vectors: int) -> None:
     """
     if isinstance(n_views, bool) or not isinstance(n_views, int) or not 1 <= n_views <= n_vectors:
         raise Damaged(f"n_views={n_views} of {n_vectors}")
-
-
-def check_calibration(found: Calibration) -> None:
-    """Check that a threshold can be held against scores.
-
-    Raises:
-        Damaged: There are no scores, or a number is not finite.
-    """
-    scores, weights = found.scores, found.weights
-    for tensor in (scores, weights):
-        if not isinstance(tensor, Tensor) or tensor.ndim != 1 or len(tensor) != len(scores):
-            raise Damaged("a calibration without a list of scores and of their weights")
-    if not len(scores):
-        raise Damaged("a calibration without scores")
-    numbers = (found.threshold, found.promised, found.asked, found.low, found.high, found.at_most)
-    if not all(isinstance(n, int | float) and math.isfinite(n) for n in numbers):
-        raise Damaged(f"a calibration with numbers that are not finite (threshold={found.threshold})")
-    if not scores.isfinite().all() or not weights.isfinite().all() or (weights <= 0).any():
-        raise Damaged("a calibration whose scores or weights are not finite numbers")
-    if (scores.diff() < 0).any():
-        raise Damaged("a calibration whose scores are not in order")

@@ -115,7 +115,8 @@ class Calibration:
         sound = (
             bool((found.scores.diff() >= 0).all())
             and bool((found.weights > 0).all())
-            and math.isfinite(found.threshold)
+            and all(map(math.isfinite, (found.threshold, found.promised, found.low, found.high)))
+            and math.isfinite(found.at_most)
         )
         if not sound:
             raise InputError("its calibration is damaged; train the detector again")

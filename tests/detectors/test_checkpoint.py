@@ -11,6 +11,8 @@ import pytest
 import torch
 from checkpoint_files import NEAREST, write_checkpoint
 
+from irp_lightning.data.appearance import appearance_of
+from irp_lightning.data.headers import Header
 from irp_lightning.detectors.build import check_detector
 from irp_lightning.detectors.checkpoint import load_detector
 from irp_lightning.detectors.config import ModelConfig
@@ -384,4 +386,21 @@ def test_a_calibration_that_no_score_can_be_held_against_is_refused(
 ) -> None:
     whole = calibrate(torch.tensor([1.0, 2.0]), ["a", "b"], 0.5).state()
     assert load_detector(craft(calibration=whole)).calibration is not None
-    assert "a calibration" in refusal(craft(calibration=whole | change))
+    text = refusal(craft(calibration=whole | change))
+    assert "calibrat" in text or "not a whole checkpoint" in text
+
+
+def test_scores_of_a_calibration_that_the_file_does_not_hold_are_refused(craft: Craft) -> None:
+    whole = calibrate(torch.tensor([1.0, 2.0]), ["a", "b"], 0.5).state()
+    many = {name: torch.ones(1, dtype=torch.double).expand(10**9) for name in ("scores", "weights")}
+    assert "which the file does not hold" in refusal(craft(calibration=whole | many))
+
+
+@pytest.mark.parametrize(
+    "change", [{"colours": ["blue"]}, {"numbers": []}, {"smallest": float("nan")}, {"widest": 0.0}]
+)
+def test_photographs_that_cannot_be_are_no_description(change: dict[str, Any], craft: Craft) -> None:
+    header = Header(30, 20, 1, "8-bit", 1, True, "PNG")
+    whole = appearance_of([header]).state()
+    assert load_detector(craft(appearance=whole)).appearance == appearance_of([header])
+    assert "not a whole checkpoint" in refusal(craft(appearance=whole | change))

@@ -5,10 +5,13 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from common import sweeps
-from common.inputs import experiment
+from common.inputs import Inputs, experiment
 from common.tables import mean_sd, read_rows, write_rows
+from PIL import Image
 from study_scripts import EXPERIMENTS, count, script
 
 from irp_lightning.data.contamination import draw_pool
@@ -106,6 +109,27 @@ def test_anomalib_decides_by_the_highest_score_where_it_saw_no_defect(images: Pa
     validated, judged = beside.drawn(seen, "test", seed=0)
     assert sorted(label for label, _ in validated.values()) == [0, 0, 0, 1, 1]
     assert {*validated, *judged} == {*seen}
+
+
+def test_a_study_sees_images_as_a_run_does(images: Path, cache: Path, tmp_path: Path) -> None:
+    """A camera's 12 bits in files of 16: both extractors know the depth and the settings."""
+    shutil.copytree(images / "fabric", tmp_path / "fabric")
+    for file in (tmp_path / "fabric").rglob("*.png"):
+        if "ground_truth" not in file.parts:
+            grey = np.asarray(Image.open(file).convert("L")).astype(np.uint16)
+            Image.fromarray(grey * 16).save(file)
+    inputs = Inputs(
+        experiment(
+            *("+experiment=demo", f"data.root={tmp_path}", "data.category=fabric", "backbone=random"),
+            *("data.image_size=64", "patches.image_size=64", "patches.grid=4", "patches.width=9"),
+            *("views.count=2", "views.n_transforms=2", "views.n_transforms_test=2", "refine=robust"),
+            *("refine.views=3", "trainer.accelerator=cpu", f"cache_dir={cache}"),
+        )
+    )
+    of_views, of_patches = inputs.extractors.detector.spec, inputs.extractors.removal.spec
+    assert (of_views.depth, of_patches.depth) == (12, 12)
+    assert inputs.features().scored(torch.arange(2)).shape[:2] == (2, 2)
+    assert inputs.patches().scored(torch.arange(2)).shape == (2, 3 * 4 * 4, 9)
 
 
 def test_a_sample_for_the_study_of_views_is_tested_whole_at_every_seed(
