@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,22 @@ def test_what_is_no_share(
         main([str(checkpoint), str(picture), f"--false-alarms={share}"])
     assert stopped.value.code == 2
     assert f"{share} is no share between 0 and 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_name_that_the_outputs_encoding_lacks_is_escaped(
+    checkpoint: Path,
+    picture: Path,
+    encoding: str,
+    command: Callable[..., "subprocess.CompletedProcess[str]"],
+) -> None:
+    picture.rename(picture.with_name("日.png"))
+    (picture.parent / "本.png").write_bytes(b"no image")
+    done = command(
+        "predict", str(checkpoint), str(picture.parent), cwd=picture.parent, PYTHONIOENCODING=encoding
+    )
+    paths = [line.split(",")[0] for line in done.stdout.splitlines()]
+    assert paths == ["path", rf"{picture.parent}/\u65e5.png"]
+    (complaint,) = done.stderr.splitlines()
+    assert rf"{picture.parent}/\u672c.png is not a readable image" in complaint
+    assert done.returncode == 1

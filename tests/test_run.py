@@ -192,6 +192,19 @@ def test_references_train_nothing_twice(
     assert found["vanilla_auroc"] == found["image_auroc"]
 
 
+def test_matched_references_train_as_long_as_the_run(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from irp_lightning.refinement import fitting
+
+    epochs, once = [], fitting.fit
+    monkeypatch.setattr(fitting, "fit", lambda *a, **k: (epochs.append(k["epochs"]), once(*a, **k))[1])
+    irp = "refine=irp_all", "lam=1.02", "max_rounds=2", "round_epochs=2"
+    found = run(config("+experiment=demo", *irp, "references=matched", "epochs=1"), tmp_path)
+    assert found["epochs_trained"] == 1 + 2 * found["rounds"] > 1
+    assert epochs[1:] == [found["epochs_trained"]] * 2  # vanilla and the oracle
+
+
 def test_a_batch_larger_than_the_images_is_one_batch_and_said_once(
     config: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -76,7 +76,7 @@ def test_a_plain_command_keeps_the_review_and_force_says_what_it_forgets(
     review.unlink()  # the results have a copy
     assert "complete already" in own()
     assert "complete already" in own("--review", out / "review.csv")
-    (tmp_path / "photos/00.png").rename(tmp_path / "photos/new.png")
+    (tmp_path / "photos/07.png").rename(tmp_path / "photos/new.png")
     assert f"--force --review {out / 'review.csv'} cleans them anew" in own()
     assert caught not in kept(out)
     own("--force", "--review", out / "review.csv")

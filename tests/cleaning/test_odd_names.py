@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -74,3 +76,23 @@ def test_a_review_names_them_as_the_tables_do(
     assert f"normal/{ESCAPED[0]}" in found.suspects
     assert all(file.is_file() for file in found.kept)
     assert odd / "normal/two\nlines.png" in found.kept
+
+
+def test_names_that_the_outputs_encoding_lacks_are_escaped(
+    photos: Path,
+    small_overrides: list[str],
+    tmp_path: Path,
+    command: Callable[..., "subprocess.CompletedProcess[str]"],
+) -> None:
+    folder = tmp_path / "日本"
+    folder.mkdir()
+    for file in sorted(photos.glob("[01]?.png")):
+        shutil.copy(file, folder / f"λ{file.name}")
+    (folder / "本.png").write_bytes(b"no image")
+    overrides = [*small_overrides, "batch_size=8"]
+    done = command(
+        "clean", str(folder), "--out", "出", *overrides, cwd=tmp_path, PYTHONIOENCODING="ascii"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"cannot be read (\u672c.png" in done.stdout
+    assert rf"report           {tmp_path}/\u51fa/report.html" in done.stdout

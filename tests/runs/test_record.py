@@ -238,6 +238,7 @@ def test_the_figures_repeat_what_the_run_is_of() -> None:
         "method": "irp",
         "model": "Detector",
         "backbone": "alexnet",
+        "removal_backbone": None,
         "contamination": "share",
         "lam": 1.5,
         "k": 2,
