@@ -219,6 +219,11 @@ def test_a_detector_that_cannot_be_made_is_said_to_be(mine: str, craft: Craft) -
     assert f"its detector, {mine}.Mine, cannot be made (no sign, no detector)" in text
 
 
+def test_a_detector_by_its_older_name_is_the_projects_own(craft: Craft) -> None:
+    loaded = load_detector(craft(detector="irp_lightning.models.knn.KNN"))
+    assert type(loaded.detector).__name__ == "Nearest"
+
+
 def test_a_checkpoint_of_an_older_version_is_said_to_be(tmp_path: Path) -> None:
     old = {"state_dict": {}, "RefinableData": {"active": torch.ones(3), "carried": {"model": {}}}}
     torch.save(old, tmp_path / "old.ckpt")
