@@ -10,10 +10,11 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from irp_lightning.cleaning.reviews import is_new_review, kept_review, print_forgotten
-from irp_lightning.config.compose import composed
+from irp_lightning.cleaning.reviews import check_only_review_differs, is_new_review, kept_review
+from irp_lightning.config.compose import checked, composed
 from irp_lightning.foundation.commands import ends_in_one_line
 from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.fields import plain
 from irp_lightning.foundation.names import printable
 from irp_lightning.runs.folder import REPORT
 from irp_lightning.runs.summary import print_summary
@@ -59,6 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _clean(chosen: argparse.Namespace) -> None:
+    _check_overrides(chosen.overrides)  # before the keys of messages become arguments
     try:
         cfg = configured(
             chosen.folder,
@@ -168,20 +170,27 @@ def configured(
     if not root.exists():
         raise InputError(f"{printable(folder)} is not there; give a folder of photographs")
     _check_out(out, folder, root)
+    is_new = False
     if review is None and not force:
         review = kept_review(out)
     elif review is not None:
-        force = force or is_new_review(review, out)
-    for override in overrides:
-        if (flag := FLAGS.get(override.lstrip("+~").partition("=")[0])) is not None:
-            raise InputError(f"{override} is what {flag} says here; leave it out")
+        is_new = not force and is_new_review(review, out)
+    _check_overrides(overrides)
     cfg = composed(["+experiment=folder", "data.root=.", *overrides])
     with open_dict(cfg):
         # Not as overrides: a path may hold what means something in Hydra's grammar.
         for key, value in (("data.root", root), ("data.groups", groups), ("review", review)):
             OmegaConf.update(cfg, key, None if value is None else _literal(str(value)))
-        cfg.false_alarms, cfg.sweep.force = false_alarms, force
+        cfg.false_alarms, cfg.sweep.force = false_alarms, force or is_new
+    if is_new:
+        check_only_review_differs(out, plain(checked(cfg)))
     return cfg
+
+
+def _check_overrides(overrides: Sequence[str]) -> None:
+    for override in overrides:
+        if (flag := FLAGS.get(override.lstrip("+~").partition("=")[0])) is not None:
+            raise InputError(f"{override} is what {flag} says here; leave it out")
 
 
 def _check_out(out: Path, folder: Path, root: Path) -> None:
@@ -210,7 +219,6 @@ def clean_folder(cfg: DictConfig, out: Path) -> Mapping[str, Any]:
         What ``metrics.json`` holds.
     """
     from irp_lightning.cleaning.changes import changes_since
-    from irp_lightning.config.compose import checked
     from irp_lightning.foundation.quiet import quiet
     from irp_lightning.run import run
     from irp_lightning.sweeps.command_line import complete_run
@@ -224,8 +232,6 @@ def clean_folder(cfg: DictConfig, out: Path) -> Mapping[str, Any]:
             for line in changes_since(out, checked(cfg).data):
                 print(f"! {line}")
             return metrics
-        if cfg.review is None:
-            print_forgotten(out)
         with quiet():
             return run(cfg, out)
     finally:

@@ -207,7 +207,7 @@ def run(cfg: DictConfig, path: Path) -> dict[str, Any]:
                         images=images,
                         rounds=cleaning.rounds,
                         settings=settings_of(e),
-                        looks={train[i].name: defective for i, defective in shared.items()},
+                        looks={train[i].name: defective for i, defective in verdicts.items()},
                         expected=int((~automatic.active).sum()),
                     )
                     metrics["cleaning"] = write_product(here.folder, test, content)

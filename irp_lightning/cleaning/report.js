@@ -48,11 +48,20 @@ function bestCut() {
   return data.count;
 }
 
+// Identical files share a verdict, as in refinement/copies.py.
+const copies = new Map();
+for (const item of data.items) copies.set(item.copy, [...(copies.get(item.copy) ?? []), item]);
+
+function verdictOf(item) {
+  const said = copies.get(item.copy).map((other) => verdicts[other.path] ?? null);
+  return said.find((verdict) => verdict !== null) ?? null;
+}
+
 // How many images the same command would remove with this review, as refinement/ranking.py does.
 function going(cut) {
   const before = data.items.filter((item) => item.rank < cut);
   const unseen = cut - before.length; // not on this page
-  const shown = data.items.filter((item) => verdicts[item.path] ?? (item.rank < cut && !item.trusted));
+  const shown = data.items.filter((item) => verdictOf(item) ?? (item.rank < cut && !item.trusted));
   const others = Object.entries(verdicts).filter(([path, defective]) => defective && !ranks.has(path));
   return unseen + shown.length + others.length;
 }

@@ -132,6 +132,7 @@ def _data(content: Content) -> dict[str, Any]:
     high = float(np.quantile(content.maps.amax(dim=(1, 2)).numpy(), 0.98)) if len(content.maps) else 1.0
     pictures: dict[str, str] = {}
     depth = content.images.depth
+    digests = {s.name: d for s, d in zip(content.images.samples, content.images.hashes, strict=True)}
     items = []
     for s in shown:
         picture, heat = _pictures(s, content.maps[s.index], low, high, depth)
@@ -148,6 +149,7 @@ def _data(content: Content) -> dict[str, Any]:
                 "cluster": s.cluster,
                 "trusted": s.sample.trusted,
                 "why": s.why,
+                "copy": digests[s.sample.name],
                 "alike": alike,
                 "picture": picture,
                 "map": heat,

@@ -1,15 +1,17 @@
 """The review that a folder of results holds: kept by a plain command, replaced by another one."""
 
 from pathlib import Path
+from typing import Any
 
-from irp_lightning.data.tables import read_table
+from irp_lightning.config.identity import differences
 from irp_lightning.data.verdicts import verdicts_digest
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import named_file, printable
-from irp_lightning.runs.folder import REVIEW, REVIEW_BEFORE
+from irp_lightning.runs.folder import REVIEW
+from irp_lightning.runs.moved import check_moved
 from irp_lightning.runs.record import read_config
 
-__all__ = ["is_new_review", "kept_review", "print_forgotten"]
+__all__ = ["check_only_review_differs", "is_new_review", "kept_review"]
 
 
 def kept_review(out: Path) -> Path | None:
@@ -43,14 +45,26 @@ def is_new_review(review: Path, out: Path) -> bool:
     return saved is not None and saved.get("verdicts") != verdicts_digest(str(review))
 
 
-def print_forgotten(out: Path) -> None:
-    """Say what a cleaning without a review no longer follows, if the results before it followed one."""
-    saved, file = read_config(out) or {}, out / REVIEW
-    if not saved.get("review") or not file.is_file():
+def check_only_review_differs(out: Path, config: dict[str, Any]) -> None:
+    """Check that a new review is one of the same cleaning: its other settings must not change unseen.
+
+    Args:
+        out: The folder of the results.
+        config: The configuration of the new cleaning, as plain values.
+
+    Raises:
+        InputError: Another setting differs, or the photographs are others.
+    """
+    saved = read_config(out)
+    if saved is None:
         return
-    count = len(read_table("review", file, ("path", "verdict"), "a review").rows)
-    aside = printable(out / REVIEW_BEFORE)
-    print(
-        f"! --force forgets the review of {count} photographs; it stays in {aside}, and "
-        f"--review {aside} follows it again"
-    )
+    others = [found for found in differences(saved, config) if found[0] != "verdicts"]
+    if others:
+        key, before, now = others[0]
+        raise InputError(
+            f"{out} holds a run with {key}={before}, not {now}; give the review with the same "
+            "options, or sweep.force=true to replace the run"
+        )
+    root = Path(config["data"]["root"])
+    if str(saved["data"]["root"]) != printable(root):
+        check_moved(out, saved, root)

@@ -4,11 +4,11 @@ import errno
 import filecmp
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from irp_lightning.foundation.atomic import remove_partial_files, write_whole
+from irp_lightning.foundation.atomic import PARTIAL_SUFFIX, remove_partial_files, write_whole
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import named_file, printable
 from irp_lightning.runs.folder import SUSPECTS, csv_rows
@@ -27,11 +27,14 @@ def _copy(source: Path, to: Path) -> None:
     write_whole(to, partial(shutil.copy2, source))
 
 
+def _move_link(source: Path, to: Path, moved: Mapping[str, Path]) -> None:
+    """Move a link: the way to its file may hold from its old place alone, and its file may move, too."""
+    target = os.path.realpath(source)
+    to.symlink_to(moved[target].absolute() if moved.get(target, to) != to else target)
+    source.unlink()
+
+
 def _move(source: Path, to: Path) -> None:
-    if source.is_symlink():  # what it says of the way to its file may hold from its old place alone
-        to.symlink_to(os.path.realpath(source))
-        source.unlink()
-        return
     try:
         source.rename(to)
     except OSError as error:
@@ -77,6 +80,7 @@ def sort_photographs(out: Path, how: str, to: Path, *, really: bool) -> list[tup
             )
         if there:
             raise InputError(f"{printable(place)} is there already; give an empty folder to --{how}")
+    _check_strangers({place for _, place in plan}, how, to)
     kept = sum(place.parent == to / GOOD for _, place in plan)
     print(
         f"--{how}: {kept} photographs to {printable(to / GOOD)}, {len(plan) - kept} to "
@@ -87,11 +91,27 @@ def sort_photographs(out: Path, how: str, to: Path, *, really: bool) -> list[tup
         return plan
     for folder in (to / GOOD, to / SUSPECT):
         remove_partial_files(folder)
+    moved = {os.path.realpath(s): place for s, place in plan if not s.is_symlink()}
     for source, place in plan:
-        if (source, place) not in done:
-            place.parent.mkdir(parents=True, exist_ok=True)
+        if (source, place) in done:
+            continue
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if how == "move" and source.is_symlink():
+            _move_link(source, place, moved)
+        else:
             HOW[how](source, place)
     return plan
+
+
+def _check_strangers(places: set[Path], how: str, to: Path) -> None:
+    """Refuse what another list has put there: whoever trains on the folder would train on both."""
+    for folder in (to / GOOD, to / SUSPECT):
+        for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if file not in places and PARTIAL_SUFFIX not in file.name:
+                raise InputError(
+                    f"{printable(file)} is there, and this list does not put it there; give an empty "
+                    f"folder to --{how}"
+                )
 
 
 def _is_done(how: str, source: Path, place: Path) -> bool:

@@ -75,5 +75,5 @@ def verdicts_digest(file: str) -> str:
         WrongValue: There is no such file, or it has other columns.
     """
     rows = read_table("review", Path(file), COLUMNS, WANTED).rows
-    said = {printable(row["path"]): row["verdict"].strip().lower() for _, row in rows}
-    return hashlib.sha256(repr(sorted(said.items())).encode()).hexdigest()[:16]
+    said = {(printable(row["path"]), row["verdict"].strip().lower()) for _, row in rows}
+    return hashlib.sha256(repr(sorted(said)).encode()).hexdigest()[:16]

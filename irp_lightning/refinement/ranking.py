@@ -9,6 +9,7 @@ from torch import Tensor
 
 from irp_lightning.refinement.clean import Cleaning
 from irp_lightning.refinement.copies import any_copy, shared_scores
+from irp_lightning.refinement.judgement import MIN_IMAGES, keep_worst
 from irp_lightning.refinement.looks import best_cut
 from irp_lightning.refinement.rounds import Round
 from irp_lightning.refinement.scoring import Explains, Scorer
@@ -56,7 +57,8 @@ def follow(
 ) -> Cleaning:
     """Move the cut to where the verdicts of a review put it, and follow each verdict.
 
-    Images of equal scores are on one side of the cut: where it would part them they stay.
+    Images of equal scores are on one side of the cut: where it would part them they stay. Of the images
+    without a verdict half stay in any case, and three.
 
     Args:
         cleaning: What was removed without verdicts.
@@ -74,7 +76,11 @@ def follow(
     looks = {int(place[image]): defective for image, defective in verdicts.items()}
     cut = best_cut(count, int((~cleaning.active).sum()), looks)
     threshold = ranking.scores[order[cut]].item() if cut < count else 0.0
-    removed = (ranking.scores > threshold) & ~any_copy(trusted, copies)
+    marked = torch.isin(copies, copies[torch.tensor(list(verdicts), dtype=torch.long)])
+    free = ~marked & ~any_copy(trusted, copies)
+    # Few verdicts must not take all the rest along: half of what nobody has looked at stays.
+    most = min(int(free.sum()) // 2, int(free.sum()) - MIN_IMAGES)
+    removed = keep_worst((ranking.scores > threshold) & free, ranking.scores, most)
     for defective in (False, True):
         those = [image for image, verdict in verdicts.items() if verdict == defective]
         removed[torch.isin(copies, copies[torch.tensor(those, dtype=torch.long)])] = defective

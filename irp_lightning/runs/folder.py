@@ -31,7 +31,6 @@ __all__ = [
     "REMOVED",
     "REPORT",
     "REVIEW",
-    "REVIEW_BEFORE",
     "ROUNDS",
     "SCORES",
     "SUSPECTS",
@@ -47,7 +46,7 @@ CONFIG, METRICS = "config.yaml", "metrics.json"
 MANIFEST, ROUNDS, REMOVED, SCORES = "manifest.csv", "rounds.csv", "removed.csv", "scores.csv"
 FIGURES = "figures"
 SUSPECTS, CLEAN, REPORT, DETECTOR = "suspects.csv", "clean.csv", "report.html", "detector.ckpt"
-REVIEW, REVIEW_BEFORE = "review.csv", "review.before.csv"
+REVIEW = "review.csv"
 """What persons said of images stays, whatever is computed anew."""
 CHECKPOINT, CLEANING = "checkpoints/last.ckpt", "checkpoints/cleaning.ckpt"
 WANDB_ID = "wandb/run_id"

@@ -15,7 +15,7 @@ from irp_lightning.runs.record import write_config
 __all__ = ["check_moved", "take_new_root"]
 
 
-def check_moved(folder: Path, before: Mapping[str, Any], root: Path) -> None:
+def check_moved(folder: Path, before: Mapping[str, Any], root: Path) -> dict[Path, Path]:
     """Check that a run's images are in their new place, by their content.
 
     Args:
@@ -23,14 +23,18 @@ def check_moved(folder: Path, before: Mapping[str, Any], root: Path) -> None:
         before: Its configuration.
         root: The new ``data.root``.
 
+    Returns:
+        The new place of each image, by its old one.
+
     Raises:
         InputError: An image is not there, or its content is another.
     """
     if not (folder / MANIFEST).is_file():
-        return
+        return {}
     old, category = str(before["data"]["root"]), str(before["data"]["category"])
     remedy = "set another folder (hydra.run.dir, or sweep.name in a sweep), or sweep.force=true"
     found: dict[Path, dict[str, str]] = {}
+    moved: dict[Path, Path] = {}
     for row in read_manifest(folder):
         name = row.get("file") or row["path"]  # an older manifest has no files
         places = [named_file(place, name) for place in (_base(root), root / category)]
@@ -41,6 +45,8 @@ def check_moved(folder: Path, before: Mapping[str, Any], root: Path) -> None:
                 f"{remedy}"
             )
         found[there] = row
+        # A table may name a file by its whole path, which is then where it was.
+        moved |= {place / name: there for place in (_base(Path(old)), Path(old) / category)}
     digests = content_hashes(list(found))
     for file, told in found.items():
         # Without a digest the manifest is of an older version, or the image could not be read.
@@ -49,23 +55,27 @@ def check_moved(folder: Path, before: Mapping[str, Any], root: Path) -> None:
                 f"{folder} holds a run on the images of {old}, and {file} is another image of the same "
                 f"name; {remedy}"
             )
+    return moved
 
 
-def take_new_root(folder: Path, before: Mapping[str, Any], root: Path) -> None:
-    """Write the new place of its images into the files of a finished run.
+def take_new_root(
+    folder: Path, before: Mapping[str, Any], root: Path, moved: Mapping[Path, Path]
+) -> None:
+    """Write the new places of its images into the files of a finished run.
 
     Args:
         folder: The run folder.
         before: Its configuration, which names the old place.
         root: The new ``data.root``.
+        moved: What :func:`check_moved` has found.
     """
     old = Path(str(before["data"]["root"]))
     files = RunFolder(folder)
     if (folder / CLEAN).is_file():
         rows = csv_rows(folder / CLEAN)
-        places = printable(_base(old)), printable(_base(root))
-        moved = [{**row, "image_path": _moved(row["image_path"], *places)} for row in rows]
-        files.text(CLEAN, csv_text(list(rows[0]) if rows else [], moved))
+        places = {printable(one): printable(other) for one, other in moved.items()}
+        told = [{**row, "image_path": places.get(row["image_path"], row["image_path"])} for row in rows]
+        files.text(CLEAN, csv_text(list(rows[0]) if rows else [], told))
     if (folder / REPORT).is_file():
         page = (folder / REPORT).read_text(encoding="utf-8")
         one, other = (f"<dd>{html.escape(printable(place))}</dd>" for place in (old, root))
@@ -76,7 +86,3 @@ def take_new_root(folder: Path, before: Mapping[str, Any], root: Path) -> None:
 def _base(root: Path) -> Path:
     """What images are relative to: of a table, its folder."""
     return root.parent if root.suffix.lower() == ".csv" else root
-
-
-def _moved(path: str, old: str, new: str) -> str:
-    return new + path[len(old) :] if path.startswith(f"{old}/") else path

@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,6 @@ from irp_lightning.runs.folder import (
     MANIFEST,
     METRICS,
     REVIEW,
-    REVIEW_BEFORE,
     WHOLE_FOLDERS,
     RunFolder,
 )
@@ -75,8 +75,8 @@ class Session:
 
         Args:
             manifest: ``manifest.csv``.
-            review: ``review.csv``, where there is a review. A review of an earlier run that is replaced
-                stays as ``review.before.csv``.
+            review: ``review.csv``, where there is a review. Another one that is there already is set
+                aside under a number.
 
         Raises:
             InputError: The run was stopped half-way with other images.
@@ -85,8 +85,8 @@ class Session:
         self.resumed = not self.is_forced and _can_go_on(path, manifest)
         if not self.is_first:
             return
+        self._set_review_aside(review)
         if self.is_forced:
-            self._set_review_aside(review)
             self.folder.clear()
         if self.resumed:
             print(f"goes on from the last round in {printable(path)}")
@@ -101,11 +101,17 @@ class Session:
         self._begun = True
 
     def _set_review_aside(self, review: bytes | None) -> None:
-        """Keep a person's work: another review, or none, takes its place."""
+        """Keep a person's work where another review, or none, takes its place."""
         file = self.folder.path / REVIEW
-        saved = read_config(self.folder.path)
-        if saved is not None and saved.get("review") and file.is_file() and file.read_bytes() != review:
-            file.replace(self.folder.path / REVIEW_BEFORE)
+        if not file.is_file() or file.read_bytes() == review or not (self.is_forced or review):
+            return
+        names = (self.folder.path / f"review.before-{number}.csv" for number in count(1))
+        aside = next(
+            place for place in names if not place.exists() or place.read_bytes() == file.read_bytes()
+        )
+        file.replace(aside)
+        shown = printable(aside)
+        print(f"! another review was there; it stays in {shown}, and --review {shown} follows it again")
 
     @property
     def checkpoint(self) -> Path | None:
@@ -194,13 +200,12 @@ def finished_run(path: Path, config: dict[str, Any]) -> dict[str, Any] | None:
         )
     before, root = str(saved["data"]["root"]), Path(config["data"]["root"])
     has_moved = before != printable(root)
-    if has_moved:
-        check_moved(path, saved, root)
+    moved = check_moved(path, saved, root) if has_moved else {}
     metrics = read_metrics(path)
     if metrics.get("status") != "complete":
         return None
     if has_moved:
-        take_new_root(path, saved, root)
+        take_new_root(path, saved, root, moved)
     return metrics
 
 

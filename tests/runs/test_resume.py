@@ -153,7 +153,7 @@ def test_what_a_death_while_writing_left_is_cleared_away(
 ) -> None:
     cfg = config("+experiment=demo", *IN_SAMPLE)
     stop(cfg, tmp_path)
-    (tmp_path / "checkpoints" / ".4711.part.ckpt").write_bytes(b"half")
+    (tmp_path / "checkpoints" / ".0123abcd.part.ckpt").write_bytes(b"half")
     run(cfg, tmp_path)
     assert [file.name for file in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]
 
