@@ -55,7 +55,7 @@ def _compare(folder: Path, out: Path) -> None:
         status = STATUS.get(other.status, other.status)
         print(f"{status}: {other.folder} ({other.reason})")
     for again, kept in report.repeated:
-        print(f"repeated: {again} (equal to {kept}, which counts)")
+        print(f"repeated: {again} (settings of {kept}, which counts)")
     for line in report.caveats:
         print(f"! {line}")
     print(f"{report.finished} finished runs below {folder.resolve()}")

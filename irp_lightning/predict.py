@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from irp_lightning.data.config import MAX_PIXELS
 from irp_lightning.data.readers.folder import list_photographs
-from irp_lightning.foundation.cells import as_cell
+from irp_lightning.foundation.cells import as_cell, from_cell
 from irp_lightning.foundation.commands import ends_in_one_line
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.interrupts import until_it_is_imported
@@ -139,7 +139,7 @@ def _files(given: Sequence[str]) -> Iterator[Path]:
         if name == "-":
             lines = sys.stdin.buffer
             names = (os.fsdecode(line.rstrip(b"\r\n")) for line in lines if line.strip())
-            yield from (named_file(Path(), name) for name in names)  # tables may have escaped them
+            yield from map(_named, names)
         # Path.is_dir and Path.exists raise where a folder may not be entered: that is one bad file.
         elif os.path.isdir(name):  # noqa: PTH112
             _, photographs, remarks = list_photographs(Path(name))
@@ -150,7 +150,13 @@ def _files(given: Sequence[str]) -> Iterator[Path]:
             # What matches nothing is told as a file that is not there, as shells do.
             yield from map(Path, sorted(glob.glob(name, recursive=True)) or [name])  # noqa: PTH207
         else:
-            yield named_file(Path(), name)
+            yield _named(name)
+
+
+def _named(name: str) -> Path:
+    """The file of a name that a table may have escaped, or begun with an apostrophe."""
+    file = named_file(Path(), name)
+    return file if os.path.lexists(file) else named_file(Path(), from_cell(name))
 
 
 def _report(line: str) -> None:
@@ -186,8 +192,8 @@ def _print_scores(chosen: argparse.Namespace) -> list[str]:
                 "train it with irp_lightning.clean, or with false_alarms=0.01"
             )
         calibration = calibration.at(chosen.false_alarms)
-        if (shortfall := calibration.shortfall) is not None:
-            _report(f"--false-alarms {chosen.false_alarms}: {shortfall}")
+    if calibration is not None and calibration.shortfall is not None:
+        _report(calibration.shortfall)
     if loaded.appearance is None:
         _report(
             f"{chosen.checkpoint} does not hold what its training photographs were like: new ones are "

@@ -13,8 +13,43 @@ MOST = 20
 
 
 def caveats(runs: Sequence[Run]) -> list[str]:
-    """Lines for the head of a report, the gravest first."""
-    return [*_first(_other_images(runs)), *_first(_other_masks(runs)), *_first(_falsifying(runs))]
+    """Lines for the head of a report, the gravest first.
+
+    Args:
+        runs: All finished runs, repeated ones too.
+    """
+    return [
+        *_first(_unequal_repetitions(runs)),
+        *_first(_other_images(runs)),
+        *_first(_other_masks(runs)),
+        *_first(_falsifying(runs)),
+    ]
+
+
+def _unequal_repetitions(runs: Iterable[Run]) -> list[str]:
+    """Runs of equal settings whose images or figures differ: one of them counts, and which matters."""
+    alike: defaultdict[tuple[object, ...], list[Run]] = defaultdict(list)
+    for run in runs:
+        alike[run.method, *run.setting].append(run)
+    lines = []
+    for first, *others in alike.values():
+        for run in others:
+            images = "" if run.seen == first.seen else "other images, "
+            if images or _figures(run) != _figures(first):
+                lines.append(
+                    f"{run.folder} has the settings of {first.folder}, which counts, and {images}"
+                    f"AUROC {_area(run)} where that has {_area(first)}: remove or move the one that "
+                    "should not count"
+                )
+    return lines
+
+
+def _figures(run: Run) -> tuple[object, ...]:
+    return run.auroc, run.removed_bad, run.removed_good, run.rounds
+
+
+def _area(run: Run) -> str:
+    return "none" if run.auroc is None else f"{run.auroc:.4f}"
 
 
 def _other_images(runs: Iterable[Run]) -> list[str]:

@@ -72,7 +72,7 @@ def not_compared(
 ) -> Table:
     """Failed, unfinished and unreadable runs, and those that repeat another."""
     found = [(u.folder, u.status, u.reason) for u in unusable] + [
-        (again, "repeated", f"equal to {_name(first, folder)}, which counts")
+        (again, "repeated", f"settings of {_name(first, folder)}, which counts")
         for again, first in repeated
     ]
     lines = [(_name(path, folder), status, reason) for path, status, reason in found]

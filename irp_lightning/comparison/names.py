@@ -38,7 +38,7 @@ def with_titles(runs: Sequence[Run]) -> list[Run]:
 
 
 def without_duplicates(runs: Iterable[Run]) -> tuple[list[Run], list[tuple[Path, Path]]]:
-    """Of runs that are equal in everything, the first by path.
+    """Of runs whose settings are all equal, the first by path.
 
     Returns:
         The runs that count, and for each other its folder and the folder of the run that counts.

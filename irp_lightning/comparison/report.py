@@ -57,12 +57,13 @@ def write_report(folder: Path, out: Path) -> Report:
         InputError: There is no run, or ``out`` cannot be written.
     """
     finished, unusable = read_runs(folder)
-    runs, repeated = without_duplicates(with_titles(finished))
+    titled = with_titles(finished)
+    runs, repeated = without_duplicates(titled)
     lines = overview(runs)
     tables = [lines, area_table(runs), removal_table(runs), paired_table(runs)]
     first = dataset_curves(runs)
     groups, remarks = removed_images(runs)
-    warnings = caveats(runs)
+    warnings = caveats(titled)
     content = Content(
         title=folder.resolve().name,
         facts=_facts(runs, [*(u.status for u in unusable), *["repeated"] * len(repeated)]),

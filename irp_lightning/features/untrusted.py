@@ -26,7 +26,7 @@ def check_archive(file: Path) -> None:
     """Check that a file unpacks to no more than itself, as PyTorch's do.
 
     Raises:
-        Damaged: It is no archive, is compressed, or its parts overlap.
+        Damaged: It is no archive, is compressed, its parts overlap, or one does not match its checksum.
     """
     try:
         with zipfile.ZipFile(file) as archive:
@@ -37,6 +37,10 @@ def check_archive(file: Path) -> None:
     packed = any(part.compress_type != zipfile.ZIP_STORED for part in parts)
     if packed or sum(part.file_size for part in parts) > size:
         raise Damaged(f"it unpacks to more than its {size} bytes")
+    with zipfile.ZipFile(file) as archive:
+        # PyTorch does not ask whether a part is as it was written: scores would be others.
+        if (part := archive.testzip()) is not None:
+            raise Damaged(f"{part} is not as it was written")
 
 
 def check_values(values: Any) -> None:

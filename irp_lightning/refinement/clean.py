@@ -90,7 +90,10 @@ def clean(
         scores = shared_scores(_scores(scorer, active), copies).masked_fill(~active, torch.nan)
         found = judge(scores, active, config)
         if trusted is not None:
-            found = replace(found, removed=found.removed & ~trusted)
+            left = found.removed & ~trusted
+            # Where only trusted images stand out there is nothing to remove.
+            is_done = found.converged or bool(found.removed.any() and not left.any())
+            found = replace(found, removed=left, converged=is_done)
         seconds = time.perf_counter() - start
         done = Round(len(rounds), active, scores, None, found.removed, found.threshold, seconds)
         cleaning = Cleaning(

@@ -278,7 +278,16 @@ def _can_go_on(path: Path, manifest: str) -> bool:
             f"{path} was stopped half-way, and the images have changed since (manifest.csv); "
             "set sweep.force=true to begin anew"
         )
-    if not all(map(zipfile.is_zipfile, kept)):
+    if not all(map(_is_whole, kept)):
         print(f"a checkpoint in {printable(path)} is damaged: the run begins anew")
         return False
     return True
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether a checkpoint is as it was written; PyTorch loads a damaged one without a word."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return archive.testzip() is None
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):
+        return False

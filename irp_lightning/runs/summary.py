@@ -91,7 +91,7 @@ def _add_cleaning(table: Table, m: Mapping[str, Any]) -> None:
     rates = [f"{c['threshold']:.4g}: {percent(promised)} false alarms promised"]
     if promised > asked:
         rates.append(
-            f"{percent(asked)} asked for; so few photographs promise no less than 1 in "
+            f"{percent(asked)} asked for; so few groups of photographs promise no less than 1 in "
             f"{round(1 / promised)}"
         )
     review = c.get("review")  # older versions have none

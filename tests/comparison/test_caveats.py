@@ -94,6 +94,17 @@ def test_an_older_run_pairs_with_newer_ones_of_as_many_images(
     assert bool(caveats(titled())) == pairs.startswith("0")
 
 
+def test_repetitions_with_other_images_or_figures_are_named(write_run, titled) -> None:
+    write_run("a", dataset={"tested": "a"})
+    write_run("b", dataset={"tested": "b"})
+    write_run("c", dataset={"tested": "a"}, auroc=0.25)
+    write_run("d", dataset={"tested": "a"})
+    lines = [line for line in caveats(titled()) if "has the settings of" in line]
+    assert len(lines) == 2
+    assert "other images" in lines[0]
+    assert "AUROC 0.2500 where that has" in lines[1]
+
+
 def test_folders_that_are_read_otherwise_are_no_folder_that_changed(write_run, titled) -> None:
     write_run("a", dataset={"tested": "a"})
     write_run("b", dataset={"tested": "b"}, data__recursive=True)

@@ -409,3 +409,13 @@ def test_photographs_that_cannot_be_are_no_description(change: dict[str, Any], c
     whole = appearance_of([header]).state()
     assert load_detector(craft(appearance=whole)).appearance == appearance_of([header])
     assert "not a whole checkpoint" in refusal(craft(appearance=whole | change))
+
+
+def test_a_checkpoint_that_lost_some_bytes_has_no_scores(checkpoint: Path, tmp_path: Path) -> None:
+    """PyTorch loads it without a word, and scores would be others."""
+    content = bytearray(checkpoint.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 64] = bytes(255 - byte for byte in content[middle : middle + 64])
+    (tmp_path / "x.ckpt").write_bytes(content)
+    with pytest.raises(InputError, match=r"is not a whole checkpoint|not as it was written"):
+        load_detector(tmp_path / "x.ckpt")

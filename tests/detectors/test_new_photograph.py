@@ -142,6 +142,19 @@ def test_predict_reads_sub_folders_and_counts_what_it_leaves_out(
     assert "1 files beside the images are taken for their masks" in said
 
 
+def test_names_come_back_from_tables(
+    checkpoint_of_usual: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    save(tmp_path / "=1.png", COLOURS)
+    monkeypatch.chdir(tmp_path)
+    main([str(checkpoint_of_usual), "=1.png"])
+    cell = capsys.readouterr().out.splitlines()[1].split(",")[0]
+    assert cell == "'=1.png"
+    main([str(checkpoint_of_usual), cell])
+    assert capsys.readouterr().out.splitlines()[1].startswith("'=1.png,")
+
+
 def test_differences_count_photographs_by_kind() -> None:
     lines: list[str] = []
     found = Differences(lines.append)

@@ -78,8 +78,8 @@ def test_what_was_asked_for_and_what_is_promised_never_look_equal(printed: Any) 
     assert "0.04 % to 2 %" in told
     short = printed({**UNLABELLED, "cleaning": {**CLEANED, "false_alarms_promised": 1 / 99}})
     assert (
-        "1.01 % false alarms promised 1 % asked for; so few photographs promise no less than 1 in 99"
-        in short
+        "1.01 % false alarms promised 1 % asked for; so few groups of photographs promise no less "
+        "than 1 in 99" in short
     )
 
 
