@@ -233,14 +233,14 @@ def clean(
         )
         metrics = dict(clean_folder(cfg, into))
     kept = [row for row in csv_rows(into / CLEAN) if row["split"] == "train"]
-    checked: dict[str, int] | None = metrics["cleaning"].get("review")
+    review_check: dict[str, int] | None = metrics["cleaning"].get("review")
     return Cleaning(
         into,
         [row["path"] for row in csv_rows(into / SUSPECTS)],
         [named_file(Path(), row["image_path"]) for row in kept],
         Detector(into, own_code=_names_own_code(cfg)),
         metrics,
-        ReviewCheck(**checked) if checked else None,
+        ReviewCheck(**review_check) if review_check else None,
     )
 
 

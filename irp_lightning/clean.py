@@ -10,7 +10,11 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from irp_lightning.cleaning.reviews import check_only_review_differs, is_new_review, kept_review
+from irp_lightning.cleaning.followed_review import (
+    check_only_review_differs,
+    is_new_review,
+    kept_review,
+)
 from irp_lightning.config.compose import checked, composed
 from irp_lightning.foundation.commands import ends_in_one_line
 from irp_lightning.foundation.errors import InputError

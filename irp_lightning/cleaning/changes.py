@@ -18,7 +18,7 @@ __all__ = ["changes_since"]
 
 
 def changes_since(out: Path, data: DataConfig) -> list[str]:
-    """Lines that say what of the photographs is not as it was when the results were written.
+    """List what has changed in the photographs since the results were written.
 
     The content of each file is compared with its digest in ``manifest.csv``, its label and its group
     with what stands there; clocks do not count.

@@ -50,8 +50,8 @@ class Budget:
 def budget_of(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> Budget:
     """What a run spent, by its files.
 
-    Of an older run, which does not say how long its detector was trained, the configuration and the
-    number of rounds do; a user's own detector then counts as one that is trained in epochs.
+    An older run does not hold how long its detector was trained. The configuration and the number of
+    rounds give it then, and a user's own detector counts as one that is trained in epochs.
 
     Raises:
         KeyError: A value is missing.

@@ -38,7 +38,7 @@ def with_titles(runs: Sequence[Run]) -> list[Run]:
 
 
 def without_duplicates(runs: Iterable[Run]) -> tuple[list[Run], list[tuple[Path, Path]]]:
-    """Of runs whose settings are all equal, the first by path.
+    """Keep the first by path of runs whose settings are all equal.
 
     Returns:
         The runs that count, and for each other its folder and the folder of the run that counts.

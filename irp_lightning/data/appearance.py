@@ -46,9 +46,9 @@ class Appearance:
         """
         if header.numbers != "8-bit" and header.numbers not in self.numbers:
             raise InputError(
-                f"{name} holds {_kind(header.numbers)}, and the detector was trained on "
-                f"{' and '.join(map(_kind, self.numbers))}: how many of the bits hold data is not "
-                "known; convert the photograph as the training photographs were"
+                f"{name} holds {KINDS[header.numbers]}, and the detector was trained on "
+                f"{' and '.join(KINDS[kind] for kind in self.numbers)}: how many of the bits hold data "
+                "is not known; convert the photograph as the training photographs were"
             )
 
     def differences(self, header: Header) -> dict[str, str]:
@@ -62,8 +62,8 @@ class Appearance:
             found["colour"] = f"is {_shown(colour)}, and the detector was trained on {self.colours[0]}"
         if header.numbers not in self.numbers:
             found["bit depth"] = (
-                f"holds {_kind(header.numbers)}, and the detector was trained on "
-                f"{_kind(self.numbers[0])}"
+                f"holds {KINDS[header.numbers]}, and the detector was trained on "
+                f"{KINDS[self.numbers[0]]}"
             )
         width, height = header.upright
         if not self.smallest / SIZE_SLACK <= _size(header) <= self.largest * SIZE_SLACK:
@@ -87,7 +87,7 @@ class Appearance:
         """What :meth:`state` gave.
 
         Raises:
-            ValueError: A kind is unknown, there is none, or a size is none.
+            ValueError: A kind is unknown or missing, or a size is not a positive number.
         """
         listed = {name: tuple(map(str, state[name])) for name in ("colours", "numbers")}
         numbers = {name: float(state[name]) for name in ("smallest", "largest", "narrowest", "widest")}
@@ -114,7 +114,7 @@ def appearance_of(headers: Sequence[Header]) -> Appearance:
 
 
 def oddities(header: Header, extent: Extent) -> dict[str, str]:
-    """What a photograph shows by itself that training photographs are remarked on for, by kind."""
+    """Find what training also remarks on, such as several pages or one colour: text by kind."""
     found = {}
     if header.pages > 1:
         found["pages"] = f"has {header.pages} pages; the first is read"
@@ -137,10 +137,6 @@ def _shown(colour: str) -> str:
 
 def _size(header: Header) -> float:
     return float((header.width * header.height) ** 0.5)
-
-
-def _kind(numbers: str) -> str:
-    return KINDS[numbers]
 
 
 def _range(low: float, high: float, form: str) -> str:

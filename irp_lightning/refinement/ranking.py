@@ -39,7 +39,7 @@ def rank(scorer: Scorer, active: Tensor, copies: Tensor) -> Ranking:
     """Score all images by what is active, with a scorer that explains itself.
 
     Args:
-        scorer: It.
+        scorer: Scores the images out of sample.
         active: (N,), bool.
         copies: (N,), int64: one number for identical files, which score alike.
     """
@@ -73,17 +73,17 @@ def follow(
     began = time.perf_counter()
     order, count = ranking.order, len(ranking.scores)
     place = torch.empty_like(order).scatter_(0, order, torch.arange(count))
-    looks = {int(place[image]): defective for image, defective in verdicts.items()}
+    looks = {int(place[image]): verdict for image, verdict in verdicts.items()}
     cut = best_cut(count, int((~cleaning.active).sum()), looks)
     threshold = ranking.scores[order[cut]].item() if cut < count else 0.0
-    marked = torch.isin(copies, copies[torch.tensor(list(verdicts), dtype=torch.long)])
-    free = ~marked & ~any_copy(trusted, copies)
+    defective, normal = (
+        any_copy(torch.tensor([verdicts.get(i) is said for i in range(count)]), copies)
+        for said in (True, False)
+    )
+    free = ~(defective | normal | any_copy(trusted, copies))
     # Few verdicts must not take all the rest along: half of what nobody has looked at stays.
     most = min(int(free.sum()) // 2, int(free.sum()) - MIN_IMAGES)
-    removed = keep_worst((ranking.scores > threshold) & free, ranking.scores, most)
-    for defective in (False, True):
-        those = [image for image, verdict in verdicts.items() if verdict == defective]
-        removed[torch.isin(copies, copies[torch.tensor(those, dtype=torch.long)])] = defective
+    removed = defective | keep_worst((ranking.scores > threshold) & free, ranking.scores, most)
     gone = removed.nonzero().flatten()
     gone = gone[ranking.scores[gone].argsort(descending=True, stable=True)]
     everything = torch.ones_like(removed)

@@ -54,16 +54,6 @@ def test_wrong_figures_are_named(change: dict, said: str, write_run, sweep: Path
     assert said in unusable.reason
 
 
-def test_a_run_on_unlabelled_images_is_not_compared_and_called_so(write_run, sweep: Path) -> None:
-    file = write_run("a") / "metrics.json"
-    unknown = dict.fromkeys(("noise_achieved", "removed_good", "removed_bad"))
-    file.write_text(json.dumps(json.loads(file.read_text()) | unknown))
-    (runs, (unusable,)) = read_runs(sweep)
-    assert not runs
-    assert unusable.status == "unlabelled"
-    assert "training images are unlabelled" in unusable.reason
-
-
 @pytest.mark.parametrize("key", ["image_auroc", "noise_requested", "train_images", "rounds"])
 def test_missing_figures_are_named(key: str, write_run, sweep: Path) -> None:
     file = write_run("a") / "metrics.json"
