@@ -193,7 +193,8 @@ def _print_scores(chosen: argparse.Namespace) -> list[str]:
             )
         calibration = calibration.at(chosen.false_alarms)
     if calibration is not None and calibration.shortfall is not None:
-        _report(calibration.shortfall)
+        asked = f"--false-alarms {chosen.false_alarms}: " if chosen.false_alarms is not None else ""
+        _report(asked + calibration.shortfall)
     if loaded.appearance is None:
         _report(
             f"{chosen.checkpoint} does not hold what its training photographs were like: new ones are "
