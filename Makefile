@@ -15,7 +15,7 @@ HALF := $$(( ($$(getconf _NPROCESSORS_ONLN) + 1) / 2 ))
 
 run: $(INSTALLED)
 	@$(MAKE) --no-print-directory --jobs=2 DEMO=$(DEMO) demo-fabric demo-grain
-	$(BIN)/python -m irp_lightning.compare $(DEMO)
+	$(BIN)/irp-lightning compare $(DEMO)
 
 demo-%: $(INSTALLED)
 	OMP_NUM_THREADS=$(HALF) $(BIN)/python -m irp_lightning.run -m +experiment=demo \

@@ -7,7 +7,7 @@ overrides make it quick and keep the features beside them):
 >>> from tempfile import mkdtemp
 >>> from PIL import Image
 >>> from irp_lightning.api import Detector, clean, fit
->>> from irp_lightning.data.generated import generate_image
+>>> from irp_lightning.data.generated.category import generate_image
 >>> here = Path(mkdtemp())
 >>> (here / "photos").mkdir()
 >>> for i in range(40):
@@ -57,8 +57,8 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
-from irp_lightning.clean import clean_folder, configured
 from irp_lightning.cleaning.review import ReviewCheck
+from irp_lightning.commands.clean import clean_folder, configured
 from irp_lightning.config.compose import checked
 from irp_lightning.data.config import MAX_PIXELS
 from irp_lightning.detectors.checkpoint import Loaded, checkpoint_file, load_detector
@@ -70,7 +70,7 @@ from irp_lightning.features.config import is_own
 from irp_lightning.foundation.atomic import write_whole
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import named_file
-from irp_lightning.process_state import own_process_state
+from irp_lightning.pipeline.process_state import own_process_state
 from irp_lightning.runs.folder import CLEAN, SUSPECTS, csv_rows, csv_text
 
 __all__ = ["Cleaning", "Detector", "ReviewCheck", "clean", "fit"]

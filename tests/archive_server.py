@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from irp_lightning.data.config import DataConfig
-from irp_lightning.data.download import fetch
+from irp_lightning.data.fetch.download import fetch
 from irp_lightning.foundation.errors import InputError
 
 NAME = "images.tar.xz"

@@ -6,7 +6,7 @@ from typing import Any
 import lightning as L
 import torch
 
-from irp_lightning.data.appearance import Appearance
+from irp_lightning.data.audit.appearance import Appearance
 from irp_lightning.detectors.build import check_detector
 from irp_lightning.detectors.checkpoint import CheckpointContents
 from irp_lightning.detectors.config import ModelConfig

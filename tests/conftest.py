@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 
 from irp_lightning.config.compose import CONF, checked
 from irp_lightning.config.experiment import Experiment
-from irp_lightning.data.generated import write_category
+from irp_lightning.data.generated.category import write_category
 
 torch.set_num_threads(1)  # tests start processes of their own; two busy threads wait for each other
 settings.register_profile("busy", deadline=None)  # how long an example takes is the machine's affair
@@ -115,15 +115,13 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def command() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Start ``python -m irp_lightning.MODULE ARGUMENTS`` in a folder, as a user does, and wait."""
+    """Start ``python -m irp_lightning VERB ARGUMENTS`` in a folder, as a user does, and wait."""
 
-    def run(
-        module: str, *arguments: str, cwd: Path, **variables: str
-    ) -> subprocess.CompletedProcess[str]:
+    def run(verb: str, *arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("WANDB")}
         environment |= {"NETRC": "/no/netrc", "COLUMNS": "200", "OMP_NUM_THREADS": "1", **variables}
         return subprocess.run(
-            [sys.executable, "-m", f"irp_lightning.{module}", *arguments],
+            [sys.executable, "-m", "irp_lightning", verb, *arguments],
             cwd=cwd,
             env=environment,
             stdin=subprocess.DEVNULL,  # nobody there to answer a prompt

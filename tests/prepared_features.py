@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from irp_lightning.data.content import content_hash
+from irp_lightning.data.files.content import content_hash
 from irp_lightning.features.bank import FeatureBank
 from irp_lightning.features.config import FeaturesConfig
 from irp_lightning.features.extractor import FeatureExtractor

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from irp_lightning.data.audit.survey import survey
 from irp_lightning.data.config import DataConfig
 from irp_lightning.data.samples import Reading, Sample
-from irp_lightning.data.survey import survey
 from irp_lightning.foundation.errors import InputError
 
 FIRST = {"btad": "01", "visa": "candle", "mvtec_ad2": "can", "mtd": "magnetic_tile"}

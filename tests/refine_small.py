@@ -10,7 +10,7 @@ from irp_lightning.data.contamination import TrainingPool
 from irp_lightning.detectors.config import ModelConfig, TrainerConfig
 from irp_lightning.features.config import ViewsConfig
 from irp_lightning.features.image_features import ResidentFeatures
-from irp_lightning.refinement.fitting import Fitting
+from irp_lightning.pipeline.fitting import Fitting
 from irp_lightning.refinement.scoring import TrainingImages
 
 N, TEST, VIEWS, DIM = 30, 6, 2, 3

@@ -11,9 +11,9 @@ from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig
 from PIL import Image
 
+from irp_lightning.commands.run import run_composed as run
 from irp_lightning.features import preparation
 from irp_lightning.foundation.errors import InputError
-from irp_lightning.run import run
 
 Config = Callable[..., DictConfig]
 

@@ -9,9 +9,9 @@ from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 from run_files import metrics, rows
 
+from irp_lightning.commands.predict import main, predict
+from irp_lightning.commands.run import run_composed as run
 from irp_lightning.foundation.errors import InputError
-from irp_lightning.predict import main, predict
-from irp_lightning.run import run
 
 Config = Callable[..., DictConfig]
 

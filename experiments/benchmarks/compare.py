@@ -1,4 +1,4 @@
-"""``python -m irp_lightning.compare`` over 1,000 synthetic run folders: seconds and peak memory.
+"""``irp-lightning compare`` over 1,000 synthetic run folders: seconds and peak memory.
 
 The folders are made up: figures from a random number generator in the shape that a sweep leaves behind
 (ten classes, two detectors, five methods, five noise levels, two seeds), without photographs.
@@ -85,7 +85,7 @@ def main() -> None:
         count = write_runs(sweep)
         print(f"{count} synthetic run folders written")
         began = time.perf_counter()
-        command = [sys.executable, "-m", "irp_lightning.compare", str(sweep)]
+        command = [sys.executable, "-m", "irp_lightning", "compare", str(sweep)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         seconds = time.perf_counter() - began
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -99,7 +99,7 @@ def main() -> None:
     # Not before: it imports torch, and a child's peak memory begins with its parent's.
     from paired import report
 
-    report("python -m irp_lightning.compare", [row], "compare")
+    report("irp-lightning compare", [row], "compare")
 
 
 if __name__ == "__main__":

@@ -19,15 +19,15 @@ from common.inputs import experiment
 from paired import medians, report
 from PIL import Image
 
-from irp_lightning.data.content import content_hash
-from irp_lightning.data.images import load_square
-from irp_lightning.data.listing import image_files
-from irp_lightning.extractors import extractors_of
+from irp_lightning.data.files.content import content_hash
+from irp_lightning.data.files.images import load_square
+from irp_lightning.data.files.listing import image_files
 from irp_lightning.features.bank import FeatureBank
 from irp_lightning.features.extraction import default_workers, extract
 from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.features.picture_size import VIEWS_PER_PASS
 from irp_lightning.features.preparation import fill_bank
+from irp_lightning.pipeline.extractors import extractors_of
 
 
 def extractor(name: str, weights: str | None, size: int, views: int) -> FeatureExtractor:

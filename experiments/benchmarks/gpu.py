@@ -19,7 +19,7 @@ from extraction import extractor, throughput
 from paired import medians, report
 from training import measure
 
-from irp_lightning.data.listing import image_files
+from irp_lightning.data.files.listing import image_files
 from irp_lightning.detectors.differnet import DifferNet
 
 PASSES = 2 + 1 + 4 + 3

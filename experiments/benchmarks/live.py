@@ -15,7 +15,7 @@ from extraction import extractor
 from paired import report
 from training import VIEWS, preset, step
 
-from irp_lightning.data.listing import image_files
+from irp_lightning.data.files.listing import image_files
 from irp_lightning.detectors.build import build_detector
 from irp_lightning.features.batches import TrainingBatches
 from irp_lightning.features.extraction import default_workers, extract

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from paired import report
 
-from irp_lightning.data.listing import image_files
+from irp_lightning.data.files.listing import image_files
 from irp_lightning.detectors.checkpoint import load_detector
 from irp_lightning.features.extraction import default_workers, extract
 from irp_lightning.features.extractor import FeatureExtractor

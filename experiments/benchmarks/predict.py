@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from paired import medians, report
 
-from irp_lightning.data.images import load_square
-from irp_lightning.data.listing import image_files
+from irp_lightning.data.files.images import load_square
+from irp_lightning.data.files.listing import image_files
 from irp_lightning.detectors.checkpoint import load_detector
 from irp_lightning.detectors.prediction import score_files
 

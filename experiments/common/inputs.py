@@ -9,9 +9,9 @@ from irp_lightning.config.experiment import Experiment
 from irp_lightning.data.contamination import TrainingPool, draw_pool
 from irp_lightning.data.dataset import read_images
 from irp_lightning.detectors.devices import choose_device
-from irp_lightning.extractors import extractors_of
 from irp_lightning.features.image_features import ImageFeatures
 from irp_lightning.features.preparation import prepare_features
+from irp_lightning.pipeline.extractors import extractors_of
 
 __all__ = ["Inputs", "experiment"]
 

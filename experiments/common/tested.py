@@ -7,7 +7,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from irp_lightning.data.content import content_hash
+from irp_lightning.data.files.content import content_hash
 from irp_lightning.detectors.checkpoint import load_detector
 from irp_lightning.features.bank import FeatureBank
 from irp_lightning.runs.record import Record

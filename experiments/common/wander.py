@@ -3,9 +3,9 @@
 import torch
 
 from irp_lightning.evaluation.metrics import auroc
+from irp_lightning.pipeline.fitting import Fitting
 from irp_lightning.refinement.clean import Cleaning
 from irp_lightning.refinement.config import RefineConfig
-from irp_lightning.refinement.fitting import Fitting
 
 __all__ = ["wander", "watching"]
 

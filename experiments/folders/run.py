@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from experiments.common.tables import read_rows, write_rows
-from irp_lightning.clean import clean_folder, configured
+from irp_lightning.commands.clean import clean_folder, configured
 from irp_lightning.data.contamination import contaminated_counts
 from irp_lightning.detectors.checkpoint import load_detector
 from irp_lightning.evaluation.metrics import auroc

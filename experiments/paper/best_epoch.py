@@ -22,7 +22,7 @@ from measured_curves import draw_epochs
 from measured_rows import CATEGORIES, OUT, Row
 
 from irp_lightning.foundation.errors import InputError
-from irp_lightning.refinement.fitting import Fitting
+from irp_lightning.pipeline.fitting import Fitting
 
 EPOCHS = 60
 SEED = 0

@@ -147,7 +147,7 @@ def reproduce(chosen: argparse.Namespace) -> int:
     found = [work(cell, roots[name]) for name, texts in plans.items() for cell in cells(texts)]
     images = sum(dict(asked for _, asked in found).values())
     out = chosen.out or _near(MEASURED / part)
-    compare = ["irp_lightning.compare", sweep_folder(chosen.overrides), "--out", str(out)]
+    compare = ["irp_lightning", "compare", sweep_folder(chosen.overrides), "--out", str(out)]
     lines = [*map(sweeps.printable, plans.values()), f"python -m {shlex.join(compare)}"]
     devices = (h200(1), h200(8), cpu())
     table = estimate(part, [w for w, _ in found], images, devices)

@@ -25,7 +25,7 @@ from common.tables import markdown, write_rows
 from common.wander import wander
 
 from irp_lightning.detectors.config import ModelConfig
-from irp_lightning.refinement.fitting import Fitting
+from irp_lightning.pipeline.fitting import Fitting
 
 HERE = Path(__file__).parent
 SPLIT_SEED, NOISE, LAST = 100, 0.2, 5

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from irp_lightning.data.audit.remarks import listed
 from irp_lightning.data.config import DataConfig
-from irp_lightning.data.content import content_hashes
+from irp_lightning.data.files.content import content_hashes
 from irp_lightning.data.readers.folder import read
-from irp_lightning.data.remarks import listed
 from irp_lightning.data.samples import Sample
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import printable
@@ -67,7 +67,7 @@ def _has_changed(row: Mapping[str, str], digest: str | None, sample: Sample) -> 
         return digest != row["content"]
     if row["role"] != "skipped":  # an older manifest has no digests
         return False
-    from irp_lightning.data.images import examine  # with it comes torch
+    from irp_lightning.data.files.images import examine  # with it comes torch
 
     return not isinstance(examine([sample.path], 1)[sample.path], str)
 

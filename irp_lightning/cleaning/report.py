@@ -17,7 +17,7 @@ from irp_lightning.cleaning.review import ReviewCheck, check_review
 from irp_lightning.cleaning.suspects import Suspect
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.data.dataset import Dataset
-from irp_lightning.data.depth import Depth
+from irp_lightning.data.files.bit_depth import Depth
 from irp_lightning.detectors.conformal import Calibration
 from irp_lightning.foundation.amounts import counted, percent
 from irp_lightning.foundation.errors import InputError

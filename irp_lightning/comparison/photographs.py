@@ -27,7 +27,7 @@ def outlined(photo: Photograph, bad: bool) -> Image.Image:
         InputError: It cannot be decoded.
     """
     # With it comes torch, half a gigabyte that a comparison without photographs has no use for.
-    from irp_lightning.data.depth import Depth
+    from irp_lightning.data.files.bit_depth import Depth
     from irp_lightning.runs.thumbnail import thumbnail
 
     picture = thumbnail(photo.path, SIDE, Depth(**photo.depth))
@@ -67,7 +67,7 @@ def circles(mask: NDArray[np.bool_], least: float) -> list[tuple[float, float, f
 
 
 def _circle(picture: Image.Image, photo: Photograph) -> None:
-    from irp_lightning.data.masks import upright_mask
+    from irp_lightning.data.files.masks import upright_mask
 
     if photo.mask is None:
         return

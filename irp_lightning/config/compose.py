@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from irp_lightning.config.checks import load_experiment
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.config.overrides import check_overrides
-from irp_lightning.data.default_root import default_root
+from irp_lightning.data.fetch.default_root import default_root
 from irp_lightning.foundation.errors import InputError, one_line
 
 __all__ = ["CONF", "checked", "composed"]

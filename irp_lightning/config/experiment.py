@@ -30,7 +30,7 @@ class Experiment:
     ``refine`` block, or has no use for them. With ``references`` a run also trains vanilla and the
     oracle, for ``epochs``; with ``matched`` for as many epochs as its own detector. With
     ``false_alarms`` a run also keeps a threshold that normal images exceed so seldom, and what
-    :mod:`irp_lightning.clean` leaves; ``review`` names a file with what somebody who looked says of
+    `irp-lightning clean` leaves; ``review`` names a file with what somebody who looked says of
     some images, and ``verdicts``, which nobody sets, is a digest of what it says.
     """
 

@@ -59,7 +59,7 @@ class DataConfig:
         normal: Folders of normal images besides ``good``; None: ask where a name means normal.
         recursive: Images of sub-folders count, too.
         depth: Bits that hold data in files deeper than 8 bits: ``auto`` or a number; ``unit``: numbers
-            lie in [0, 1]. See :mod:`irp_lightning.data.depth`.
+            lie in [0, 1]. See :mod:`irp_lightning.data.files.bit_depth`.
         max_pixels: Larger images are refused.
         download: Fetch the published archive where the folder is not there.
     """

@@ -7,16 +7,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from irp_lightning.data.audit.remarks import Remark, listed, remark_rows
+from irp_lightning.data.audit.survey import Survey, survey
 from irp_lightning.data.config import DataConfig
-from irp_lightning.data.content import content_hash
-from irp_lightning.data.depth import Depth, Extent, depth_remarks, find_depth
+from irp_lightning.data.files.bit_depth import Depth, Extent, depth_remarks, find_depth
+from irp_lightning.data.files.content import content_hash
+from irp_lightning.data.files.headers import Header
+from irp_lightning.data.files.images import examine
+from irp_lightning.data.files.known_images import KnownImages
 from irp_lightning.data.groups import find_groups, join_identical, unnamed_rows
-from irp_lightning.data.headers import Header
-from irp_lightning.data.images import examine
-from irp_lightning.data.known_images import KnownImages
-from irp_lightning.data.remarks import Remark, listed, remark_rows
 from irp_lightning.data.samples import Sample
-from irp_lightning.data.survey import Survey, survey
 from irp_lightning.foundation.amounts import counted
 from irp_lightning.foundation.errors import InputError, WrongValue
 

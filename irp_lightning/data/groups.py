@@ -18,12 +18,12 @@ from PIL import Image, ImageFilter
 from scipy.sparse import coo_array, csgraph
 from torch import Tensor
 
-from irp_lightning.data.depth import Depth
-from irp_lightning.data.duplicates import identical
-from irp_lightning.data.images import fit_square, load_rgb
-from irp_lightning.data.remarks import Remark, listed
+from irp_lightning.data.audit.duplicates import identical
+from irp_lightning.data.audit.remarks import Remark, listed
+from irp_lightning.data.files.bit_depth import Depth
+from irp_lightning.data.files.images import fit_square, load_rgb
+from irp_lightning.data.files.tables import Table, read_table
 from irp_lightning.data.samples import Sample
-from irp_lightning.data.tables import Table, read_table
 from irp_lightning.foundation.errors import WrongValue
 from irp_lightning.foundation.names import printable
 

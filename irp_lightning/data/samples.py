@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from irp_lightning.data.remarks import Remark, listed
+from irp_lightning.data.audit.remarks import Remark, listed
 from irp_lightning.foundation.amounts import counted
 from irp_lightning.foundation.errors import InputError, WrongValue
 

@@ -5,9 +5,9 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
-from irp_lightning.data.remarks import Remark, listed
+from irp_lightning.data.audit.remarks import Remark, listed
+from irp_lightning.data.files.tables import read_table
 from irp_lightning.data.samples import Sample
-from irp_lightning.data.tables import read_table
 from irp_lightning.foundation.errors import WrongValue
 from irp_lightning.foundation.names import printable
 

@@ -15,7 +15,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from irp_lightning.data.appearance import Appearance
+from irp_lightning.data.audit.appearance import Appearance
 from irp_lightning.detectors.build import check_detector, is_plain
 from irp_lightning.detectors.checkpoint_checks import check_sizes, check_views
 from irp_lightning.detectors.config import ModelConfig, is_own_detector

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from irp_lightning.data.appearance import oddities
-from irp_lightning.data.headers import bounded_header
-from irp_lightning.data.images import load_with_extent, square_of
+from irp_lightning.data.audit.appearance import oddities
+from irp_lightning.data.files.headers import bounded_header
+from irp_lightning.data.files.images import load_with_extent, square_of
 from irp_lightning.detectors.checkpoint import Loaded
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import printable

@@ -9,13 +9,13 @@ from torch import Tensor
 
 from irp_lightning.data.contamination import TrainingPool
 from irp_lightning.data.dataset import Dataset
-from irp_lightning.data.depth import Depth
+from irp_lightning.data.files.bit_depth import Depth
 from irp_lightning.data.samples import Sample
 from irp_lightning.evaluation.metrics import auroc, average_precision, removal_counts
 from irp_lightning.evaluation.separation import separation
 from irp_lightning.evaluation.tables import Row, removed_rows, round_rows, score_rows
 from irp_lightning.localisation.localisation import Localisation
-from irp_lightning.refinement.fitting import Fitted
+from irp_lightning.pipeline.fitting import Fitted
 from irp_lightning.refinement.rounds import Round
 
 __all__ = ["Evaluation", "evaluate"]

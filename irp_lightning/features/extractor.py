@@ -8,7 +8,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from irp_lightning.data.depth import Depth
+from irp_lightning.data.files.bit_depth import Depth
 from irp_lightning.features.backbone import Backbone, build_backbone
 from irp_lightning.features.config import BackboneConfig, PatchesConfig, ViewsConfig, is_own
 from irp_lightning.features.exported import SpecValues

@@ -13,7 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from irp_lightning.data.images import load_square
+from irp_lightning.data.files.images import load_square
 from irp_lightning.features.bank import FeatureBank
 from irp_lightning.features.extractor import FeatureExtractor
 

@@ -3,29 +3,11 @@
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType, TracebackType
 
-__all__ = ["interrupted_in_one_line", "is_our_command", "until_it_is_imported"]
-
-
-def is_our_command(argv: Sequence[str], orig_argv: Sequence[str]) -> bool:
-    """Whether Python was started for a command of ours, and not by somebody who imports us.
-
-    Args:
-        argv: ``sys.argv`` while the package is imported: then ``-m`` is no module's name yet.
-        orig_argv: ``sys.orig_argv``.
-
-    >>> is_our_command(["-m", "DIR"], ["python", "-m", "irp_lightning.clean", "DIR"])
-    True
-    >>> is_our_command(["-m"], ["python", "-m", "pytest"])
-    False
-    """
-    if argv[:1] == ["-m"]:
-        return any(given.removeprefix("-m").startswith("irp_lightning.") for given in orig_argv)
-    return bool(argv) and Path(argv[0]).stem == "irp-lightning"
+__all__ = ["interrupted_in_one_line", "until_it_is_imported"]
 
 
 def interrupted_in_one_line() -> None:

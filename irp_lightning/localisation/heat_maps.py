@@ -10,8 +10,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 from torch import Tensor
 
-from irp_lightning.data.depth import Depth
-from irp_lightning.data.images import load_rgb
+from irp_lightning.data.files.bit_depth import Depth
+from irp_lightning.data.files.images import load_rgb
 from irp_lightning.data.samples import GOOD
 from irp_lightning.localisation.localisation import Localisation
 from irp_lightning.localisation.overlay import overlay, stretched, unit_range

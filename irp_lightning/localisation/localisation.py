@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from irp_lightning.data.images import load_square
-from irp_lightning.data.masks import load_mask
+from irp_lightning.data.files.images import load_square
+from irp_lightning.data.files.masks import load_mask
 from irp_lightning.data.samples import Sample
 from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.foundation.errors import InputError, WrongValue

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from sklearn.metrics import roc_curve as roc_points
 from torch import Tensor
 
-from irp_lightning.data.depth import Depth
+from irp_lightning.data.files.bit_depth import Depth
 from irp_lightning.data.samples import GOOD, UNLABELLED, Sample
 from irp_lightning.evaluation.metrics import auroc
 from irp_lightning.evaluation.tables import Row

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from irp_lightning.data.content import content_hashes
+from irp_lightning.data.files.content import content_hashes
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import named_file, printable
 from irp_lightning.runs.folder import CLEAN, MANIFEST, REPORT, RunFolder, csv_rows, csv_text

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from irp_lightning.data.depth import Depth
-from irp_lightning.data.images import load_rgb
+from irp_lightning.data.files.bit_depth import Depth
+from irp_lightning.data.files.images import load_rgb
 
 __all__ = ["thumbnail"]
 

@@ -23,7 +23,7 @@ SECTIONS = {
         "vanilla training; `oracle` trains without the injected defects: the ceiling. Gap closure is "
         "how much of what noise costs a method wins back, (AUROC - vanilla) / (oracle - vanilla) with "
         "the same seeds: 1 is the oracle, 0 vanilla, below 0 worse than doing nothing. Runs have it "
-        "with references=true; `python -m irp_lightning.compare` works it out over runs."
+        "with references=true; `irp-lightning compare` works it out over runs."
     ),
     "Removals": (
         "Precision: the share of the removed images that were defective. Recall: the share of the "

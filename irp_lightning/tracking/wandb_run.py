@@ -9,7 +9,7 @@ from typing import Any
 import wandb
 from torch import Tensor
 
-from irp_lightning.data.depth import Depth
+from irp_lightning.data.files.bit_depth import Depth
 from irp_lightning.data.samples import Sample
 from irp_lightning.evaluation.evaluation import Evaluation
 from irp_lightning.evaluation.tables import REMOVED_COLUMNS

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from irp_lightning.clean import main
-from irp_lightning.data.generated import write_category
+from irp_lightning.commands.clean import main
+from irp_lightning.data.generated.category import write_category
 
 EVIL = "<img src=x onerror=alert(1)>.png"
 QUOTED = "it's \"50%\", 'a';b.png"

@@ -12,8 +12,8 @@ import pytest
 import torch
 from run_files import rows as table
 
-from irp_lightning import predict
-from irp_lightning.clean import _by_arguments, configured, main
+from irp_lightning.commands import predict
+from irp_lightning.commands.clean import _by_arguments, configured, main
 from irp_lightning.config.compose import checked
 from irp_lightning.detectors.checkpoint import load_detector
 
@@ -83,7 +83,13 @@ def test_names_on_standard_input_are_scored_and_one_bad_file_stops_nothing(
     cleaned: Path, photos: Path
 ) -> None:
     names = f"{photos / '00.png'}\nnowhere.png\n{photos / '01.png'}\n"
-    command = [sys.executable, "-m", "irp_lightning.predict", str(cleaned / "detector.ckpt"), "-"]
+    command = [
+        sys.executable,
+        "-m",
+        "irp_lightning.commands.predict",
+        str(cleaned / "detector.ckpt"),
+        "-",
+    ]
     done = subprocess.run(command, input=names, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert [line.rpartition("/")[2][:6] for line in done.stdout.splitlines()[1:]] == ["00.png", "01.png"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from run_files import rows as table
 
-from irp_lightning.clean import main
+from irp_lightning.commands.clean import main
 from irp_lightning.runs.record import read_config
 
 Clean = Callable[..., str]

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from run_files import rows as table
 
-from irp_lightning import api, predict
-from irp_lightning.clean import main
+from irp_lightning import api
+from irp_lightning.commands import predict
+from irp_lightning.commands.clean import main
 
 ESCAPED = (r"Gr\xfcn.png", r"two\x0alines.png")
 

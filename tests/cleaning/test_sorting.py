@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from irp_lightning.clean import main
 from irp_lightning.cleaning import sorting
+from irp_lightning.commands.clean import main
 
 
 @pytest.fixture

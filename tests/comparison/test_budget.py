@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from irp_lightning.compare import main
+from irp_lightning.commands.compare import main
 from irp_lightning.comparison.areas import area_table
 from irp_lightning.comparison.budget import Budget, budget_of, remark
 from irp_lightning.comparison.curves import dataset_curves

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from irp_lightning.compare import main
+from irp_lightning.commands.compare import main
+from irp_lightning.commands.run import run_composed as run
 from irp_lightning.comparison.caveats import MOST, caveats
 from irp_lightning.comparison.names import without_duplicates
 from irp_lightning.comparison.overview import gap_closures
 from irp_lightning.comparison.paired import paired_table
-from irp_lightning.run import run
 
 
 def test_cells_tested_on_other_images_are_said_and_not_paired(write_run, titled) -> None:

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from irp_lightning.compare import main
-from irp_lightning.run import run
+from irp_lightning.commands.compare import main
+from irp_lightning.commands.run import run_composed as run
 
 TABLES = ("overview", "table1", "table2", "paired", "runs", "not_compared")
 

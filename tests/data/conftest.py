@@ -14,8 +14,8 @@ from archive_server import NAME, Server
 from PIL import Image
 from published_layouts import split_csv, visa_rows, write
 
-from irp_lightning.data import archives
-from irp_lightning.data.archives import Archive
+from irp_lightning.data.fetch import archives
+from irp_lightning.data.fetch.archives import Archive
 
 
 @pytest.fixture

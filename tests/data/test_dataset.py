@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from irp_lightning.data.audit.remarks import remark_rows
 from irp_lightning.data.config import READERS, DataConfig
-from irp_lightning.data.content import content_hash
 from irp_lightning.data.dataset import read_images
-from irp_lightning.data.depth import Extent
-from irp_lightning.data.generated import CATEGORIES, write_category
-from irp_lightning.data.known_images import KnownImages
-from irp_lightning.data.remarks import remark_rows
+from irp_lightning.data.files.bit_depth import Extent
+from irp_lightning.data.files.content import content_hash
+from irp_lightning.data.files.known_images import KnownImages
+from irp_lightning.data.generated.category import CATEGORIES, write_category
 from irp_lightning.data.samples import Reading, Sample, checked_samples
 from irp_lightning.foundation import fields
 from irp_lightning.foundation.errors import InputError, WrongValue, named

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from irp_lightning.data.remarks import Remark
+from irp_lightning.data.audit.remarks import Remark
 from irp_lightning.data.samples import Sample
 from irp_lightning.data.verdicts import read_verdicts
 from irp_lightning.foundation.errors import WrongValue

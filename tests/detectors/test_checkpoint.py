@@ -11,8 +11,8 @@ import pytest
 import torch
 from checkpoint_files import NEAREST, write_checkpoint
 
-from irp_lightning.data.appearance import appearance_of
-from irp_lightning.data.headers import Header
+from irp_lightning.data.audit.appearance import appearance_of
+from irp_lightning.data.files.headers import Header
 from irp_lightning.detectors.build import check_detector
 from irp_lightning.detectors.checkpoint import load_detector
 from irp_lightning.detectors.config import ModelConfig
@@ -152,7 +152,8 @@ def test_a_crafted_file_calls_nothing(depth: str, call: str, craft: Craft, tmp_p
     "detector",
     [
         "builtins.open", "os.system", "subprocess.run", "pathlib.Path.touch", "torch.nn.Linear",
-        "lightning.Trainer", "lightning.LightningModule", "irp_lightning.predict.main", "{mine}.make",
+        "lightning.Trainer", "lightning.LightningModule", "irp_lightning.commands.predict.main",
+        "{mine}.make",
     ],
 )  # fmt: skip
 def test_what_is_no_detector_is_not_called(

@@ -8,8 +8,8 @@ import pytest
 from omegaconf import DictConfig
 from run_files import metrics, rows
 
+from irp_lightning.commands.run import run_composed as run
 from irp_lightning.foundation.errors import InputError
-from irp_lightning.run import run
 
 TOLERANCE = 0.01
 """AUROC; sums in another order move scores by some 1e-4 of themselves, and ranks hardly ever."""

@@ -8,13 +8,13 @@ import pytest
 from checkpoint_files import write_checkpoint
 from PIL import Image
 
-from irp_lightning.data.appearance import Appearance, appearance_of
-from irp_lightning.data.headers import Header, read_header
+from irp_lightning.commands.predict import main
+from irp_lightning.data.audit.appearance import Appearance, appearance_of
+from irp_lightning.data.files.headers import Header, read_header
 from irp_lightning.detectors.checkpoint import Loaded, load_detector
 from irp_lightning.detectors.new_photograph import Differences, load_photograph
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.localisation.heat_map_folder import write_heat_maps
-from irp_lightning.predict import main
 
 GREYS = np.random.default_rng(0).integers(0, 256, (40, 60), np.uint8)
 COLOURS = np.random.default_rng(1).integers(0, 256, (40, 60, 3), np.uint8)

@@ -10,14 +10,14 @@ import torch
 from omegaconf import DictConfig
 from run_files import metrics, rows
 
+from irp_lightning.commands.predict import predict
+from irp_lightning.commands.run import run_composed as run
 from irp_lightning.comparison.budget import budget_of
 from irp_lightning.data import contamination
 from irp_lightning.data.dataset import Dataset
 from irp_lightning.evaluation.gap_closure import LEAST_GAP
-from irp_lightning.predict import predict
 from irp_lightning.refinement import folds
 from irp_lightning.refinement.scorers import cross_fit
-from irp_lightning.run import run
 from irp_lightning.runs.record import Record, read_record
 
 Config = Callable[..., DictConfig]

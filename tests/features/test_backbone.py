@@ -7,7 +7,7 @@ import pytest
 import torch
 from small_backbones import OTHERS, SHIPPED, build
 
-from irp_lightning.data.images import load_square
+from irp_lightning.data.files.images import load_square
 from irp_lightning.features.backbone import Backbone, build_backbone
 from irp_lightning.features.config import BackboneConfig
 from irp_lightning.features.extractor import MEAN, STD

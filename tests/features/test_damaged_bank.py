@@ -8,7 +8,7 @@ import pytest
 from prepared_features import N, check, extractor, load
 from torch import Tensor
 
-from irp_lightning.data.content import content_hash
+from irp_lightning.data.files.content import content_hash
 from irp_lightning.features.bank import FeatureBank
 
 

@@ -12,10 +12,10 @@ import torch
 from prepared_features import CPU, extractor, write_images
 
 from irp_lightning.config.experiment import Experiment
-from irp_lightning.extractors import extractors_of
 from irp_lightning.features import extraction
 from irp_lightning.features.extraction import extract
 from irp_lightning.foundation.errors import InputError
+from irp_lightning.pipeline.extractors import extractors_of
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")

@@ -9,7 +9,7 @@ from PIL import Image
 from prepared_features import CPU, N, check, config, extractor, load
 from torch import Tensor
 
-from irp_lightning.data.content import content_hash
+from irp_lightning.data.files.content import content_hash
 from irp_lightning.features.bank import FeatureBank
 from irp_lightning.features.config import PatchesConfig
 from irp_lightning.features.image_features import BankFeatures, LiveFeatures, ResidentFeatures

@@ -8,7 +8,7 @@ import pytest
 import timm
 import torch
 
-from irp_lightning.data.images import load_square
+from irp_lightning.data.files.images import load_square
 from irp_lightning.features import weights
 from irp_lightning.features.backbone import Backbone, build_backbone
 from irp_lightning.features.config import BackboneConfig, PatchesConfig, ViewsConfig

@@ -40,7 +40,7 @@ def test_what_nobody_expects_is_raised() -> None:
     "arguments", [["bank", "--cache-dir", ".", "list"], ["inspect", "data=generated", "data.root=x"]]
 )
 def test_a_reader_that_is_gone_ends_it_too(arguments: list[str], tmp_path: object) -> None:
-    script = '"$0" -m irp_lightning."$@" | (exec <&-; sleep 0.1); echo "${PIPESTATUS[0]}"'
+    script = '"$0" -m irp_lightning "$@" | (exec <&-; sleep 0.1); echo "${PIPESTATUS[0]}"'
     done = subprocess.run(
         ["bash", "-c", script, sys.executable, *arguments],
         capture_output=True,

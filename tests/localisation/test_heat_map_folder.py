@@ -10,6 +10,8 @@ from omegaconf import DictConfig
 from PIL import Image
 from torch import Tensor
 
+from irp_lightning.commands.predict import main
+from irp_lightning.commands.run import run_composed as run
 from irp_lightning.detectors.checkpoint import Loaded
 from irp_lightning.features.config import BackboneConfig, ViewsConfig
 from irp_lightning.features.extractor import build_extractor
@@ -19,8 +21,6 @@ from irp_lightning.localisation.heat_map_folder import (
     heat_map_names,
     write_heat_maps,
 )
-from irp_lightning.predict import main
-from irp_lightning.run import run
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from irp_lightning.data.masks import load_mask, read_mask
+from irp_lightning.data.files.masks import load_mask, read_mask
 from irp_lightning.data.samples import Sample
 from irp_lightning.foundation.errors import InputError
 

@@ -8,8 +8,8 @@ import pytest
 from filelock import FileLock
 from omegaconf import DictConfig
 
+from irp_lightning.commands.run import run_composed as run
 from irp_lightning.foundation.errors import InputError
-from irp_lightning.run import run
 
 Config = Callable[..., DictConfig]
 

@@ -10,8 +10,8 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
+from irp_lightning.commands.run import run_composed as run
 from irp_lightning.foundation.errors import InputError
-from irp_lightning.run import run
 from irp_lightning.runs.folder import RunFolder
 from irp_lightning.runs.record import Record, figures_of, read_record
 

@@ -18,7 +18,7 @@ mkdir -p "$WORK" && cd "$WORK" || exit 1
 "$HERE/start.sh" || exit 1
 "$PYTHON" -c "
 from pathlib import Path
-from irp_lightning.data.generated import write_category
+from irp_lightning.data.generated.category import write_category
 write_category(Path('images'), 'fabric', size=64, train_good=16, test_good=6, per_defect=4)"
 
 CELLS="-m +experiment=mvtec_noise noise=0.1,0.3 seed=0,1 refine=irp lam=1.001
@@ -134,7 +134,7 @@ check "a sweep whose node died completes, by the same command" [ $? = 0 ]
 check "… two cells from their last finished round" [ "$(resumed node)" = 2 ]
 check "… with the figures of the basic launcher" equal node
 
-"$PYTHON" -m irp_lightning.compare "outputs/mvtec_noise/node" >compare.log 2>&1
+"$PYTHON" -m irp_lightning compare "outputs/mvtec_noise/node" >compare.log 2>&1
 check "compare reads it" grep -q "4 finished runs" compare.log
 echo "$FAILED failed; all files are in $WORK"
 exit $FAILED

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from irp_lightning.compare import main as compare_command
+from irp_lightning.commands.compare import main as compare_command
 from irp_lightning.foundation.pipes import READER_LEFT
 from irp_lightning.runs.folder import RunFolder
 

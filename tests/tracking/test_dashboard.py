@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from irp_lightning import dashboard
-from irp_lightning.dashboard import main
+from irp_lightning.commands import dashboard
+from irp_lightning.commands.dashboard import main
 from irp_lightning.evaluation.tables import ROUND_COLUMNS
 from irp_lightning.tracking.wandb_run import FINAL
 
@@ -126,7 +126,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_help_and_a_refusal_import_nothing_large() -> None:
     code = (
-        "import sys\nfrom irp_lightning.dashboard import main\n"
+        "import sys\nfrom irp_lightning.commands.dashboard import main\n"
         "try: main(sys.argv[1:])\nexcept SystemExit: pass\n"
         "print(sorted({'torch', 'lightning', 'wandb', 'wandb_workspaces'} & sys.modules.keys()))"
     )

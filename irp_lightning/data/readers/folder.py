@@ -9,14 +9,14 @@ import os
 import re
 from pathlib import Path
 
+from irp_lightning.data.audit.remarks import Remark, listed
 from irp_lightning.data.config import DataConfig
-from irp_lightning.data.default_root import root_folder
-from irp_lightning.data.listing import Listing, sub_folders
-from irp_lightning.data.mask_files import split_masks
-from irp_lightning.data.normal_folders import check_answer, is_normal, means_normal
-from irp_lightning.data.remarks import Remark, listed
+from irp_lightning.data.fetch.default_root import root_folder
+from irp_lightning.data.files.listing import Listing, sub_folders
+from irp_lightning.data.files.mask_files import split_masks
+from irp_lightning.data.files.normal_folders import check_answer, is_normal, means_normal
+from irp_lightning.data.files.tables import read_table
 from irp_lightning.data.samples import GOOD, UNLABELLED, Reading, Sample
-from irp_lightning.data.tables import read_table
 from irp_lightning.foundation.errors import InputError, WrongValue
 from irp_lightning.foundation.names import named_file, printable
 

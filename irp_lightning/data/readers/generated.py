@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from irp_lightning.data.config import DataConfig
-from irp_lightning.data.generated import CATEGORIES, write_category
+from irp_lightning.data.generated.category import CATEGORIES, write_category
 from irp_lightning.data.readers import mvtec
 from irp_lightning.data.samples import Reading
 from irp_lightning.foundation.errors import WrongValue

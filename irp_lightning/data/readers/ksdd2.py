@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
+from irp_lightning.data.audit.remarks import Remark, listed
 from irp_lightning.data.config import DataConfig
-from irp_lightning.data.content import content_hashes
-from irp_lightning.data.default_root import check_place, root_folder
-from irp_lightning.data.headers import bounded_header
-from irp_lightning.data.listing import Listing, sub_folders
-from irp_lightning.data.mask_files import masks_of_images
-from irp_lightning.data.masks import read_mask
+from irp_lightning.data.fetch.default_root import check_place, root_folder
+from irp_lightning.data.files.content import content_hashes
+from irp_lightning.data.files.headers import bounded_header
+from irp_lightning.data.files.listing import Listing, sub_folders
+from irp_lightning.data.files.mask_files import masks_of_images
+from irp_lightning.data.files.masks import read_mask
 from irp_lightning.data.readers.mvtec import about_masks
-from irp_lightning.data.remarks import Remark, listed
 from irp_lightning.data.samples import GOOD, Reading, Sample
 from irp_lightning.foundation.errors import InputError
 

@@ -6,15 +6,15 @@ Huang, Qiu, Yuan: *Surface defect saliency of magnetic tile*, The Visual Compute
 from collections import defaultdict
 from pathlib import Path
 
+from irp_lightning.data.audit.remarks import Remark, listed
+from irp_lightning.data.audit.stray_masks import painted_masks_of_normal
 from irp_lightning.data.config import DataConfig
-from irp_lightning.data.default_root import check_place, root_folder
-from irp_lightning.data.listing import Listing, sub_folders
-from irp_lightning.data.mask_files import masks_of_images
-from irp_lightning.data.normal_folders import check_answer, is_normal
+from irp_lightning.data.fetch.default_root import check_place, root_folder
+from irp_lightning.data.files.listing import Listing, sub_folders
+from irp_lightning.data.files.mask_files import masks_of_images
+from irp_lightning.data.files.normal_folders import check_answer, is_normal
 from irp_lightning.data.readers.mvtec import about_masks
-from irp_lightning.data.remarks import Remark, listed
 from irp_lightning.data.samples import GOOD, Reading, Sample
-from irp_lightning.data.stray_masks import painted_masks_of_normal
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import printable, same_name
 

@@ -7,14 +7,14 @@ anomaly detection*, CVPR 2019.
 from collections.abc import Sequence
 from pathlib import Path
 
+from irp_lightning.data.audit.remarks import Remark, listed
+from irp_lightning.data.audit.stray_masks import stray_masks
 from irp_lightning.data.config import DataConfig
-from irp_lightning.data.default_root import check_place, root_folder
-from irp_lightning.data.listing import Listing, hidden_folders, image_files, mask_of, sub_folders
-from irp_lightning.data.mask_files import MaskFolder, masks_of_images, split_masks
-from irp_lightning.data.normal_folders import check_answer, is_normal, means_normal
-from irp_lightning.data.remarks import Remark, listed
+from irp_lightning.data.fetch.default_root import check_place, root_folder
+from irp_lightning.data.files.listing import Listing, hidden_folders, image_files, mask_of, sub_folders
+from irp_lightning.data.files.mask_files import MaskFolder, masks_of_images, split_masks
+from irp_lightning.data.files.normal_folders import check_answer, is_normal, means_normal
 from irp_lightning.data.samples import GOOD, Reading, Sample
-from irp_lightning.data.stray_masks import stray_masks
 from irp_lightning.foundation.errors import InputError, WrongValue
 from irp_lightning.foundation.names import printable, same_name
 

@@ -4,10 +4,10 @@ Heckler-Kram, Neudeck, Scheler, König, Steger: *The MVTec AD 2 dataset: advance
 unsupervised anomaly detection*, 2025.
 """
 
+from irp_lightning.data.audit.remarks import Remark
 from irp_lightning.data.config import DataConfig
-from irp_lightning.data.listing import Listing
+from irp_lightning.data.files.listing import Listing
 from irp_lightning.data.readers.mvtec import category_folder, read_category
-from irp_lightning.data.remarks import Remark
 from irp_lightning.data.samples import Reading
 from irp_lightning.foundation.errors import InputError
 

@@ -7,14 +7,14 @@ detection and segmentation*, ECCV 2022.
 import os
 from pathlib import Path
 
+from irp_lightning.data.audit.remarks import Remark, listed
+from irp_lightning.data.audit.stray_masks import painted_masks_of_normal
 from irp_lightning.data.config import DataConfig
-from irp_lightning.data.default_root import check_place, root_folder
-from irp_lightning.data.listing import Listing, sub_folders
+from irp_lightning.data.fetch.default_root import check_place, root_folder
+from irp_lightning.data.files.listing import Listing, sub_folders
+from irp_lightning.data.files.tables import Table, read_table
 from irp_lightning.data.readers.mvtec import about_masks
-from irp_lightning.data.remarks import Remark, listed
 from irp_lightning.data.samples import GOOD, SIDES, Reading, Sample
-from irp_lightning.data.stray_masks import painted_masks_of_normal
-from irp_lightning.data.tables import Table, read_table
 from irp_lightning.foundation.errors import InputError, WrongValue
 
 __all__ = ["read"]

@@ -1,0 +1,1 @@
+"""The commands: arguments, then one function of the pipeline."""

@@ -1,0 +1,1 @@
+"""Checks of a data set, and the remarks they make."""

@@ -1,0 +1,63 @@
+"""Images whose files are identical, whatever they are called."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from irp_lightning.data.audit.remarks import Remark, listed
+from irp_lightning.data.samples import UNLABELLED, Sample
+
+__all__ = ["duplicate_remarks", "identical"]
+
+
+def identical(hashes: Sequence[str]) -> list[list[int]]:
+    """Positions of the images of each content that several have, in order of first appearance."""
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for i, digest in enumerate(hashes):
+        found[digest].append(i)
+    return [positions for positions in found.values() if len(positions) > 1]
+
+
+def duplicate_remarks(samples: Sequence[Sample], hashes: Sequence[str], split: str) -> list[Remark]:
+    """Say where identical files would make figures wrong: on both sides, under two labels, repeated.
+
+    Args:
+        samples: The images.
+        hashes: The digest of each one's file.
+        split: ``published`` or ``grouped``, which draws copies to one side.
+    """
+    sides, labels, repeated = [], [], []
+    for positions in identical(hashes):
+        those = [samples[i] for i in positions]
+        pair = f"{those[0].name} = {those[1].name}"
+        labelled = [s for s in those if s.defect != UNLABELLED]
+        if len({s.label for s in labelled}) > 1:
+            other = next(s for s in labelled if s.label != labelled[0].label)
+            labels += [f"{labelled[0].name} = {other.name}"]
+        elif len({s.side for s in those}) > 1:
+            other = next(s for s in those if s.side != those[0].side)
+            sides += [f"{those[0].name} = {other.name}"]
+        else:
+            repeated += [pair]
+    remarks = []
+    if labels:
+        text = (
+            f"{len(labels)} photographs are labelled normal and defective at once, byte for byte "
+            f"({listed(labels)}); remove the wrong ones"
+        )
+        remarks.append(Remark("identical_under_two_labels", len(labels), text, falsifies=True))
+    if sides:
+        text = f"{len(sides)} photographs lie on both sides, byte for byte ({listed(sides)}); "
+        text += (
+            "data.split=grouped draws all copies of one to the same side"
+            if split == "grouped"
+            else "those to train on are left out. Others may be nearly so: data.groups=auto finds them"
+        )
+        falsifies = split != "grouped"
+        remarks.append(Remark("identical_on_both_sides", len(sides), text, falsifies))
+    if repeated:
+        text = (
+            f"{len(repeated)} photographs lie there several times, byte for byte ({listed(repeated)}); "
+            "they stay together"
+        )
+        remarks.append(Remark("identical_on_one_side", len(repeated), text))
+    return remarks

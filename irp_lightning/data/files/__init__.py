@@ -1,0 +1,1 @@
+"""Files on disk: images, headers, masks, tables and lists."""

@@ -1,0 +1,1 @@
+"""The steps of a run, put together once for every command and for Python."""

@@ -1,0 +1,77 @@
+"""What the pictures of a run go through: one extractor for the detector, and one for the removal."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from irp_lightning.config.experiment import Experiment
+from irp_lightning.data.files.bit_depth import Depth
+from irp_lightning.detectors.build import check_detector, check_size
+from irp_lightning.detectors.contract import wants_patches
+from irp_lightning.features.bank import FeatureBank
+from irp_lightning.features.config import ViewsConfig
+from irp_lightning.features.extractor import FeatureExtractor, build_extractor
+from irp_lightning.features.picture_size import check_image_size, check_memory
+from irp_lightning.foundation.compiler import check_compiler
+from irp_lightning.foundation.errors import named
+from irp_lightning.refinement.checks import looks_at_patches
+
+__all__ = ["Extractors", "extractors_of"]
+
+
+@dataclass(frozen=True)
+class Extractors:
+    """The extractors of a run.
+
+    Attributes:
+        detector: Makes what the detector is fitted to.
+        dtype: How the bank keeps that.
+        views: How many of its vectors are drawn.
+        removal: Makes the patches that a removal looks at; None: it looks at the detector's features.
+        patches_dtype: How the bank keeps those.
+    """
+
+    detector: FeatureExtractor
+    dtype: str
+    views: ViewsConfig
+    removal: FeatureExtractor | None
+    patches_dtype: str
+
+    def at_depth(self, depth: Depth) -> "Extractors":
+        """The same for images whose deep numbers mean something else."""
+        removal = None if self.removal is None else self.removal.at_depth(depth)
+        return replace(self, detector=self.detector.at_depth(depth), removal=removal)
+
+    def with_banks(self, root: Path) -> Iterator[tuple[FeatureExtractor, FeatureBank]]:
+        """Each extractor with its bank."""
+        yield self.detector, FeatureBank(root, self.detector.spec, self.dtype)
+        if self.removal is not None:
+            yield self.removal, FeatureBank(root, self.removal.spec, self.patches_dtype)
+
+
+def extractors_of(e: Experiment) -> Extractors:
+    """Build them, before an image is read.
+
+    Raises:
+        WrongValue: A backbone cannot be had, a size is wrong for it, or the detector cannot be made.
+    """
+    kind = named("model")(check_detector)(e.model)
+    if e.features.compile:
+        named("features")(check_compiler)()
+    named("data")(check_image_size)(e.backbone, e.data.image_size)
+    named("patches")(check_memory)(e.patches.image_size)
+    build = partial(build_extractor, views=e.views, crop=e.data.crop, autocast=e.features.autocast)
+    detector = named("backbone")(build)(e.backbone, image_size=e.data.image_size)
+    dtype, views = e.features.dtype, e.views
+    if wants_patches(kind):
+        detector, dtype = named("patches")(detector.of_patches)(e.patches), e.patches.dtype
+        views = views.whole(detector.spec.n_vectors)
+    named("model")(check_size)(e.model, detector.dim, detector.spec.n_vectors)
+    removal = None
+    if looks_at_patches(e.refine):
+        with named("refine"):
+            network = e.refine.network
+        through = named("refine.backbone")(build)(network, image_size=e.patches.image_size)
+        removal = named("patches")(through.of_patches)(e.patches, e.refine.views)
+    return Extractors(detector, dtype, views, removal, e.patches.dtype)
