@@ -35,14 +35,14 @@ class Inputs:
 
     Attributes:
         images: What was read.
-        extractors: What turns images into features, at the depth of these images.
+        extractors: What turns images into features, at the bit depth of these images.
     """
 
     def __init__(self, e: Experiment) -> None:
         self.e = e
         extractors = extractors_of(e)
         self.images = read_images(e.data)
-        self.extractors = extractors.at_depth(self.images.depth)
+        self.extractors = extractors.at_depth(self.images.bit_depth)
         self._device = choose_device(e.trainer)
 
     def pool(self, split: str, noise: float, seed: int) -> TrainingPool:

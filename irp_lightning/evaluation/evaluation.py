@@ -9,7 +9,7 @@ from torch import Tensor
 
 from irp_lightning.data.contamination import TrainingPool
 from irp_lightning.data.dataset import Dataset
-from irp_lightning.data.files.bit_depth import Depth
+from irp_lightning.data.files.bit_depth import BitDepth
 from irp_lightning.data.samples import Sample
 from irp_lightning.evaluation.metrics import auroc, average_precision, removal_counts
 from irp_lightning.evaluation.separation import separation
@@ -44,7 +44,7 @@ class Evaluation:
         localisation: Maps of some test images, where they were asked for.
         removed_maps: (R, h, w), one for each of the removed rows: where the scores that removed them
             come from; None where their scorer does not say.
-        depth: What the numbers of deep images mean.
+        bit_depth: What the numbers of deep images mean.
     """
 
     train: list[Sample]
@@ -57,7 +57,7 @@ class Evaluation:
     score_rows: list[Row]
     localisation: Localisation | None = None
     removed_maps: Tensor | None = None
-    depth: Depth | None = None
+    bit_depth: BitDepth | None = None
 
     @property
     def test_labels(self) -> Tensor:
@@ -125,7 +125,7 @@ def evaluate(
         score_rows(test, test_scores),
         localisation,
         fitted.maps,
-        images.depth,
+        images.bit_depth,
     )
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 from run_files import rows
 
 from irp_lightning.commands.predict import main, predict
-from irp_lightning.data.files.bit_depth import Depth, Extent
+from irp_lightning.data.files.bit_depth import BitDepth, Extent
 from irp_lightning.data.files.images import load_square
 from irp_lightning.detectors import new_photograph
 from irp_lightning.foundation.errors import InputError
@@ -108,9 +108,9 @@ def test_scores_leave_batch_by_batch(
     monkeypatch.setattr(sys, "stdout", out)
     decode, arrived = new_photograph.load_with_extent, {}
 
-    def watched(path: Path, depth: Depth) -> tuple[Image.Image, Extent]:
+    def watched(path: Path, bit_depth: BitDepth) -> tuple[Image.Image, Extent]:
         arrived[path] = len(out.passed_on.splitlines())
-        return decode(path, depth)
+        return decode(path, bit_depth)
 
     monkeypatch.setattr(new_photograph, "load_with_extent", watched)
     main([str(checkpoint), *map(str, pictures)])
@@ -126,9 +126,9 @@ def test_the_same_threads_decode_all_images(
     """Threads of a pool bear its number: one of each batch's own would have three."""
     decode, pools = new_photograph.load_with_extent, set()
 
-    def watched(path: Path, depth: Depth) -> tuple[Image.Image, Extent]:
+    def watched(path: Path, bit_depth: BitDepth) -> tuple[Image.Image, Extent]:
         pools.add(threading.current_thread().name.rpartition("_")[0])
-        return decode(path, depth)
+        return decode(path, bit_depth)
 
     monkeypatch.setattr(new_photograph, "load_with_extent", watched)
     pictures[3].write_bytes(pictures[3].read_bytes()[:-500])
