@@ -34,7 +34,10 @@ def main(arguments: list[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="as for irp-lightning run: data=..., noise=..."
+        "overrides",
+        nargs="*",
+        metavar="key=value",
+        help="as for irp-lightning run: data=..., noise=...; irp-lightning run --help shows all",
     )
     parser.add_argument("--decode", action="store_true", help="decode every image to its end")
     chosen = parser.parse_args(arguments)
