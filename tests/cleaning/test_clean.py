@@ -86,7 +86,8 @@ def test_names_on_standard_input_are_scored_and_one_bad_file_stops_nothing(
     command = [
         sys.executable,
         "-m",
-        "irp_lightning.commands.predict",
+        "irp_lightning",
+        "predict",
         str(cleaned / "detector.ckpt"),
         "-",
     ]
