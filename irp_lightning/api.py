@@ -70,7 +70,7 @@ from irp_lightning.features.config import is_own
 from irp_lightning.foundation.atomic import write_whole
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import named_file
-from irp_lightning.pipeline.process_state import own_process_state
+from irp_lightning.foundation.process_state import own_process_state
 from irp_lightning.runs.folder import CLEAN, SUSPECTS, csv_rows, csv_text
 
 __all__ = ["Cleaning", "Detector", "ReviewCheck", "clean", "fit"]

@@ -1,5 +1,6 @@
 """What tests of refinement share: a small run's features, and all that is fitted in it."""
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 import lightning as L
@@ -7,10 +8,13 @@ import torch
 from torch import Tensor
 
 from irp_lightning.data.contamination import TrainingPool
+from irp_lightning.data.dataset import Dataset
+from irp_lightning.data.samples import Sample
 from irp_lightning.detectors.config import ModelConfig, TrainerConfig
 from irp_lightning.features.config import ViewsConfig
 from irp_lightning.features.image_features import ResidentFeatures
 from irp_lightning.pipeline.fitting import Fitting
+from irp_lightning.pipeline.inputs import Inputs
 from irp_lightning.refinement.scoring import TrainingImages
 
 N, TEST, VIEWS, DIM = 30, 6, 2, 3
@@ -58,15 +62,34 @@ def fitting(
 ) -> Fitting:
     count = len(features) - TEST
     return Fitting(
-        NoExtractor(),  # type: ignore[arg-type]
-        ResidentFeatures(features),
-        TrainingPool(list(range(count)), injected, list(range(count, count + TEST)), []),
-        ModelConfig(model, rest=rest),
-        TrainerConfig("cpu", 1, "32-true"),
-        ViewsConfig(VIEWS, 0, 1, VIEWS, "bilinear", "zeros"),
-        epochs,
+        extractor=NoExtractor(),  # type: ignore[arg-type]
+        features=ResidentFeatures(features),
+        pool=TrainingPool(list(range(count)), injected, list(range(count, count + TEST)), []),
+        model=ModelConfig(model, rest=rest),
+        trainer=TrainerConfig("cpu", 1, "32-true"),
+        views=ViewsConfig(VIEWS, 0, 1, VIEWS, "bilinear", "zeros"),
+        epochs=epochs,
         batch_size=8,
         seed=0,
+    )
+
+
+def inputs(fits: Fitting, groups: list[int] | None = None) -> Inputs:
+    """The images that a fitting is of; without groups nothing is scored out of sample."""
+    names = [f"{i}.png" for i in range(len(fits.pool.train) + TEST)]
+    images = Dataset([Sample(Path(name), name, "train") for name in names], names, names, {}, 0)
+    return Inputs(
+        images=images,
+        pool=fits.pool,
+        groups=groups,
+        copies=torch.arange(len(fits.pool.train)),
+        verdicts={},
+        shared_verdicts={},
+        extractor=fits.extractor,
+        views=fits.views,
+        features=fits.features,
+        patches=None,
+        device=torch.device("cpu"),
     )
 
 

@@ -7,11 +7,10 @@ from hydra import compose, initialize_config_dir
 from irp_lightning.config.compose import CONF, checked
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.data.contamination import TrainingPool, draw_pool
-from irp_lightning.data.dataset import read_images
 from irp_lightning.detectors.devices import choose_device
 from irp_lightning.features.image_features import ImageFeatures
 from irp_lightning.features.preparation import prepare_features
-from irp_lightning.pipeline.extractors import extractors_of
+from irp_lightning.pipeline.inputs import read_inputs
 
 __all__ = ["Inputs", "experiment"]
 
@@ -40,9 +39,7 @@ class Inputs:
 
     def __init__(self, e: Experiment) -> None:
         self.e = e
-        extractors = extractors_of(e)
-        self.images = read_images(e.data)
-        self.extractors = extractors.at_depth(self.images.depth)
+        self.images, self.extractors = read_inputs(e)
         self._device = choose_device(e.trainer)
 
     def pool(self, split: str, noise: float, seed: int) -> TrainingPool:

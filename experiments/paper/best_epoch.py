@@ -41,15 +41,15 @@ def areas(root: Path, alexnet: Path, category: str) -> Iterator[Row]:
         pool = inputs.pool("published", noise, SEED)
         labels = torch.tensor([inputs.images.samples[i].label for i in pool.test])
         fitting = Fitting(
-            inputs.extractors.detector,
-            features,
-            pool,
-            e.model,
-            e.trainer,
-            e.views,
-            1,
-            e.batch_size,
-            SEED,
+            extractor=inputs.extractors.detector,
+            features=features,
+            pool=pool,
+            model=e.model,
+            trainer=e.trainer,
+            views=e.views,
+            epochs=1,
+            batch_size=e.batch_size,
+            seed=SEED,
         )
         for epoch, area in enumerate(wander(fitting, labels, EPOCHS), start=1):
             yield {"category": category, "noise": f"{noise:g}", "epoch": epoch, "image_auroc": area}

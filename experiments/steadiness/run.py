@@ -59,7 +59,15 @@ def main() -> None:
     for lr, init, (name, decay) in itertools.product(LRS, INITS, WEIGHTS.items()):
         model = with_values(e.model, lr=lr, average=decay)
         fitting = Fitting(
-            inputs.extractors.detector, features, pool, model, e.trainer, e.views, 1, e.batch_size, init
+            extractor=inputs.extractors.detector,
+            features=features,
+            pool=pool,
+            model=model,
+            trainer=e.trainer,
+            views=e.views,
+            epochs=1,
+            batch_size=e.batch_size,
+            seed=init,
         )
         areas = wander(fitting, labels, chosen.epochs)
         for epoch, area in enumerate(areas, start=1):

@@ -16,7 +16,7 @@ from irp_lightning.data.files.headers import Header
 from irp_lightning.data.files.images import examine
 from irp_lightning.data.files.known_images import KnownImages
 from irp_lightning.data.groups import find_groups, join_identical, unnamed_rows
-from irp_lightning.data.samples import Sample
+from irp_lightning.data.samples import Reading, Sample
 from irp_lightning.foundation.amounts import counted
 from irp_lightning.foundation.errors import InputError, WrongValue
 
@@ -64,19 +64,22 @@ class Dataset:
         }
 
 
-def read_images(data: DataConfig, known: KnownImages | None = None) -> Dataset:
+def read_images(
+    data: DataConfig, known: KnownImages | None = None, reading: Reading | None = None
+) -> Dataset:
     """List the images, leave out what cannot be decoded, and find the groups of the rest.
 
     Args:
         data: Which images there are.
         known: What was seen of images before; those are not decoded again. None: all are.
+        reading: The images, listed before; None: those that ``data`` names.
 
     Raises:
         WrongValue: Something the reader needs is not there, no image is, values do not fit the depth, or
             the groups' file is wrong.
         InputError: An image cannot be decoded and ``on_bad_image`` is ``error``.
     """
-    return read_surveyed(survey(data), data, known or KnownImages(None))
+    return read_surveyed(survey(data, reading), data, known or KnownImages(None))
 
 
 def read_surveyed(

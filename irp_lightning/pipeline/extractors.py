@@ -20,7 +20,7 @@ from irp_lightning.refinement.checks import looks_at_patches
 __all__ = ["Extractors", "extractors_of"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Extractors:
     """The extractors of a run.
 
@@ -56,22 +56,33 @@ def extractors_of(e: Experiment) -> Extractors:
     Raises:
         WrongValue: A backbone cannot be had, a size is wrong for it, or the detector cannot be made.
     """
-    kind = named("model")(check_detector)(e.model)
+    with named("model"):
+        kind = check_detector(e.model)
     if e.features.compile:
-        named("features")(check_compiler)()
-    named("data")(check_image_size)(e.backbone, e.data.image_size)
-    named("patches")(check_memory)(e.patches.image_size)
+        with named("features"):
+            check_compiler()
+    with named("data"):
+        check_image_size(e.backbone, e.data.image_size)
+    with named("patches"):
+        check_memory(e.patches.image_size)
     build = partial(build_extractor, views=e.views, crop=e.data.crop, autocast=e.features.autocast)
-    detector = named("backbone")(build)(e.backbone, image_size=e.data.image_size)
+    with named("backbone"):
+        detector = build(e.backbone, image_size=e.data.image_size)
     dtype, views = e.features.dtype, e.views
     if wants_patches(kind):
-        detector, dtype = named("patches")(detector.of_patches)(e.patches), e.patches.dtype
+        with named("patches"):
+            detector, dtype = detector.of_patches(e.patches), e.patches.dtype
         views = views.whole(detector.spec.n_vectors)
-    named("model")(check_size)(e.model, detector.dim, detector.spec.n_vectors)
+    with named("model"):
+        check_size(e.model, detector.dim, detector.spec.n_vectors)
     removal = None
     if looks_at_patches(e.refine):
         with named("refine"):
             network = e.refine.network
-        through = named("refine.backbone")(build)(network, image_size=e.patches.image_size)
-        removal = named("patches")(through.of_patches)(e.patches, e.refine.views)
-    return Extractors(detector, dtype, views, removal, e.patches.dtype)
+        with named("refine.backbone"):
+            through = build(network, image_size=e.patches.image_size)
+        with named("patches"):
+            removal = through.of_patches(e.patches, e.refine.views)
+    return Extractors(
+        detector=detector, dtype=dtype, views=views, removal=removal, patches_dtype=e.patches.dtype
+    )

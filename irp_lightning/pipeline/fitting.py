@@ -1,7 +1,7 @@
-"""What is fitted in one run, to what, and what is removed before it and meanwhile."""
+"""Fit the detector of a run, and others like it: without a fold, or as a reference."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from lightning.pytorch.loggers import Logger
 from torch import Tensor
 from tqdm import tqdm
 
+from irp_lightning.config.experiment import Experiment
 from irp_lightning.data.audit.appearance import appearance_of
 from irp_lightning.data.contamination import TrainingPool
 from irp_lightning.data.files.headers import Header
@@ -25,13 +26,13 @@ from irp_lightning.features.batches import RefinableData
 from irp_lightning.features.config import ViewsConfig
 from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.features.image_features import ImageFeatures
-from irp_lightning.foundation.errors import InputError, named
+from irp_lightning.foundation.errors import InputError
+from irp_lightning.pipeline.inputs import Inputs
 from irp_lightning.refinement.callback import IterativeRefinement
-from irp_lightning.refinement.clean import Cleaning, clean
-from irp_lightning.refinement.config import LABELS, RefineConfig
+from irp_lightning.refinement.clean import Cleaning
+from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.folds import draw_folds
 from irp_lightning.refinement.rounds import Round
-from irp_lightning.refinement.scoring import Scorer, TrainingImages, find_scorer
 
 __all__ = ["Fitted", "Fitting"]
 
@@ -41,7 +42,7 @@ CALIBRATION_FOLDS = 5
 NOTHING_REMOVED = RefineConfig("none")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Fitted:
     """A detector after its fit, and how it came about.
 
@@ -53,8 +54,6 @@ class Fitted:
         test_scores: (T,), of the test images.
         steps: How many the optimiser took.
         epochs: That the detector was trained for; of one that a single pass fits, 1.
-        maps: (R, h, w), of the images that were removed before the fit, see
-            :class:`irp_lightning.refinement.clean.Cleaning`.
     """
 
     detector: L.LightningModule
@@ -64,10 +63,9 @@ class Fitted:
     test_scores: Tensor
     steps: int
     epochs: int
-    maps: Tensor | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Fitting:
     """All fits of a run: each begins with the same weights and draws the same batches.
 
@@ -105,49 +103,20 @@ class Fitting:
         """(N,), bool: the normal training images. Labels: for the ceiling and nothing else."""
         return torch.tensor([i not in self.pool.injected for i in self.pool.train], dtype=torch.bool)
 
-    def clean(
-        self,
-        refine: RefineConfig,
-        scorer: Scorer | None,
-        begun: Cleaning | None,
-        after_round: Callable[[Cleaning], None],
-        copies: Tensor | None = None,
-        trusted: Tensor | None = None,
-    ) -> Cleaning:
-        """Remove before the fit what the method removes then.
-
-        Args:
-            refine: The method.
-            scorer: Scores out of sample, where the method does.
-            begun: How far a stopped run had come.
-            after_round: Called after each round.
-            copies: (N,), int64: one number for identical files.
-            trusted: (N,), bool: images that stay.
-        """
-        if refine.scoring == LABELS:
-            return Cleaning(self.without_injected)
-        if scorer is None:
-            return Cleaning(self.everything)
-        begun = begun or Cleaning(self.everything)
-        return clean(scorer, refine, begun, copies=copies, trusted=trusted, after_round=after_round)
-
-    def scorer(self, refine: RefineConfig, images: TrainingImages) -> Scorer:
-        """What scores training images out of sample."""
-        return named("refine")(find_scorer(refine.scoring))(images, refine)
-
-    def training_images(self, patches: ImageFeatures | None, groups: Sequence[int]) -> TrainingImages:
-        """What a scorer may know of the training images.
-
-        Args:
-            patches: Of all images, where the scorer wants them.
-            groups: The object that each training image shows.
-        """
-        return TrainingImages(
-            self.features if patches is None else patches,
-            torch.tensor(self.pool.train),
-            torch.tensor(groups),
-            self.seed,
-            self.fit_and_score,
+    @classmethod
+    def of(cls, inputs: Inputs, e: Experiment) -> "Fitting":
+        """The fits of an experiment on the images that were prepared for it."""
+        return cls(
+            extractor=inputs.extractor,
+            features=inputs.features,
+            pool=inputs.pool,
+            model=e.model,
+            trainer=e.trainer,
+            views=inputs.views,
+            epochs=e.epochs,
+            batch_size=e.batch_size,
+            seed=e.seed,
+            headers=inputs.pool.of(inputs.images.headers),
         )
 
     def fit_and_score(self, fitted_on: Tensor, scored: Tensor) -> Tensor:
@@ -214,7 +183,13 @@ class Fitting:
         scores, gone = last.scores.clone(), ~data.active
         scores[gone] = score_images(detector, data.scored_batches(data.train_images[gone]))
         return Fitted(
-            detector, rounds, converged, scores, last.test_scores, steps, epochs, cleaning.maps
+            detector=detector,
+            rounds=rounds,
+            converged=converged,
+            train_scores=scores,
+            test_scores=last.test_scores,
+            steps=steps,
+            epochs=epochs,
         )
 
     def out_of_sample(self, active: Tensor, groups: Sequence[int]) -> Tensor:
@@ -245,7 +220,7 @@ class Fitting:
         return scores
 
     def references(
-        self, refine: RefineConfig, cleaning: Cleaning, fitted: Fitted, *, matched: bool = False
+        self, refine: RefineConfig, cleaning: Cleaning, fitted: Fitted, which: bool | str = True
     ) -> Mapping[str, Tensor]:
         """Test scores of training on everything (``vanilla``) and without the injected (``oracle``).
 
@@ -253,13 +228,16 @@ class Fitting:
             refine: The run's method.
             cleaning: What it removed before the fit.
             fitted: Its detector, which serves where it was fitted on the same from first to last.
-            matched: Train both for as many epochs as the run's detector, and not for ``epochs``.
+            which: ``True``: train both for ``epochs``. ``"matched"``: for as many epochs as the run's
+                detector. ``False``: neither.
 
         Returns:
-            (T,) each.
+            (T,) each; nothing for ``False``.
         """
+        if not which:
+            return {}
         known = [] if refine.is_in_sample else [(cleaning.active, fitted.test_scores)]
-        alike = replace(self, epochs=fitted.epochs) if matched else self
+        alike = replace(self, epochs=fitted.epochs) if which == "matched" else self
         found = {}
         for name, active in (("vanilla", self.everything), ("oracle", self.without_injected)):
             scores = next((s for a, s in known if torch.equal(a, active)), None)

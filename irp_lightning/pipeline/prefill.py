@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from irp_lightning.config.experiment import Experiment
-from irp_lightning.data.dataset import KNOWN_IMAGES, read_images
-from irp_lightning.data.files.known_images import KnownImages
 from irp_lightning.detectors.devices import choose_device
 from irp_lightning.features.preparation import fill_bank, run_of
 from irp_lightning.foundation.cluster import connected_ray
-from irp_lightning.foundation.errors import InputError, named
-from irp_lightning.pipeline.extractors import extractors_of
+from irp_lightning.foundation.errors import InputError
+from irp_lightning.pipeline.inputs import read_inputs
 
 __all__ = ["fill", "fill_over_ray"]
 
@@ -34,11 +32,10 @@ def fill(e: Experiment, say: Callable[[str], None] = print) -> None:
     if e.features.cache != "bank":
         raise InputError(f"features.cache={e.features.cache} keeps nothing; set features.cache=bank")
     root = Path(e.cache_dir)
-    extractors = extractors_of(e)
-    images = named("data")(read_images)(e.data, KnownImages(root / KNOWN_IMAGES))
+    images, extractors = read_inputs(e)
     paths, wanted = [sample.path for sample in images.samples], set(images.hashes)
     device = choose_device(e.trainer)
-    for extractor, bank in extractors.at_depth(images.depth).with_banks(root):
+    for extractor, bank in extractors.with_banks(root):
         there = sum(digest in bank for digest in wanted)
         if fill_bank(bank, paths, images.hashes, run_of(extractor, e.features, device), say):
             raise InputError(f"cache_dir={root} cannot be written; set one that every machine shares")

@@ -1,14 +1,14 @@
-"""What cleaning a folder leaves behind, besides what every run does."""
+"""What a cleaned folder gets beyond a run: suspects, a threshold, a report and a detector file."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from irp_lightning.cleaning.report import Content, render
+from irp_lightning.cleaning.report import Content, render, settings_of
 from irp_lightning.cleaning.similarity import clusters, descriptions, look_alikes, worst_patches
 from irp_lightning.cleaning.suspects import (
     CLEAN_COLUMNS,
@@ -18,58 +18,23 @@ from irp_lightning.cleaning.suspects import (
     suspect_rows,
     suspects_of,
 )
+from irp_lightning.config.experiment import Experiment
 from irp_lightning.data.samples import Sample
 from irp_lightning.detectors.checkpoint import add_calibration
-from irp_lightning.detectors.conformal import Calibration, calibrate
-from irp_lightning.evaluation.metrics import best_f1_threshold
+from irp_lightning.foundation.names import printable
+from irp_lightning.pipeline.calibration import calibrated
 from irp_lightning.pipeline.fitting import Fitted, Fitting
+from irp_lightning.pipeline.inputs import Inputs
+from irp_lightning.pipeline.removal import Removal
 from irp_lightning.refinement.clean import Cleaning
 from irp_lightning.refinement.ranking import Ranking
 from irp_lightning.refinement.scoring import TrainingImages
 from irp_lightning.runs.folder import CHECKPOINT, CLEAN, DETECTOR, REPORT, SUSPECTS, RunFolder
 
-__all__ = ["calibration_of", "find_suspects", "write_product"]
+__all__ = ["find_suspects", "write_product"]
 
 ORDINARY = 256
 """Kept images that the mean patch is taken of."""
-
-
-def calibration_of(
-    fitting: Fitting,
-    fitted: Fitted,
-    cleaning: Cleaning,
-    groups: Sequence[int],
-    asked: float,
-    test_labels: Sequence[int],
-    verdicts: Mapping[int, bool],
-) -> tuple[Calibration, Tensor]:
-    """The threshold of a detector, and the scores that it comes from.
-
-    Args:
-        fitting: Fits others like it, each without a fold.
-        fitted: The detector.
-        cleaning: What it was fitted to.
-        groups: The object that each training image shows.
-        asked: The false-alarm rate.
-        test_labels: (T,), of the test images.
-        verdicts: By training image, whether somebody who looked calls it defective. Those that are
-            defective are not counted among the removed images that may be good.
-
-    Returns:
-        The threshold, and (N,) scores of all training images by detectors that never saw them.
-    """
-    kept = cleaning.active
-    scores = fitting.out_of_sample(kept, groups)
-    scores[~kept] = fitted.train_scores[~kept]
-    confirmed = torch.tensor([verdicts.get(i, False) for i in range(len(kept))])
-    doubtful = ~kept & ~confirmed
-    of_kept, of_doubtful = (
-        [group for group, is_one in zip(groups, those.tolist(), strict=True) if is_one]
-        for those in (kept, doubtful)
-    )
-    found = calibrate(scores[kept], of_kept, asked, scores[doubtful], of_doubtful)
-    best = best_f1_threshold(fitted.test_scores, torch.tensor(test_labels))
-    return replace(found, best_f1=best), scores
 
 
 def find_suspects(
@@ -102,12 +67,55 @@ def find_suspects(
     return suspects_of(train, cleaning, ranking, alike, found, scores, verdicts)
 
 
-def write_product(folder: RunFolder, test: Sequence[Sample], content: Content) -> dict[str, Any]:
-    """Write the tables, the report and the detector with its threshold.
+def write_product(
+    inputs: Inputs,
+    removal: Removal,
+    fitting: Fitting,
+    fitted: Fitted,
+    e: Experiment,
+    folder: RunFolder,
+) -> dict[str, Any]:
+    """Write the tables, the report and the detector with its threshold, where they are asked for.
+
+    Args:
+        inputs: The images of the run.
+        removal: What was removed, with its ranking.
+        fitting: Fits detectors like the run's.
+        fitted: The run's detector, whose checkpoint is in the folder.
+        e: ``false_alarms`` and what the report says of the settings.
+        folder: The run folder.
 
     Returns:
-        What ``metrics.json`` says of it.
+        What ``metrics.json`` says of it; nothing where ``false_alarms`` is not set.
     """
+    if e.false_alarms is None:
+        return {}
+    # Checked before any work begins: such a run removes out of sample, by a scorer that explains itself.
+    assert inputs.groups is not None
+    assert removal.ranking is not None
+    assert removal.scored is not None
+    verdicts, active = inputs.shared_verdicts, removal.active
+    labels = [sample.label for sample in inputs.test]
+    calibration, scores = calibrated(
+        fitting, fitted, active, inputs.groups, e.false_alarms, labels, verdicts
+    )
+    content = Content(
+        title=printable(Path(e.data.root).name),
+        suspects=find_suspects(
+            removal.scored, inputs.train, removal.cleaning, removal.ranking, scores, verdicts
+        ),
+        maps=removal.ranking.maps,
+        calibration=calibration,
+        images=inputs.images,
+        rounds=removal.cleaning.rounds,
+        settings=settings_of(e),
+        looks={inputs.train[i].name: defective for i, defective in inputs.verdicts.items()},
+        expected=removal.proposed,
+    )
+    return {"cleaning": _write(folder, inputs.test, content)}
+
+
+def _write(folder: RunFolder, test: Sequence[Sample], content: Content) -> dict[str, Any]:
     rows = suspect_rows(content.suspects)
     folder.csv(SUSPECTS, SUSPECT_COLUMNS, rows)
     folder.csv(CLEAN, CLEAN_COLUMNS, clean_rows(content.suspects, test))

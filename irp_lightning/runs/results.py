@@ -2,16 +2,14 @@
 
 from typing import Any
 
-from irp_lightning.data.config import ContaminationConfig, DataConfig
-from irp_lightning.detectors.config import ModelConfig
+from irp_lightning.config.experiment import Experiment
 from irp_lightning.evaluation.evaluation import Evaluation
 from irp_lightning.evaluation.tables import REMOVED_COLUMNS, ROUND_COLUMNS, SCORE_COLUMNS
-from irp_lightning.features.config import BackboneConfig
 from irp_lightning.foundation.fields import plain
 from irp_lightning.foundation.names import printable
 from irp_lightning.localisation.heat_maps import heat_maps
 from irp_lightning.refinement.checks import looks_at_patches
-from irp_lightning.refinement.config import RefineConfig, effective
+from irp_lightning.refinement.config import effective
 from irp_lightning.runs.figures import removed_gallery, roc_curve, score_histograms
 from irp_lightning.runs.folder import FIGURES, REMOVED, ROUNDS, SCORES, RunFolder
 
@@ -38,30 +36,21 @@ def write_evaluation(folder: RunFolder, evaluation: Evaluation) -> None:
         folder.write(f"{FIGURES}/{name}.png", figure.savefig)
 
 
-def facts(
-    *,
-    refine: RefineConfig,
-    model: ModelConfig,
-    backbone: BackboneConfig,
-    contamination: ContaminationConfig,
-    data: DataConfig,
-    noise: float,
-    lam: float,
-    seed: int,
-) -> dict[str, Any]:
+def facts(e: Experiment) -> dict[str, Any]:
     """What ``metrics.json`` repeats of the configuration.
 
     ``k`` is None where the method has none, ``removal_backbone`` where it looks at no patches.
     """
+    refine = e.refine
     return {
         "method": refine.name,
-        "model": model.title,
-        "backbone": backbone.name,
+        "model": e.model.title,
+        "backbone": e.backbone.name,
         "removal_backbone": refine.network.name if looks_at_patches(refine) else None,
-        "contamination": contamination.kind,
-        "lam": lam,
+        "contamination": e.contamination.kind,
+        "lam": e.lam,
         "k": effective(plain(refine)).get("k"),
-        "category": printable(data.category),
-        "seed": seed,
-        "noise_requested": noise,
+        "category": printable(e.data.category),
+        "seed": e.seed,
+        "noise_requested": e.noise,
     }

@@ -70,22 +70,22 @@ class Session:
         self.resumed = False
         self._begun = False
 
-    def begin(self, manifest: str, review: bytes | None = None) -> None:
+    def begin(self, manifest: str, review: str | None = None) -> None:
         """Write down what will be run; from here on a failure leaves its reason in the folder.
 
         Args:
             manifest: ``manifest.csv``.
-            review: ``review.csv``, where there is a review. Another one that is there already is set
-                aside under a number.
+            review: The file of a review, which is kept as ``review.csv``. Another one that is there
+                already is set aside under a number.
 
         Raises:
             InputError: The run was stopped half-way with other images.
         """
-        path = self.folder.path
+        path, content = self.folder.path, Path(review).read_bytes() if review else None
         self.resumed = not self.is_forced and _can_go_on(path, manifest)
         if not self.is_first:
             return
-        self._set_review_aside(review)
+        self._set_review_aside(content)
         if self.is_forced:
             self.folder.clear()
         if self.resumed:
@@ -96,8 +96,8 @@ class Session:
         (path / METRICS).unlink(missing_ok=True)  # of an attempt that failed
         write_config(self.folder, self.config)
         self.folder.text(MANIFEST, manifest)
-        if review is not None:
-            self.folder.write(REVIEW, lambda file: file.write_bytes(review))
+        if content is not None:
+            self.folder.write(REVIEW, lambda file: file.write_bytes(content))
         self._begun = True
 
     def _set_review_aside(self, review: bytes | None) -> None:

@@ -18,7 +18,9 @@ class Stopwatch:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
-    def __call__(self, phase: str) -> Iterator[None]:
+    def __call__(self, phase: str, happens: bool = True) -> Iterator[None]:
+        """Time what is inside; where nothing ``happens``, no phase is noted."""
         began = time.perf_counter()
         yield
-        self.seconds[phase] = round(time.perf_counter() - began, 3)
+        if happens:
+            self.seconds[phase] = round(time.perf_counter() - began, 3)

@@ -1,16 +1,17 @@
 """All fits of a run."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
-from refine_small import TEST, Mean, N, fitting, outliers
+from refine_small import TEST, Mean, N, fitting, inputs, outliers
 
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.pipeline.fitting import Fitting
+from irp_lightning.pipeline.removal import remove
 from irp_lightning.refinement.clean import Cleaning
 from irp_lightning.refinement.config import RefineConfig
-from irp_lightning.refinement.scoring import Scorer
 
 GAUSSIAN = "irp_lightning.detectors.gaussian.Gaussian"
 NONE = RefineConfig("none")
@@ -23,12 +24,13 @@ def fits() -> Fitting:
     return fitting(outliers(), "refine_small.Mean", injected=frozenset({0, 1, 2}))
 
 
-def scorer_of(fits: Fitting, refine: RefineConfig) -> Scorer:
-    return fits.scorer(refine, fits.training_images(None, list(range(N))))
+def cleaned(fits: Fitting, refine: RefineConfig, **rest: Any) -> Cleaning:
+    groups = list(range(N)) if refine.is_out_of_sample else None
+    return remove(inputs(fits, groups), refine, fits, **rest).cleaning
 
 
 def test_vanilla_is_one_round_without_a_threshold(fits: Fitting) -> None:
-    found = fits.fit(NONE, fits.clean(NONE, None, None, lambda cleaning: None))
+    found = fits.fit(NONE, cleaned(fits, NONE))
     (only,) = found.rounds
     assert not only.removed.any()
     assert only.threshold is None
@@ -40,7 +42,7 @@ def test_vanilla_is_one_round_without_a_threshold(fits: Fitting) -> None:
 
 def test_the_oracle_trains_without_exactly_the_injected(fits: Fitting) -> None:
     oracle = RefineConfig("oracle", scoring="labels")
-    found = fits.fit(oracle, fits.clean(oracle, None, None, lambda cleaning: None))
+    found = fits.fit(oracle, cleaned(fits, oracle))
     (only,) = found.rounds
     assert only.removed.nonzero().flatten().tolist() == [0, 1, 2]
     assert only.active.sum() == N - 3
@@ -51,7 +53,7 @@ def test_the_oracle_trains_without_exactly_the_injected(fits: Fitting) -> None:
 def test_out_of_sample_removes_first_and_fits_once(fits: Fitting) -> None:
     refine = RefineConfig("x", scoring="cross_fit", rule="lower_mad", k=10, remove="all", max_rounds=4)
     told: list[Cleaning] = []
-    cleaning = fits.clean(refine, scorer_of(fits, refine), None, told.append)
+    cleaning = cleaned(fits, refine, after_round=told.append)
     before = len(Mean.fits)
     found = fits.fit(refine, cleaning)
     assert len(Mean.fits) == before + 1
@@ -117,7 +119,7 @@ def test_a_fit_says_how_long_it_was_and_references_may_match(
 ) -> None:
     found = fits.fit(refine, Cleaning(ALL))
     assert found.epochs == epochs
-    matched = fits.references(refine, Cleaning(ALL), found, matched=True)
+    matched = fits.references(refine, Cleaning(ALL), found, "matched")
     alike = replace(fits, epochs=epochs).fit(NONE, Cleaning(ALL))
     assert torch.equal(matched["vanilla"], alike.test_scores)
 
@@ -138,6 +140,6 @@ def test_scores_that_are_no_numbers_end_the_run() -> None:
 def test_nothing_of_a_stopped_cleaning_is_lost(fits: Fitting) -> None:
     refine = RefineConfig("x", scoring="cross_fit", rule="lower_mad", k=10, max_rounds=4)
     told: list[Cleaning] = []
-    whole = fits.clean(refine, scorer_of(fits, refine), None, told.append)
-    again = fits.clean(refine, scorer_of(fits, refine), told[0], lambda cleaning: None)
+    whole = cleaned(fits, refine, after_round=told.append)
+    again = cleaned(fits, refine, begun=told[0])
     assert torch.equal(again.active, whole.active)

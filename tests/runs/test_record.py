@@ -3,6 +3,7 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,18 +13,14 @@ import torch
 import yaml
 from PIL import Image
 
-from irp_lightning.data.config import ContaminationConfig, DataConfig
+from irp_lightning.config.experiment import Experiment
 from irp_lightning.data.contamination import TrainingPool
 from irp_lightning.data.dataset import Dataset
 from irp_lightning.data.samples import UNLABELLED, Sample
-from irp_lightning.detectors.config import ModelConfig
 from irp_lightning.evaluation.evaluation import Evaluation
 from irp_lightning.evaluation.tables import removed_rows, round_rows, score_rows
-from irp_lightning.features.config import BackboneConfig
 from irp_lightning.foundation.errors import InputError
-from irp_lightning.foundation.fields import load
 from irp_lightning.localisation.localisation import Localisation
-from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.rounds import Round
 from irp_lightning.runs import results
 from irp_lightning.runs.figures import removed_gallery, roc_curve, score_histograms
@@ -220,37 +217,27 @@ def test_no_curve_is_drawn_of_test_images_of_one_kind() -> None:
     assert roc_curve(torch.empty(0), torch.empty(0, dtype=torch.long)) is None
 
 
-def configured(refine: dict[str, Any]) -> dict[str, Any]:
-    return facts(
-        refine=load(RefineConfig, refine),
-        model=load(ModelConfig, {"_target_": "mine.Detector", "size": 3}),
-        backbone=load(BackboneConfig, {"name": "alexnet", "weights": None, "n_scales": 3, "seed": 0}),
-        contamination=ContaminationConfig("share"),
-        data=DataConfig("mvtec", "/data", "tile", "published", "none", 64, "none", "error"),
-        noise=0.2,
-        lam=1.5,
-        seed=7,
-    )
-
-
-def test_the_figures_repeat_what_the_run_is_of() -> None:
-    assert configured({"name": "irp", "max_rounds": 3, "k": 2}) == {
+def test_the_figures_repeat_what_the_run_is_of(experiment: Callable[..., Experiment]) -> None:
+    found = facts(experiment("refine=irp", "lam=2", "seed=7", "+experiment=mvtec_noise"))
+    assert found == {
         "method": "irp",
-        "model": "Detector",
-        "backbone": "alexnet",
+        "model": "differnet_small",
+        "backbone": "random",
         "removal_backbone": None,
         "contamination": "share",
-        "lam": 1.5,
+        "lam": 2,
         "k": 2,
-        "category": "tile",
+        "category": "fabric",
         "seed": 7,
         "noise_requested": 0.2,
     }
 
 
-@pytest.mark.parametrize("refine", [{"name": "none"}, {"name": "x", "max_rounds": 3, "rule": "otsu"}])
-def test_a_method_without_a_parameter_has_no_k(refine: dict[str, Any]) -> None:
-    assert configured(refine)["k"] is None
+@pytest.mark.parametrize("overrides", [["refine=none"], ["refine=robust", "refine.rule=otsu"]])
+def test_a_method_without_a_parameter_has_no_k(
+    overrides: list[str], experiment: Callable[..., Experiment]
+) -> None:
+    assert facts(experiment(*overrides))["k"] is None
 
 
 def write_run(folder: Path, metrics: dict[str, Any] | None = None) -> Path:

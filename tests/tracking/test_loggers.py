@@ -178,14 +178,14 @@ def evaluation(folder: Path) -> Evaluation:
     ]
     labels, test_labels = (torch.tensor([sample.label for sample in s]) for s in (train, test))
     return Evaluation(
-        train,
-        test,
-        rounds,
-        test_scores,
-        {},
-        round_rows(rounds, labels, test_labels),
-        removed_rows(rounds, train),
-        score_rows(test, test_scores),
+        train=train,
+        test=test,
+        rounds=rounds,
+        test_scores=test_scores,
+        figures={},
+        round_rows=round_rows(rounds, labels, test_labels),
+        removed_rows=removed_rows(rounds, train),
+        score_rows=score_rows(test, test_scores),
     )
 
 

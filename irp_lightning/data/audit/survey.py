@@ -15,11 +15,11 @@ from irp_lightning.data.config import DataConfig
 from irp_lightning.data.fetch.download import fetch
 from irp_lightning.data.files.content import content_hashes
 from irp_lightning.data.files.headers import Header, bounded_header
-from irp_lightning.data.samples import Sample, checked_samples
+from irp_lightning.data.samples import Reading, Sample, checked_samples
 from irp_lightning.foundation.errors import InputError, WrongValue, one_line
 from irp_lightning.foundation.plugins import named_object
 
-__all__ = ["Survey", "survey"]
+__all__ = ["Survey", "list_images", "survey"]
 
 
 @dataclass(frozen=True)
@@ -43,18 +43,32 @@ class Survey:
     remarks: list[Remark]
 
 
-def survey(data: DataConfig) -> Survey:
-    """List a dataset's images, and read all of them but the pixels.
+def list_images(data: DataConfig) -> Reading:
+    """List a dataset's images, and open none.
 
     Raises:
         WrongValue: Something the reader needs is not there, or no image is.
-        InputError: A mask cannot be read or is of another aspect ratio than its image.
     """
     if data.download:
         fetch(data)
     reading = checked_samples(_read(data), data.reader, data.split)
     if not reading.samples:
         raise WrongValue("reader", data.reader, f"finds no images in {data.root}")
+    return reading
+
+
+def survey(data: DataConfig, reading: Reading | None = None) -> Survey:
+    """Read all of a dataset's images but the pixels.
+
+    Args:
+        data: How they are read.
+        reading: The images; None: those of :func:`list_images`.
+
+    Raises:
+        WrongValue: Something the reader needs is not there, or no image is.
+        InputError: A mask cannot be read or is of another aspect ratio than its image.
+    """
+    reading = reading or list_images(data)
     paths = [sample.path for sample in reading.samples]
     found = content_hashes(paths)
     hashes = [found.get(path) for path in paths]

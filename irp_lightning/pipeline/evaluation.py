@@ -1,0 +1,118 @@
+"""Join labels to what a run found: the one place where they meet scores."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from irp_lightning.config.experiment import Experiment
+from irp_lightning.data.files.content import masks_digest, set_digest
+from irp_lightning.evaluation.evaluation import OF_LABELS, Evaluation, labels_of
+from irp_lightning.evaluation.metrics import auroc, average_precision, removal_counts
+from irp_lightning.evaluation.separation import separation
+from irp_lightning.evaluation.tables import removed_rows, round_rows, score_rows
+from irp_lightning.localisation.localisation import Localisation, localise_some
+from irp_lightning.pipeline.fitting import Fitted
+from irp_lightning.pipeline.inputs import Inputs
+from irp_lightning.pipeline.removal import Removal
+
+__all__ = ["evaluate", "localise"]
+
+
+def localise(inputs: Inputs, fitted: Fitted, e: Experiment) -> Localisation | None:
+    """Maps of ``e.localise`` test images; None where it is 0.
+
+    Raises:
+        WrongValue: The detector's score has no gradient.
+        InputError: An image or a mask cannot be decoded.
+    """
+    if e.localise == 0:
+        return None
+    return localise_some(
+        fitted.detector,
+        inputs.extractor,
+        inputs.test,
+        count=e.localise,
+        seed=e.seed,
+        n_views=inputs.views.n_transforms_test,
+        device=inputs.device,
+    )
+
+
+def evaluate(
+    inputs: Inputs,
+    removal: Removal,
+    fitted: Fitted,
+    references: Mapping[str, Tensor] | None = None,
+    localisation: Localisation | None = None,
+) -> Evaluation:
+    """Join labels to what was found.
+
+    Args:
+        inputs: What was trained and tested on.
+        removal: What was removed before the fit.
+        fitted: The detector, and what happened.
+        references: (T,) each: test scores of ``vanilla`` training and of the ``oracle``, if there are.
+        localisation: Maps of some test images.
+    """
+    rounds, test_scores = fitted.rounds, fitted.test_scores
+    train, test = inputs.train, inputs.test
+    labels, test_labels = labels_of(train), labels_of(test)
+    unlabelled = sum(sample.known_label is None for sample in train)
+    removed = torch.stack([r.removed for r in rounds]).any(dim=0)
+    areas = {name: auroc(scores, test_labels) for name, scores in (references or {}).items()}
+    vanilla, oracle = areas.get("vanilla"), areas.get("oracle")
+    rows = round_rows(rounds, None if unlabelled else labels, test_labels, vanilla, oracle)
+    figures = {
+        "image_auroc": auroc(test_scores, test_labels),
+        "image_ap": average_precision(test_scores, test_labels),
+        "pixel_auroc": localisation and localisation.pixel_auroc,
+        "aupro": localisation and localisation.aupro,
+        "localised_images": len(localisation.names) if localisation else 0,
+        "noise_achieved": inputs.pool.noise,
+        "removed": int(removed.sum()),
+        **removal_counts(removed, labels),
+        # Of the training images in the first round.
+        "detection_auroc": rows[0]["detection_auroc"],
+        "vanilla_auroc": vanilla,
+        "oracle_auroc": oracle,
+        "gap_closure": rows[-1]["gap_closure"],
+        "rounds": len(rounds) - 1,
+        "converged": fitted.converged,
+        "epochs_trained": fitted.epochs,
+        "separation": separation(fitted.train_scores, removed),
+        "train_images": len(train),
+        "unlabelled_images": unlabelled,
+        "test_images": len(test),
+    }
+    if unlabelled:
+        figures |= dict.fromkeys(OF_LABELS)
+    return Evaluation(
+        train=train,
+        test=test,
+        rounds=rounds,
+        test_scores=test_scores,
+        figures=figures | {"dataset": _dataset(inputs)},
+        round_rows=rows,
+        removed_rows=removed_rows(rounds, train),
+        score_rows=score_rows(test, test_scores),
+        localisation=localisation,
+        removed_maps=removal.cleaning.maps,
+        depth=inputs.images.depth,
+    )
+
+
+def _dataset(inputs: Inputs) -> dict[str, object]:
+    """What ``metrics.json`` says of the images; digests tell whether two runs saw the same ones."""
+    images, pool = inputs.images, inputs.pool
+    return {
+        **images.facts(),
+        "grouped_by": inputs.grouped_by,
+        **{
+            seen: set_digest((images.hashes[i], images.samples[i].label) for i in those)
+            for seen, those in (("trained", pool.train), ("tested", pool.test))
+        },
+        "masks": masks_digest(
+            (images.hashes[i], images.samples[i].mask) for i in pool.test if images.samples[i].label
+        ),
+    }

@@ -1,0 +1,94 @@
+"""Remove images before the detector is fitted, by a scorer that is built once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from irp_lightning.foundation.errors import named
+from irp_lightning.pipeline.fitting import Fitting
+from irp_lightning.pipeline.inputs import Inputs
+from irp_lightning.refinement.clean import Cleaning, clean
+from irp_lightning.refinement.config import LABELS, RefineConfig
+from irp_lightning.refinement.ranking import Ranking, follow, rank
+from irp_lightning.refinement.scoring import TrainingImages, find_scorer
+
+__all__ = ["Removal", "remove"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Removal:
+    """What was removed before the fit.
+
+    Attributes:
+        cleaning: The images that are left, and the rounds that removed the others; a review is followed.
+        proposed: How many images the rule removes by itself, whatever a review says.
+        ranking: All training images by what is left; None where it was not asked for.
+        scored: What the scorer knew of the images; None where there was no scorer.
+    """
+
+    cleaning: Cleaning
+    proposed: int
+    ranking: Ranking | None = None
+    scored: TrainingImages | None = None
+
+    @property
+    def active(self) -> Tensor:
+        """(N,), bool: the training images that are left."""
+        return self.cleaning.active
+
+
+def remove(
+    inputs: Inputs,
+    refine: RefineConfig,
+    fitting: Fitting,
+    *,
+    ranked: bool = False,
+    begun: Cleaning | None = None,
+    after_round: Callable[[Cleaning], None] = lambda cleaning: None,
+) -> Removal:
+    """Remove what a method removes before the fit: nothing for one that refines in sample.
+
+    Args:
+        inputs: The images of the run.
+        refine: The method.
+        fitting: Fits detectors for scorers that need them.
+        ranked: Rank all images by what is left, and follow the review.
+        begun: How far a stopped run had come.
+        after_round: Called after each round.
+    """
+    if refine.scoring == LABELS:
+        cleaning = Cleaning(fitting.without_injected)
+        return Removal(cleaning=cleaning, proposed=int((~cleaning.active).sum()))
+    if inputs.groups is None:
+        return Removal(cleaning=Cleaning(fitting.everything), proposed=0)
+    scored = training_images(inputs, inputs.groups, fitting)
+    with named("refine"):
+        scorer = find_scorer(refine.scoring)(scored, refine)
+    cleaning = clean(
+        scorer,
+        refine,
+        begun or Cleaning(fitting.everything),
+        copies=inputs.copies,
+        trusted=inputs.trusted,
+        after_round=after_round,
+    )
+    removal = Removal(cleaning=cleaning, proposed=int((~cleaning.active).sum()), scored=scored)
+    if not ranked:
+        return removal
+    ranking = rank(scorer, cleaning.active, inputs.copies)
+    if inputs.verdicts:
+        cleaning = follow(cleaning, ranking, inputs.verdicts, inputs.copies, inputs.trusted)
+    return replace(removal, cleaning=cleaning, ranking=ranking)
+
+
+def training_images(inputs: Inputs, groups: Sequence[int], fitting: Fitting) -> TrainingImages:
+    """What a scorer may know of the training images."""
+    return TrainingImages(
+        inputs.features if inputs.patches is None else inputs.patches,
+        torch.tensor(inputs.pool.train),
+        torch.tensor(groups),
+        fitting.seed,
+        fitting.fit_and_score,
+    )
