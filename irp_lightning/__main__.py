@@ -3,10 +3,10 @@
 import ast
 import importlib
 import sys
-from difflib import get_close_matches
 from pathlib import Path
 
 from irp_lightning.foundation.interrupts import interrupted_in_one_line
+from irp_lightning.foundation.suggestions import meant
 
 __all__ = ["main"]
 
@@ -21,8 +21,7 @@ def main() -> None:
     if verb in ("-h", "--help"):
         print(_help(verbs))
     elif verb not in verbs:
-        meant = get_close_matches(verb, verbs, n=1)
-        remedy = f"did you mean {meant[0]}?" if meant else f"give one of {', '.join(verbs)}"
+        remedy = meant(verb, verbs)
         print(f"irp_lightning: there is no command {verb}; {remedy}", file=sys.stderr)
         raise SystemExit(2)
     else:

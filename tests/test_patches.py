@@ -9,7 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 from run_files import metrics, rows
 
-from irp_lightning.commands.predict import main, predict
+from irp_lightning.api import Detector
+from irp_lightning.commands.predict import main
 from irp_lightning.commands.run import run_composed as run
 from irp_lightning.foundation.errors import InputError
 
@@ -25,10 +26,11 @@ def test_a_detector_of_patches_runs_predicts_and_shows_where(
     m = run(config("+experiment=demo", *settings), tmp_path / "run")
     assert m["localised_images"] == 4
     assert 0 <= m["pixel_auroc"] <= 1
-    scores = rows(tmp_path / "run" / "scores.csv")
-    files = [images / "fabric" / row["path"] for row in scores]
-    expected = torch.tensor([float(row["score"]) for row in scores])
-    torch.testing.assert_close(predict(tmp_path / "run", files), expected, rtol=1e-2, atol=1e-2)
+    known = rows(tmp_path / "run" / "scores.csv")
+    files = [images / "fabric" / row["path"] for row in known]
+    expected = torch.tensor([float(row["score"]) for row in known])
+    scores = Detector.load(tmp_path / "run").score(files)
+    torch.testing.assert_close(scores, expected, rtol=1e-2, atol=1e-2)
     main([str(tmp_path / "run"), *map(str, files[:2]), "--heat-maps", str(tmp_path / "maps")])
     shown = sorted((tmp_path / "maps").rglob("*.png"))
     assert len(shown) == 2

@@ -94,7 +94,9 @@ def measure(inputs: Inputs, patches: ImageFeatures, noise: float, seed: int) -> 
     pool = inputs.pool(e.data.split, noise, seed)
     read = inputs.images
     known, hashes = pool.of(read.groups), pool.of(read.hashes)
-    groups = torch.tensor(fold_groups(pool.of(read.samples), known, hashes, e.data.groups, read.depth))
+    groups = torch.tensor(
+        fold_groups(pool.of(read.samples), known, hashes, e.data.groups, read.bit_depth)
+    )
     labels = torch.tensor([i in pool.injected for i in pool.train])
     began = time.perf_counter()
     images = TrainingImages(patches, torch.tensor(pool.train), groups, seed, lambda fit, scored: scored)

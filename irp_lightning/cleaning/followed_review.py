@@ -7,6 +7,7 @@ from irp_lightning.config.identity import differences
 from irp_lightning.data.verdicts import verdicts_digest
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import named_file, printable
+from irp_lightning.foundation.spelling import spelt
 from irp_lightning.runs.folder import REVIEW
 from irp_lightning.runs.moved import check_moved
 from irp_lightning.runs.record import read_config
@@ -62,8 +63,8 @@ def check_only_review_differs(out: Path, config: dict[str, Any]) -> None:
     if others:
         key, before, now = others[0]
         raise InputError(
-            f"{out} holds a run with {key}={before}, not {now}; give the review with the same "
-            "options, or sweep.force=true to replace the run"
+            f"{out} holds a run with {spelt(key, before)}, not {now}; give the review with the same "
+            f"options, or {spelt('sweep.force', 'true')} to replace the run"
         )
     root = Path(config["data"]["root"])
     if str(saved["data"]["root"]) != printable(root):

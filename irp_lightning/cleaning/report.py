@@ -17,7 +17,7 @@ from irp_lightning.cleaning.review import ReviewCheck, check_review
 from irp_lightning.cleaning.suspects import Suspect
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.data.dataset import Dataset
-from irp_lightning.data.files.bit_depth import Depth
+from irp_lightning.data.files.bit_depth import BitDepth
 from irp_lightning.detectors.conformal import Calibration
 from irp_lightning.foundation.amounts import counted, percent
 from irp_lightning.foundation.errors import InputError
@@ -131,14 +131,14 @@ def _data(content: Content) -> dict[str, Any]:
     low = float(np.median(content.maps.numpy())) if content.maps.numel() else 0.0
     high = float(np.quantile(content.maps.amax(dim=(1, 2)).numpy(), 0.98)) if len(content.maps) else 1.0
     pictures: dict[str, str] = {}
-    depth = content.images.depth
+    bit_depth = content.images.bit_depth
     digests = {s.name: d for s, d in zip(content.images.samples, content.images.hashes, strict=True)}
     items = []
     for s in shown:
-        picture, heat = _pictures(s, content.maps[s.index], low, high, depth)
+        picture, heat = _pictures(s, content.maps[s.index], low, high, bit_depth)
         alike = s.look_alike.name
         if alike not in pictures:
-            pictures[alike] = _uri(_thumbnail(s.look_alike.path, depth))
+            pictures[alike] = _uri(_thumbnail(s.look_alike.path, bit_depth))
         items.append(
             {
                 "path": s.sample.name,
@@ -167,16 +167,18 @@ def _data(content: Content) -> dict[str, Any]:
     }
 
 
-def _pictures(suspect: Suspect, heat: Tensor, low: float, high: float, depth: Depth) -> tuple[str, str]:
-    picture = _thumbnail(suspect.sample.path, depth)
+def _pictures(
+    suspect: Suspect, heat: Tensor, low: float, high: float, bit_depth: BitDepth
+) -> tuple[str, str]:
+    picture = _thumbnail(suspect.sample.path, bit_depth)
     scaled = ((heat - low) / max(high - low, 1e-9)).clamp(0, 1).numpy()
     large = np.asarray(Image.fromarray(scaled).resize(picture.size, Image.Resampling.BILINEAR))
     return _uri(picture), _uri(Image.fromarray(overlay(np.asarray(picture), large)))
 
 
-def _thumbnail(path: Any, depth: Depth) -> Image.Image:
+def _thumbnail(path: Any, bit_depth: BitDepth) -> Image.Image:
     try:
-        return thumbnail(path, SIDE, depth)
+        return thumbnail(path, SIDE, bit_depth)
     except InputError:  # it was there when it was read
         return Image.new("RGB", (SIDE, SIDE), "grey")
 

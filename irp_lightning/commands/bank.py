@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         "overrides",
         nargs="+",
         metavar="key=value",
-        help="as for irp-lightning run: +experiment=folder ...",
+        help="as for irp-lightning run: +experiment=folder ...; irp-lightning run --help shows all",
     )
     filling.add_argument(
         "--jobs",

@@ -20,6 +20,7 @@ from irp_lightning.foundation.commands import ends_in_one_line
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.fields import plain
 from irp_lightning.foundation.names import printable
+from irp_lightning.foundation.spelling import spellings, spelt_key
 from irp_lightning.runs.folder import REPORT
 from irp_lightning.runs.summary import print_summary
 
@@ -38,24 +39,21 @@ exit status: 0; 1 for bad input; 2 for wrong arguments; 130 where it was interru
 reader went away.
 """
 
-FLAGS = {
-    "data.root": "DIR",
-    "data.groups": "--groups",
-    "false_alarms": "--false-alarms",
-    "review": "--review",
+ARGUMENTS = {
+    "data.root": "DIR {}",
+    "data.groups": "--groups={}",
+    "false_alarms": "--false-alarms={}",
+    "review": "--review={}",
     "sweep.force": "--force",
-    "hydra.run.dir": "--out",
+    "hydra.run.dir": "--out={}",
 }
-"""Keys of irp_lightning.run that this command has arguments for."""
-
-KEY = re.compile(r"(?<![\w./-])[a-z_]+((\.[a-z_]+)+|(?==))")
-"""What may be a key in a message: a word with dots, or one with a value, and no part of a path."""
+"""How the keys that this command has arguments for are given."""
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     chosen = _parser().parse_intermixed_args(arguments)
-    with ends_in_one_line():
+    with ends_in_one_line(), spellings(ARGUMENTS):
         try:
             _clean(chosen)
         except KeyboardInterrupt:
@@ -64,20 +62,16 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _clean(chosen: argparse.Namespace) -> None:
-    _check_overrides(chosen.overrides)  # before the keys of messages become arguments
-    try:
-        cfg = configured(
-            chosen.folder,
-            chosen.out,
-            false_alarms=chosen.false_alarms,
-            review=chosen.review,
-            groups=chosen.groups,
-            force=chosen.force,
-            overrides=chosen.overrides,
-        )
-        metrics = clean_folder(cfg, chosen.out)
-    except InputError as error:
-        raise InputError(_by_arguments(str(error))) from error
+    cfg = configured(
+        chosen.folder,
+        chosen.out,
+        false_alarms=chosen.false_alarms,
+        review=chosen.review,
+        groups=chosen.groups,
+        force=chosen.force,
+        overrides=chosen.overrides,
+    )
+    metrics = clean_folder(cfg, chosen.out)
     print_summary(metrics, chosen.out)
     for how in ("link", "copy", "move"):
         if (to := getattr(chosen, how)) is not None:
@@ -85,13 +79,6 @@ def _clean(chosen: argparse.Namespace) -> None:
 
             sort_photographs(chosen.out, how, to, really=chosen.yes)
     print(f" report           {printable((chosen.out / REPORT).absolute())}")
-
-
-def _by_arguments(message: str) -> str:
-    """What irp_lightning.run says of its keys, said of this command's arguments."""
-    message = KEY.sub(lambda found: FLAGS.get(found[0], found[0]), message)
-    message = message.replace("DIR=", "DIR ").replace("--force=true", "--force")
-    return re.sub(r", or [\w.]+ in a sweep", "", message)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -134,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         "overrides",
         nargs="*",
         metavar="key=value",
-        help="as for irp-lightning run: seed=1, refine.k=0.05",
+        help="as for irp-lightning run: seed=1, refine.k=0.05; irp-lightning run --help shows all",
     )
     return parser
 
@@ -193,8 +180,9 @@ def configured(
 
 def _check_overrides(overrides: Sequence[str]) -> None:
     for override in overrides:
-        if (flag := FLAGS.get(override.lstrip("+~").partition("=")[0])) is not None:
-            raise InputError(f"{override} is what {flag} says here; leave it out")
+        if (key := override.lstrip("+~").partition("=")[0]) in ARGUMENTS:
+            with spellings(ARGUMENTS):
+                raise InputError(f"{override} is what {spelt_key(key)} says here; leave it out")
 
 
 def _check_out(out: Path, folder: Path, root: Path) -> None:

@@ -34,7 +34,10 @@ def main(arguments: list[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="as for irp-lightning run: data=..., noise=..."
+        "overrides",
+        nargs="*",
+        metavar="key=value",
+        help="as for irp-lightning run: data=..., noise=...; irp-lightning run --help shows all",
     )
     parser.add_argument("--decode", action="store_true", help="decode every image to its end")
     chosen = parser.parse_args(arguments)
@@ -76,7 +79,7 @@ def inspect(e: Experiment, *, decode: bool = False) -> bool:
         table.add_column(column, justify=side)  # type: ignore[arg-type]
     table.add_column("pixels")
     table.add_column("files")
-    for kind in kinds(found, images.depth):
+    for kind in kinds(found, images.bit_depth):
         masks = "" if kind.masks is None else str(kind.masks)
         table.add_row(kind.side, kind.defect, str(kind.images), masks, kind.sizes, kind.files)
     print_wide(table)
@@ -96,9 +99,9 @@ def inspect(e: Experiment, *, decode: bool = False) -> bool:
         wrong += [f"{problem}; mend it, or on_bad_image=skip" for problem in images.skipped.values()]
     _print_lines(rows, wrong, remarks)
     seconds = time.perf_counter() - begun
-    depth = "every image decoded" if decode else "images of 8 bits not decoded"
+    decoded = "every image decoded" if decode else "images of 8 bits not decoded"
     verdict = f"{len(wrong)} of this would falsify or stop a run" if wrong else "nothing that falsifies"
-    print(f"\n{verdict} ({seconds:.1f} s, {depth})")
+    print(f"\n{verdict} ({seconds:.1f} s, {decoded})")
     return not wrong
 
 

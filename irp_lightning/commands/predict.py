@@ -20,11 +20,9 @@ from irp_lightning.foundation.interrupts import until_it_is_imported
 from irp_lightning.foundation.names import named_file, printable
 
 if TYPE_CHECKING:  # imported when it is needed: help must not wait for torch
-    from torch import Tensor
-
     from irp_lightning.detectors.conformal import Calibration
 
-__all__ = ["main", "predict"]
+__all__ = ["main"]
 
 JUDGED = ("percentile", "decision", "threshold")
 """Columns of a detector that was given a threshold."""
@@ -39,30 +37,6 @@ bit depth, size, aspect) is reported on standard error, once a kind.
 exit status: 0, whatever was decided; 1 if an image has no score, or nothing could be done; 2 for wrong
 arguments; 130 where it was interrupted; 141 where the reader went away.
 """
-
-
-def predict(checkpoint: Path, images: Sequence[Path], *, own_code: bool = False) -> "Tensor":
-    """Anomaly scores of images, higher is more anomalous: (len(images),).
-
-    Args:
-        checkpoint: A run folder, its ``detector.ckpt`` or its ``checkpoints/last.ckpt``.
-        images: Image files.
-        own_code: Import and call a detector or a backbone of the user's that the checkpoint names.
-
-    Raises:
-        InputError: An image has no score, or there is no checkpoint to load.
-    """
-    import torch
-
-    from irp_lightning.detectors.checkpoint import load_detector
-    from irp_lightning.detectors.prediction import score_files
-
-    scores = []
-    for path, score in score_files(load_detector(checkpoint, own_code=own_code), images):
-        if isinstance(score, InputError):
-            raise InputError(_complaint(path, score)) from score
-        scores.append(score)
-    return torch.tensor(scores)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -27,10 +27,10 @@ def outlined(photo: Photograph, bad: bool) -> Image.Image:
         InputError: It cannot be decoded.
     """
     # With it comes torch, half a gigabyte that a comparison without photographs has no use for.
-    from irp_lightning.data.files.bit_depth import Depth
+    from irp_lightning.data.files.bit_depth import BitDepth
     from irp_lightning.runs.thumbnail import thumbnail
 
-    picture = thumbnail(photo.path, SIDE, Depth(**photo.depth))
+    picture = thumbnail(photo.path, SIDE, BitDepth(**photo.bit_depth))
     if bad:
         _circle(picture, photo)
     border = max(4, SIDE // 40)

@@ -38,7 +38,14 @@ KNOWN = {
 
 OF_METHODS = ("refine",)
 OF_DATASETS = (
-    *("data.split", "data.groups", "data.normal", "data.recursive", "data.depth", "data.on_bad_image"),
+    *(
+        "data.split",
+        "data.groups",
+        "data.normal",
+        "data.recursive",
+        "data.bit_depth",
+        "data.on_bad_image",
+    ),
     "contamination",
 )
 """Keys, or groups of keys; all that is named in neither and makes a run is the detector's."""

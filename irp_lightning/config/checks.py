@@ -14,6 +14,7 @@ from irp_lightning.data.verdicts import verdicts_digest
 from irp_lightning.detectors.config import DECLARED
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.fields import load
+from irp_lightning.foundation.spelling import spelt
 
 __all__ = ["load_experiment"]
 
@@ -75,18 +76,18 @@ def _check_cleaning(experiment: Experiment) -> None:
     if asked is None:
         if experiment.review is not None:
             raise InputError(
-                f"review={experiment.review} moves suspects, and there are none without false_alarms; "
-                "take +experiment=folder, or set false_alarms=0.01"
+                f"{spelt('review', experiment.review)} moves suspects, and there are none without "
+                "false_alarms; take +experiment=folder, or set false_alarms=0.01"
             )
         return
     if not refine.is_out_of_sample:
         raise InputError(
-            f"false_alarms={asked} needs suspects that are found before the detector is fitted, and "
-            f"refine={refine.name} finds none; set refine=robust"
+            f"{spelt('false_alarms', asked)} needs suspects that are found before the detector is "
+            f"fitted, and refine={refine.name} finds none; set refine=robust"
         )
     if experiment.trainer.is_distributed:
         raise InputError(
-            f"false_alarms={asked} fits detectors of its own and cannot share processes with "
+            f"{spelt('false_alarms', asked)} fits detectors of its own and cannot share processes with "
             "trainer.strategy=ddp; set trainer=default"
         )
 

@@ -1,8 +1,7 @@
-"""Where the configuration's files lie, and how one becomes a checked :class:`Experiment`."""
+"""How the files of ``conf/`` and overrides become a checked :class:`Experiment`."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -15,15 +14,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from irp_lightning.config.checks import load_experiment
 from irp_lightning.config.experiment import Experiment
-from irp_lightning.config.overrides import check_overrides
+from irp_lightning.config.files import CONF
+from irp_lightning.config.overrides import check_overrides, without_sweeps
+from irp_lightning.config.unknown import refusal
 from irp_lightning.data.fetch.default_root import default_root
 from irp_lightning.foundation.errors import InputError, one_line
 
-__all__ = ["CONF", "checked", "composed"]
-
-_PACKAGE = Path(__file__).parent.parent
-# In a wheel the configuration lies inside the package; in a checkout beside it.
-CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
+__all__ = ["CONF", "check_names", "checked", "composed"]
 
 # Roots in conf/data/; Hydra hands resolvers on to the processes of its launchers.
 OmegaConf.register_new_resolver("data_root", default_root, replace=True)
@@ -43,7 +40,22 @@ def composed(overrides: Sequence[str]) -> DictConfig:
         with _beside_a_callers(), initialize_config_dir(str(CONF), job_name=job, version_base="1.3"):
             return compose("config", list(overrides))
     except (HydraException, OmegaConfBaseException) as error:
-        raise InputError(one_line(error)) from error
+        raise InputError(refusal(error, overrides)) from error
+
+
+def check_names(arguments: Sequence[str]) -> None:
+    """Refuse keys and choices that there are not, before Hydra starts.
+
+    Args:
+        arguments: Of a command line that Hydra reads. With a configuration of the user's own nothing is
+            checked here.
+
+    Raises:
+        InputError: A key or a choice is unknown.
+    """
+    if not any(argument.startswith(("-c", "--config")) for argument in arguments):
+        for overrides in without_sweeps(arguments):
+            composed(overrides)
 
 
 @contextmanager

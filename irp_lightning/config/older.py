@@ -23,12 +23,15 @@ def brought_up_to_date(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Where ``refine.backbone`` was null, a method of patches looked through the run's own backbone if that
     named ``layers``, else through EfficientNet-Lite0. A review counted by its file's name: of an older
-    run there is no digest of what it said.
+    run there is no digest of what it said. ``data.bit_depth`` was called ``data.depth``.
 
     Args:
         config: As read from a run folder of this or an older version; it is left as it is.
     """
     found = dict(config)
+    data = config.get("data")
+    if isinstance(data, Mapping) and "depth" in data:
+        found["data"] = {"bit_depth": data["depth"], **data}
     refine, backbone = config.get("refine"), config.get("backbone")
     if isinstance(refine, Mapping) and refine.get("backbone") is None:
         has_layers = isinstance(backbone, Mapping) and backbone.get("layers")

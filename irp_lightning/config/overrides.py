@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, RangeSweep
 from hydra.errors import OverrideParseException
 
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.foundation.errors import InputError
 
-__all__ = ["check_overrides"]
+__all__ = ["check_overrides", "without_sweeps"]
 
 OVERRIDE = re.compile(r"(?P<key>(\+{0,2}|~)\w[\w.@/:-]*)=(?P<value>.*)", re.DOTALL)
 
@@ -61,6 +62,30 @@ def check_overrides(arguments: Sequence[str]) -> None:
                 f"{argument} is read as {value}; a name that looks like a number or a truth value needs "
                 f"quotes within quotes: {_quoted(key, given)}"
             )
+
+
+def without_sweeps(arguments: Sequence[str]) -> list[list[str]]:
+    """The overrides of a command line, each sweep replaced by one of its values.
+
+    Args:
+        arguments: That :func:`check_overrides` has passed.
+
+    Returns:
+        The overrides with the first value of each sweep, then with the second, as far as any sweep goes:
+        every choice that a sweep names is in one of them. Sweeps that name no values, such as
+        ``interval(0, 1)``, are left out.
+    """
+    given = [a for a in arguments if OVERRIDE.fullmatch(a) or a.startswith("~")]
+    values: list[list[str]] = []
+    for text, read in zip(given, OverridesParser.create().parse_overrides(given), strict=True):
+        key = text.partition("=")[0]
+        if not read.is_sweep_override():
+            values.append([text])
+        elif isinstance(read.value(), ChoiceSweep | RangeSweep):
+            swept = [f"{key}={value}" for value in read.sweep_string_iterator()]
+            values.append(swept if read.key_or_group in GROUPS else swept[:1])
+    rounds = max(map(len, values), default=0)
+    return [[found[min(i, len(found) - 1)] for found in values] for i in range(rounds)]
 
 
 def _quoted(key: str, value: str) -> str:

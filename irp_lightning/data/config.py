@@ -58,8 +58,8 @@ class DataConfig:
         on_bad_image: ``error`` or ``skip``.
         normal: Folders of normal images besides ``good``; None: ask where a name means normal.
         recursive: Images of sub-folders count, too.
-        depth: Bits that hold data in files deeper than 8 bits: ``auto`` or a number; ``unit``: numbers
-            lie in [0, 1]. See :mod:`irp_lightning.data.files.bit_depth`.
+        bit_depth: Bits that hold data in files deeper than 8 bits: ``auto`` or a number; ``unit``:
+            numbers are in [0, 1]. See :mod:`irp_lightning.data.files.bit_depth`.
         max_pixels: Larger images are refused.
         download: Fetch the published archive where the folder is not there.
     """
@@ -74,7 +74,7 @@ class DataConfig:
     on_bad_image: str = choice("error", "skip")
     normal: tuple[str, ...] | None = free(_folder_names, default=None)
     recursive: bool = flag(default=False)
-    depth: str | int = choice("auto", "unit", 8, 10, 12, 14, 16, default="auto")
+    bit_depth: str | int = choice("auto", "unit", 8, 10, 12, 14, 16, default="auto")
     max_pixels: int = whole(1, default=MAX_PIXELS, says=nothing)
     download: bool = flag(default=False, says=nothing)
 

@@ -10,7 +10,7 @@ from typing import Any
 from irp_lightning.data.audit.remarks import Remark, listed, remark_rows
 from irp_lightning.data.audit.survey import Survey, survey
 from irp_lightning.data.config import DataConfig
-from irp_lightning.data.files.bit_depth import Depth, Extent, depth_remarks, find_depth
+from irp_lightning.data.files.bit_depth import BitDepth, Extent, bit_depth_remarks, find_bit_depth
 from irp_lightning.data.files.content import content_hash
 from irp_lightning.data.files.headers import Header
 from irp_lightning.data.files.images import examine
@@ -36,7 +36,7 @@ class Dataset:
         hashes: The digest of each one's file.
         skipped: Images that could not be decoded, with the reason.
         cropped_away: Defective images whose defect the crop cuts away.
-        depth: What the numbers of images deeper than 8 bits mean.
+        bit_depth: What the numbers of images deeper than 8 bits mean.
         remarks: What the user should know of the images.
         headers: The header of each one's file.
     """
@@ -46,12 +46,17 @@ class Dataset:
     hashes: list[str]
     skipped: dict[str, str]
     cropped_away: int
-    depth: Depth = Depth()
+    bit_depth: BitDepth = BitDepth()
     remarks: Sequence[Remark] = ()
     headers: Sequence[Header] = ()
 
+    @property
+    def depth(self) -> BitDepth:
+        """Until the pipeline uses the name above."""
+        return self.bit_depth
+
     def facts(self) -> dict[str, Any]:
-        """For the metrics: counts, the depth, and the remarks."""
+        """For the metrics: counts, the bit depth, and the remarks."""
         return {
             "images": len(self.samples),
             "groups": len(set(self.groups)),
@@ -59,7 +64,7 @@ class Dataset:
             "skipped": len(self.skipped),
             "defects_cropped_away": self.cropped_away,
             "identical": len(self.hashes) - len(set(self.hashes)),
-            "depth": asdict(self.depth),
+            "bit_depth": asdict(self.bit_depth),
             "remarks": remark_rows(self.remarks),
         }
 
@@ -75,8 +80,8 @@ def read_images(
         reading: The images, listed before; None: those that ``data`` names.
 
     Raises:
-        WrongValue: Something the reader needs is not there, no image is, values do not fit the depth, or
-            the groups' file is wrong.
+        WrongValue: Something the reader needs is not there, no image is, values do not fit the
+            bit depth, or the groups' file is wrong.
         InputError: An image cannot be decoded and ``on_bad_image`` is ``error``.
     """
     return read_surveyed(survey(data, reading), data, known or KnownImages(None))
@@ -106,20 +111,20 @@ def read_surveyed(
     samples = [found.samples[i] for i in kept]
     hashes = [found.hashes[i] or content_hash(found.samples[i].path) for i in kept]
     deep = {name: extent for name, extent in extents.items() if extent.numbers != "8-bit"}
-    depth = find_depth(data.depth, deep)
-    groups = join_identical(find_groups(samples, data.groups, os.cpu_count() or 1, depth), hashes)
+    bit_depth = find_bit_depth(data.bit_depth, deep)
+    groups = join_identical(find_groups(samples, data.groups, os.cpu_count() or 1, bit_depth), hashes)
     remarks = [
         *_skipped(bad),
         *found.remarks,
         *unnamed_rows(samples, data.groups),
-        *depth_remarks(samples, deep, depth),
+        *bit_depth_remarks(samples, deep, bit_depth),
         *_seen(samples, extents),
         *_grouped(groups),
         *_straddling(samples, groups, hashes, data.split),
     ]
     # What cannot be opened is bad, and left out.
     headers = [header for i in kept if (header := found.headers[i]) is not None]
-    return Dataset(samples, groups, hashes, bad, found.cropped_away, depth, remarks, headers)
+    return Dataset(samples, groups, hashes, bad, found.cropped_away, bit_depth, remarks, headers)
 
 
 def extents_of(

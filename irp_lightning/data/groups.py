@@ -20,7 +20,7 @@ from torch import Tensor
 
 from irp_lightning.data.audit.duplicates import identical
 from irp_lightning.data.audit.remarks import Remark, listed
-from irp_lightning.data.files.bit_depth import Depth
+from irp_lightning.data.files.bit_depth import BitDepth
 from irp_lightning.data.files.images import fit_square, load_rgb
 from irp_lightning.data.files.tables import Table, read_table
 from irp_lightning.data.samples import Sample
@@ -61,7 +61,7 @@ would chain them together."""
 
 
 def find_groups(
-    samples: list[Sample], source: str, threads: int, depth: Depth | None = None
+    samples: list[Sample], source: str, threads: int, bit_depth: BitDepth | None = None
 ) -> list[str]:
     """The group of each sample.
 
@@ -70,7 +70,7 @@ def find_groups(
         source: ``"none"`` (each image is a group of its own), ``"auto"`` (near-duplicates, found
             without labels) or the path of a CSV file ``path,group``.
         threads: How many images to decode at once.
-        depth: What the numbers of deep images mean.
+        bit_depth: What the numbers of deep images mean.
 
     Returns:
         One group name per sample.
@@ -82,7 +82,7 @@ def find_groups(
         return [sample.name for sample in samples]
     if source == "auto":
         with ThreadPoolExecutor(max(1, threads)) as pool:
-            thumbnails = torch.stack(list(pool.map(lambda s: thumbnail(s.path, depth), samples)))
+            thumbnails = torch.stack(list(pool.map(lambda s: thumbnail(s.path, bit_depth), samples)))
         return [f"auto-{g:04d}" for g in near_duplicates(thumbnails)]
     return read_groups(samples, Path(source).expanduser())
 
@@ -115,7 +115,7 @@ def fold_groups(
     known: list[str],
     hashes: Sequence[str],
     source: str,
-    depth: Depth | None = None,
+    bit_depth: BitDepth | None = None,
 ) -> list[int]:
     """The groups that folds keep together.
 
@@ -127,13 +127,13 @@ def fold_groups(
         known: The group of each, as found when the images were read; identical files share theirs.
         hashes: The digest of each file.
         source: How ``known`` was found, see :func:`find_groups`.
-        depth: What the numbers of deep images mean.
+        bit_depth: What the numbers of deep images mean.
 
     Returns:
         A number for each image, from 0 in order of first appearance.
     """
     if source == "none":
-        known = join_identical(find_groups(samples, "auto", os.cpu_count() or 1, depth), hashes)
+        known = join_identical(find_groups(samples, "auto", os.cpu_count() or 1, bit_depth), hashes)
     return _numbered(known)
 
 
@@ -187,9 +187,11 @@ def _rows(table: Table) -> list[tuple[int, str, str]]:
     ]
 
 
-def thumbnail(path: Path, depth: Depth | None = None) -> Tensor:
+def thumbnail(path: Path, bit_depth: BitDepth | None = None) -> Tensor:
     """What is compared of an image: (80 · 80,), the high-passed greys inside the margin."""
-    grey = fit_square(load_rgb(path, depth).convert("L"), THUMBNAIL, "none", Image.Resampling.BILINEAR)
+    grey = fit_square(
+        load_rgb(path, bit_depth).convert("L"), THUMBNAIL, "none", Image.Resampling.BILINEAR
+    )
     smooth = grey.filter(ImageFilter.GaussianBlur(BLUR))
     detail = torch.from_numpy(np.asarray(grey, np.float32) - np.asarray(smooth, np.float32))
     return detail[MARGIN:-MARGIN, MARGIN:-MARGIN].flatten()

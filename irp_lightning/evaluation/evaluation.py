@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from irp_lightning.data.files.bit_depth import Depth
+from irp_lightning.data.files.bit_depth import BitDepth
 from irp_lightning.data.samples import Sample
 from irp_lightning.evaluation.tables import Row
 from irp_lightning.localisation.localisation import Localisation
@@ -39,7 +39,7 @@ class Evaluation:
         localisation: Maps of some test images, where they were asked for.
         removed_maps: (R, h, w), one for each of the removed rows: where the scores that removed them
             come from; None where their scorer does not say.
-        depth: What the numbers of deep images mean.
+        bit_depth: What the numbers of deep images mean.
     """
 
     train: list[Sample]
@@ -52,7 +52,7 @@ class Evaluation:
     score_rows: list[Row]
     localisation: Localisation | None = None
     removed_maps: Tensor | None = None
-    depth: Depth | None = None
+    bit_depth: BitDepth | None = None
 
     @property
     def test_labels(self) -> Tensor:

@@ -10,7 +10,10 @@ from irp_lightning.features.memory import check_memory, machine_memory
 from irp_lightning.foundation.errors import WrongValue
 from irp_lightning.foundation.fields import choice, free, text, whole
 
-__all__ = ["SpecValues"]
+__all__ = ["OLDER_NAMES", "SpecValues"]
+
+OLDER_NAMES = {"bit_depth": "depth", "float_bit_depth": "float_depth"}
+"""What older checkpoints, and the names of banks, call some fields."""
 
 SMALLEST = 1e-6
 """Of a standard deviation: what is divided by less is no picture any more."""
@@ -60,8 +63,8 @@ class SpecValues:
     layers: tuple[int | str, ...] = free(layers_of, ())
     neighbourhood: int = whole(1, 1)
     width: int | None = whole(1, None, optional=True)
-    depth: int = whole(8, 16)
-    float_depth: int = whole(0, 0)
+    bit_depth: int = whole(8, 16)
+    float_bit_depth: int = whole(0, 0)
 
     def __post_init__(self) -> None:
         check_memory(self.image_size)
@@ -74,7 +77,7 @@ class SpecValues:
                 raise WrongValue(name, value, f"is more than pictures of {self.image_size} px have")
         if self.neighbourhood % 2 == 0:
             raise WrongValue("neighbourhood", self.neighbourhood, "is even")
-        for name in ("depth", "float_depth"):
+        for name in ("bit_depth", "float_bit_depth"):
             if (value := getattr(self, name)) > 32:
                 raise WrongValue(name, value, "is more bits than images have")
         views = len(self.angles)

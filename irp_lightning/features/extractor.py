@@ -8,10 +8,10 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from irp_lightning.data.files.bit_depth import Depth
+from irp_lightning.data.files.bit_depth import BitDepth
 from irp_lightning.features.backbone import Backbone, build_backbone
 from irp_lightning.features.config import BackboneConfig, PatchesConfig, ViewsConfig, is_own
-from irp_lightning.features.exported import SpecValues
+from irp_lightning.features.exported import OLDER_NAMES, SpecValues
 from irp_lightning.features.networks import architecture
 from irp_lightning.features.picture_size import is_tried
 from irp_lightning.features.untrusted import check_fit
@@ -51,8 +51,8 @@ class ExtractorSpec:
         layers: Whose maps are taken.
         neighbourhood: That a map's places are averaged over before.
         width: Longer vectors are projected to so many dimensions.
-        depth: Bits that hold data in files of 16-bit integers.
-        float_depth: Likewise in files of floating-point numbers; 0: they lie in [0, 1].
+        bit_depth: Bits that hold data in files of 16-bit integers.
+        float_bit_depth: Likewise in files of floating-point numbers; 0: they lie in [0, 1].
     """
 
     backbone: str
@@ -73,19 +73,23 @@ class ExtractorSpec:
     layers: tuple[int | str, ...] = ()
     neighbourhood: int = 1
     width: int | None = None
-    depth: int = Depth.integers
-    float_depth: int = Depth.floats
+    bit_depth: int = BitDepth.integers
+    float_bit_depth: int = BitDepth.floats
 
     @property
-    def numbers(self) -> Depth:
+    def numbers(self) -> BitDepth:
         """What the numbers of deep images mean."""
-        return Depth(self.depth, self.float_depth)
+        return BitDepth(self.bit_depth, self.float_bit_depth)
 
     def described(self) -> dict[str, Any]:
         """What names a bank. Fields that came later are left out at their defaults: older banks stay."""
-        later = {"library", "layers", "neighbourhood", "width", "depth", "float_depth"}
+        later = {"library", "layers", "neighbourhood", "width", "bit_depth", "float_bit_depth"}
         defaults = {field.name: field.default for field in fields(self)}
-        return {k: v for k, v in asdict(self).items() if k not in later or v != defaults[k]}
+        return {
+            OLDER_NAMES.get(k, k): v
+            for k, v in asdict(self).items()
+            if k not in later or v != defaults[k]
+        }
 
     def pools(self, network: nn.Module) -> Backbone:
         """The backbone that pools a network's maps so."""
@@ -186,10 +190,12 @@ class FeatureExtractor(nn.Module):
         _try(found)
         return found
 
-    def at_depth(self, depth: Depth) -> "FeatureExtractor":
+    def at_bit_depth(self, bit_depth: BitDepth) -> "FeatureExtractor":
         """The same network for images whose deep numbers mean something else."""
-        spec = replace(self.spec, depth=depth.integers, float_depth=depth.floats)
+        spec = replace(self.spec, bit_depth=bit_depth.integers, float_bit_depth=bit_depth.floats)
         return FeatureExtractor(self.backbone, spec).to(self.mean.device)
+
+    at_depth = at_bit_depth  # until the pipeline uses the name above
 
     def export(self) -> dict[str, Any]:
         """All of it as plain values and tensors: what a checkpoint carries."""
@@ -210,7 +216,9 @@ class FeatureExtractor(nn.Module):
             Damaged: The backbone's state is not one of such a network.
         """
         with named("extractor"):
-            spec = ExtractorSpec(**vars(load(SpecValues, exported["spec"])))
+            names = {older: name for name, older in OLDER_NAMES.items()}
+            values = {names.get(key, key): value for key, value in exported["spec"].items()}
+            spec = ExtractorSpec(**vars(load(SpecValues, values)))
         is_users = is_own(spec.backbone, spec.library)
         if is_users and not own_code:
             raise InputError(

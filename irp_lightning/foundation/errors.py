@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from irp_lightning.foundation.names import printable
+from irp_lightning.foundation.spelling import spelt
 
 __all__ = ["InputError", "WrongValue", "named", "one_line", "refused_by_the_system"]
 
@@ -33,6 +34,9 @@ class InputError(ValueError):
 class WrongValue(InputError):
     """A configuration's value that cannot be used; the message begins with ``field=value``.
 
+    Where the command has an argument of its own for it, it begins with that: see
+    :func:`irp_lightning.foundation.spelling.spelt`.
+
     Whoever raises it knows the field and not the group that the field belongs to: :func:`named` puts
     the group in front, ``root=…`` becomes ``data.root=…``.
 
@@ -43,7 +47,7 @@ class WrongValue(InputError):
     """
 
     def __init__(self, field: str, value: object, reason: str) -> None:
-        super().__init__(f"{field}={value} {reason}")
+        super().__init__(f"{spelt(field, value)} {reason}")
         self.field, self.value, self.reason = field, value, reason
 
     def __reduce__(self) -> tuple[type, tuple[str, object, str]]:  # launchers send errors home

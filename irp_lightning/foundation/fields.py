@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from irp_lightning.foundation.errors import WrongValue, named
 from irp_lightning.foundation.names import printable
+from irp_lightning.foundation.suggestions import meant
 
 __all__ = [
     "choice",
@@ -237,7 +238,7 @@ def load(kind: type[T], values: Mapping[str, Any]) -> T:
         values = {**{k: v for k, v in values.items() if k in declared}, "rest": others}
     elif others:
         key = next(iter(others))
-        raise WrongValue(key, others[key], f"is unknown; known are {', '.join(declared)}")
+        raise WrongValue(key, others[key], f"is unknown; {meant(key, declared, 'known are {}')}")
     for name, field in declared.items():
         if name not in values:
             if field.default is MISSING and field.default_factory is MISSING:

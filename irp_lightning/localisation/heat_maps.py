@@ -10,7 +10,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 from torch import Tensor
 
-from irp_lightning.data.files.bit_depth import Depth
+from irp_lightning.data.files.bit_depth import BitDepth
 from irp_lightning.data.files.images import load_rgb
 from irp_lightning.data.samples import GOOD
 from irp_lightning.localisation.localisation import Localisation
@@ -23,7 +23,9 @@ MOST_IMAGES, MOST_NORMAL, COLUMNS = 12, 3, 6
 LONGEST_SIDE = 1024
 
 
-def heat_map_picture(path: Path, heat: Tensor, crop: str, depth: Depth | None = None) -> Image.Image:
+def heat_map_picture(
+    path: Path, heat: Tensor, crop: str, bit_depth: BitDepth | None = None
+) -> Image.Image:
     """An image with its heat map over it, in the image's own proportions.
 
     The colours span the map's own range, its hottest 0.5 % sharing one: they show where the score comes
@@ -33,7 +35,7 @@ def heat_map_picture(path: Path, heat: Tensor, crop: str, depth: Depth | None = 
         path: The image.
         heat: (S, S), ≥ 0: its map, as of the square that the backbone sees.
         crop: One of ``CROPS``: what of the image that square shows; the rest of it stays without colour.
-        depth: What the numbers of a deep image mean.
+        bit_depth: What the numbers of a deep image mean.
 
     Returns:
         The picture, its longer side ``LONGEST_SIDE`` at most.
@@ -41,7 +43,7 @@ def heat_map_picture(path: Path, heat: Tensor, crop: str, depth: Depth | None = 
     Raises:
         InputError: The image cannot be decoded.
     """
-    picture = load_rgb(path, depth)
+    picture = load_rgb(path, bit_depth)
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     width, height = picture.size
     side = (min(picture.size),) * 2 if crop == "center" else picture.size

@@ -98,7 +98,7 @@ def evaluate(
         score_rows=score_rows(test, test_scores),
         localisation=localisation,
         removed_maps=removal.cleaning.maps,
-        depth=inputs.images.depth,
+        bit_depth=inputs.images.bit_depth,
     )
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from irp_lightning.config.experiment import Experiment
-from irp_lightning.data.files.bit_depth import Depth
+from irp_lightning.data.files.bit_depth import BitDepth
 from irp_lightning.detectors.build import check_detector, check_size
 from irp_lightning.detectors.contract import wants_patches
 from irp_lightning.features.bank import FeatureBank
@@ -39,10 +39,10 @@ class Extractors:
     removal: FeatureExtractor | None
     patches_dtype: str
 
-    def at_depth(self, depth: Depth) -> "Extractors":
+    def at_bit_depth(self, bit_depth: BitDepth) -> "Extractors":
         """The same for images whose deep numbers mean something else."""
-        removal = None if self.removal is None else self.removal.at_depth(depth)
-        return replace(self, detector=self.detector.at_depth(depth), removal=removal)
+        removal = None if self.removal is None else self.removal.at_bit_depth(bit_depth)
+        return replace(self, detector=self.detector.at_bit_depth(bit_depth), removal=removal)
 
     def with_banks(self, root: Path) -> Iterator[tuple[FeatureExtractor, FeatureBank]]:
         """Each extractor with its bank."""

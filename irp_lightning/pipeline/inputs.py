@@ -96,7 +96,7 @@ def read_inputs(e: Experiment, reading: Reading | None = None) -> tuple[Dataset,
     extractors = extractors_of(e)
     with named("data"):
         images = read_images(e.data, KnownImages(Path(e.cache_dir) / KNOWN_IMAGES), reading)
-    return images, extractors.at_depth(images.depth)
+    return images, extractors.at_bit_depth(images.bit_depth)
 
 
 def prepare(
@@ -133,7 +133,7 @@ def prepare(
         groups = None
         if e.refine.is_out_of_sample:
             grouped, hashes = pool.of(images.groups), pool.of(images.hashes)
-            groups = fold_groups(train, grouped, hashes, e.data.groups, images.depth)
+            groups = fold_groups(train, grouped, hashes, e.data.groups, images.bit_depth)
         with named("refine"):
             check_refinement(e.refine, len(train), groups)
         copies = number_copies(pool.of(images.hashes))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from irp_lightning.foundation.errors import WrongValue
+from irp_lightning.foundation.spelling import spelt_key
 from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.judgement import MIN_IMAGES
 from irp_lightning.refinement.rules import find_rule
@@ -41,7 +42,8 @@ def check_refinement(refine: RefineConfig, images: int, groups: Sequence[int] | 
             raise WrongValue(
                 "scoring",
                 refine.scoring,
-                "needs images of at least 2 objects, and these are one group; see data.groups",
+                "needs images of at least 2 objects, and these are one group; see "
+                f"{spelt_key('data.groups')}",
             )
         if refine.scoring in FOLDED and found < refine.folds:
             raise WrongValue(

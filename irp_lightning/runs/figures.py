@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from torch import Tensor
 
-from irp_lightning.data.files.bit_depth import Depth
+from irp_lightning.data.files.bit_depth import BitDepth
 from irp_lightning.data.samples import GOOD, UNLABELLED, Sample
 from irp_lightning.evaluation import metrics
 from irp_lightning.evaluation.tables import Row
@@ -79,7 +79,7 @@ def removed_gallery(
     rows: Sequence[Row],
     train: Sequence[Sample],
     maps: Tensor | None = None,
-    depth: Depth | None = None,
+    bit_depth: BitDepth | None = None,
 ) -> Figure:
     """The removed images in the order of their removal, outlined by what is known of them.
 
@@ -90,7 +90,7 @@ def removed_gallery(
         rows: Of ``removed.csv``.
         train: The training images.
         maps: (R, h, w), of the rows: where their scores come from, shown below each.
-        depth: What the numbers of deep images mean.
+        bit_depth: What the numbers of deep images mean.
     """
     shown = rows[:MOST_IMAGES]
     each = 1 if maps is None else 2
@@ -106,7 +106,7 @@ def removed_gallery(
     paths = {sample.name: sample.path for sample in train}
     for i, row in enumerate(shown):
         axis = axes[each * (i // COLUMNS), i % COLUMNS]
-        picture = thumbnail(paths[row["path"]], depth=depth)
+        picture = thumbnail(paths[row["path"]], bit_depth=bit_depth)
         axis.imshow(picture)
         if maps is not None:
             below = axes[each * (i // COLUMNS) + 1, i % COLUMNS]

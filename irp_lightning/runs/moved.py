@@ -8,11 +8,18 @@ from typing import Any
 from irp_lightning.data.files.content import content_hashes
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import named_file, printable
+from irp_lightning.foundation.spelling import spelt, spelt_key
 from irp_lightning.runs.folder import CLEAN, MANIFEST, REPORT, RunFolder, csv_rows, csv_text
 from irp_lightning.runs.manifest import read_manifest
 from irp_lightning.runs.record import write_config
 
-__all__ = ["check_moved", "take_new_root"]
+__all__ = ["another_folder", "check_moved", "take_new_root"]
+
+
+def another_folder() -> str:
+    """What to do where a folder holds another run."""
+    folder = spelt_key("hydra.run.dir", in_a_sweep="sweep.name")
+    return f"set another folder ({folder}), or {spelt('sweep.force', 'true')}"
 
 
 def check_moved(folder: Path, before: Mapping[str, Any], root: Path) -> dict[Path, Path]:
@@ -32,7 +39,6 @@ def check_moved(folder: Path, before: Mapping[str, Any], root: Path) -> dict[Pat
     if not (folder / MANIFEST).is_file():
         return {}
     old, category = str(before["data"]["root"]), str(before["data"]["category"])
-    remedy = "set another folder (hydra.run.dir, or sweep.name in a sweep), or sweep.force=true"
     found: dict[Path, dict[str, str]] = {}
     moved: dict[Path, Path] = {}
     for row in read_manifest(folder):
@@ -41,8 +47,8 @@ def check_moved(folder: Path, before: Mapping[str, Any], root: Path) -> dict[Pat
         there = next((place for place in places if place.is_file()), None)
         if there is None:
             raise InputError(
-                f"{folder} holds a run on the images of {old}, and data.root={root} has no {name}; "
-                f"{remedy}"
+                f"{folder} holds a run on the images of {old}, and {spelt('data.root', root)} has no "
+                f"{name}; {another_folder()}"
             )
         found[there] = row
         # A table may name a file by its whole path, which is then where it was.
@@ -53,7 +59,7 @@ def check_moved(folder: Path, before: Mapping[str, Any], root: Path) -> dict[Pat
         if told.get("content") and digests.get(file) != told["content"]:
             raise InputError(
                 f"{folder} holds a run on the images of {old}, and {file} is another image of the same "
-                f"name; {remedy}"
+                f"name; {another_folder()}"
             )
     return moved
 

@@ -61,12 +61,12 @@ class Photograph:
     Attributes:
         path: Its file, which may be gone.
         mask: The file or folder of its defect's mask, where there is one.
-        depth: What the numbers of a deep image mean, as ``metrics.json`` holds it.
+        bit_depth: What the numbers of a deep image mean, as ``metrics.json`` holds it.
     """
 
     path: Path
     mask: Path | None
-    depth: Mapping[str, int] = field(default_factory=dict)
+    bit_depth: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -119,9 +119,10 @@ class Record:
             name: (_inside(root, file), _inside(root, mask)) for name, (file, mask) in files.items()
         }
         dataset = self.metrics.get("dataset")
-        depth = dataset.get("depth", {}) if isinstance(dataset, Mapping) else {}
+        facts = dataset if isinstance(dataset, Mapping) else {}
+        bit_depth = facts.get("bit_depth", facts.get("depth", {}))  # its older name
         return {
-            name: Photograph(path, mask, depth)
+            name: Photograph(path, mask, bit_depth)
             for name, (path, mask) in found.items()
             if path is not None
         }

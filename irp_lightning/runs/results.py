@@ -24,7 +24,7 @@ def write_evaluation(folder: RunFolder, evaluation: Evaluation) -> None:
     folder.csv(SCORES, SCORE_COLUMNS, e.score_rows)
     figures = {
         "scores": score_histograms(e.rounds, e.train),
-        "removed": removed_gallery(e.removed_rows, e.train, e.removed_maps, e.depth),
+        "removed": removed_gallery(e.removed_rows, e.train, e.removed_maps, e.bit_depth),
     }
     if (curve := roc_curve(e.test_scores, e.test_labels)) is not None:
         figures["roc"] = curve

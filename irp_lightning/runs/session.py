@@ -16,6 +16,7 @@ from irp_lightning.foundation.errors import InputError, one_line
 from irp_lightning.foundation.fields import plain
 from irp_lightning.foundation.names import printable
 from irp_lightning.foundation.processes import local_rank
+from irp_lightning.foundation.spelling import spelt, spelt_key
 from irp_lightning.runs.folder import (
     CHECKPOINT,
     CLEANING,
@@ -28,7 +29,7 @@ from irp_lightning.runs.folder import (
     RunFolder,
 )
 from irp_lightning.runs.manifest import as_written_today
-from irp_lightning.runs.moved import check_moved, take_new_root
+from irp_lightning.runs.moved import another_folder, check_moved, take_new_root
 from irp_lightning.runs.record import read_config, read_metrics, write_config
 from irp_lightning.runs.stopwatch import Stopwatch
 
@@ -164,7 +165,9 @@ def session(experiment: Experiment, path: Path) -> Iterator[Session]:
     here = Session(experiment, path)
     with here.folder.locked() if here.is_first else nullcontext():
         if finished_run(path, here.config) is not None:
-            raise InputError(f"{path} holds a finished run; set sweep.force=true to replace it")
+            raise InputError(
+                f"{path} holds a finished run; set {spelt('sweep.force', 'true')} to replace it"
+            )
         try:
             yield here
         except (KeyboardInterrupt, SystemExit):  # Lightning turns the one into the other
@@ -195,8 +198,8 @@ def finished_run(path: Path, config: dict[str, Any]) -> dict[str, Any] | None:
         if len(changed) > 1:
             more = f" and {len(changed) - 1} more differ"
         raise InputError(
-            f"{path} holds a run with {key}={before}, not {now}{more}; set another folder "
-            "(hydra.run.dir, or sweep.name in a sweep), or sweep.force=true to replace it"
+            f"{path} holds a run with {spelt(key, before)}, not {now}{more}; "
+            f"{another_folder()} to replace it"
         )
     before, root = str(saved["data"]["root"]), Path(config["data"]["root"])
     has_moved = before != printable(root)
@@ -215,8 +218,8 @@ def _check_apart(path: Path, root: Path) -> None:
         # Path.resolve raises for links in a circle.
         if Path(os.path.realpath(root)).is_relative_to(os.path.realpath(path / name)):
             raise InputError(
-                f"data.root={root} lies in {path / name}, which a run replaces; give the results "
-                "another folder"
+                f"{spelt('data.root', root)} lies in {path / name}, which a run replaces; "
+                "give the results another folder"
             )
 
 
@@ -235,10 +238,12 @@ def check_ours(path: Path) -> dict[str, Any] | None:
         if found and not (found == METRICS and is_failure(path)):
             raise InputError(
                 f"{path} holds {found} and no config.yaml of a run; set another run folder "
-                "(hydra.run.dir, or hydra.sweep.dir in a sweep)"
+                f"({spelt_key('hydra.run.dir', in_a_sweep='hydra.sweep.dir')})"
             )
     elif not {"refine", "contamination", "backbone"} <= saved.keys():
-        raise InputError(f"{path}/config.yaml is not a run's; set another run folder (hydra.run.dir)")
+        raise InputError(
+            f"{path}/config.yaml is not a run's; set another run folder ({spelt_key('hydra.run.dir')})"
+        )
     return saved
 
 
@@ -276,7 +281,7 @@ def _can_go_on(path: Path, manifest: str) -> bool:
             return False
         raise InputError(
             f"{path} was stopped half-way, and the images have changed since (manifest.csv); "
-            "set sweep.force=true to begin anew"
+            f"set {spelt('sweep.force', 'true')} to begin anew"
         )
     if not all(map(_is_whole, kept)):
         print(f"a checkpoint in {printable(path)} is damaged: the run begins anew")

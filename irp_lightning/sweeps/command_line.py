@@ -13,7 +13,7 @@ from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from irp_lightning.config.compose import checked
+from irp_lightning.config.compose import check_names, checked
 from irp_lightning.config.overrides import check_overrides
 from irp_lightning.foundation.errors import InputError, one_line, refused_by_the_system
 from irp_lightning.foundation.fields import plain
@@ -58,6 +58,7 @@ def run_command(job: Callable[[], Any]) -> None:
     _check_extras(sys.argv[1:])
     try:
         check_overrides(sys.argv[1:])
+        check_names(sys.argv[1:])
         _check_output(sys.argv[1:])
     except InputError as error:
         raise SystemExit(f"irp_lightning: {error}") from None

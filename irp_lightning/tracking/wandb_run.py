@@ -9,7 +9,7 @@ from typing import Any
 import wandb
 from torch import Tensor
 
-from irp_lightning.data.files.bit_depth import Depth
+from irp_lightning.data.files.bit_depth import BitDepth
 from irp_lightning.data.samples import Sample
 from irp_lightning.evaluation.evaluation import Evaluation
 from irp_lightning.evaluation.tables import REMOVED_COLUMNS
@@ -87,7 +87,7 @@ def show_evaluation(run: wandb.Run, evaluation: Evaluation, metrics: Mapping[str
     """
     show_rounds(run, evaluation.rounds, evaluation.round_rows)
     show_figures(run, metrics, evaluation.test_scores, evaluation.test_labels)
-    show_removed(run, evaluation.removed_rows, evaluation.train, evaluation.depth)
+    show_removed(run, evaluation.removed_rows, evaluation.train, evaluation.bit_depth)
 
 
 def show_rounds(run: wandb.Run, rounds: Sequence[Round], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -108,7 +108,7 @@ def show_removed(
     run: wandb.Run,
     rows: Sequence[Mapping[str, Any]],
     samples: Sequence[Sample],
-    depth: Depth | None = None,
+    bit_depth: BitDepth | None = None,
 ) -> None:
     """A table of the removed images, with their pictures, in the order of their removal.
 
@@ -116,12 +116,12 @@ def show_removed(
         run: The W&B run.
         rows: The rows of ``removed.csv``.
         samples: The training images.
-        depth: What the numbers of deep images mean.
+        bit_depth: What the numbers of deep images mean.
     """
     paths, shown = {s.name: s.path for s in samples}, rows[:MOST_REMOVED]
     table = wandb.Table(columns=["image", *REMOVED_COLUMNS])
     for row in shown:
-        picture = wandb.Image(thumbnail(paths[row["path"]], depth=depth), file_type="jpg")
+        picture = wandb.Image(thumbnail(paths[row["path"]], bit_depth=bit_depth), file_type="jpg")
         table.add_data(picture, *(None if _unknown(row[c]) else row[c] for c in REMOVED_COLUMNS))
     run.log({"removed_images": table})
     run.summary["removed_images_shown"] = f"{len(shown)} of {len(rows)}"

@@ -13,7 +13,7 @@ import torch
 from run_files import rows as table
 
 from irp_lightning.commands import predict
-from irp_lightning.commands.clean import _by_arguments, configured, main
+from irp_lightning.commands.clean import configured, main
 from irp_lightning.config.compose import checked
 from irp_lightning.detectors.checkpoint import load_detector
 
@@ -170,25 +170,6 @@ def test_another_cleaning_in_the_folder_is_told_in_the_words_of_the_command(
         f"irp_lightning: {cleaned} holds a run with --false-alarms=0.05, not 0.01; set another folder "
         "(--out), or --force to replace it"
     )
-
-
-@pytest.mark.parametrize(
-    ("said", "told"),
-    [
-        ("data.root=/a/b lies in /o/figures", "DIR /a/b lies in /o/figures"),
-        ("set sweep.force=true to begin anew", "set --force to begin anew"),
-        (
-            "set another run folder (hydra.run.dir, or hydra.sweep.dir in a sweep)",
-            "set another run folder (--out)",
-        ),
-        ("are one group; see data.groups", "are one group; see --groups"),
-        # What is no key of an argument's, or a part of a name.
-        ("/in/review=1/data.root: no review", "/in/review=1/data.root: no review"),
-        ("refine.k=2; cache_dir=x", "refine.k=2; cache_dir=x"),
-    ],
-)
-def test_keys_are_told_as_arguments(said: str, told: str) -> None:
-    assert _by_arguments(said) == told
 
 
 def test_an_empty_folder_of_ones_own_stays(photos: Path, tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_deep_images_are_read_for_their_depth(look: Look, folder: Path) -> None:
         Image.fromarray(np.full((64, 64), 900 + i, np.uint16)).save(file)
     status, text = look()
     assert row(text, "train", "good")[-3:] == ["PNG", "10", "bits"]
-    assert "are read as 10 bits (data.depth)" in text
+    assert "are read as 10 bits (data.bit_depth)" in text
     assert status == 1  # every one of them is of one grey
     assert "show nothing but one colour" in text
 
@@ -143,7 +143,7 @@ def test_noise_that_cannot_be_had_is_said(look: Look, folder: Path) -> None:
         ("data=magic", "magic"),
         ("nosie=1", "nosie"),
         ("noise=2", "noise=2 is not allowed"),
-        ("data.depth=9", "data.depth=9 is unknown"),
+        ("data.bit_depth=9", "data.bit_depth=9 is unknown"),
     ],
 )
 def test_a_refusal_is_one_line(look: Look, override: str, reason: str) -> None:

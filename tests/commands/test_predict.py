@@ -16,8 +16,9 @@ from omegaconf import DictConfig
 from PIL import Image
 from run_files import rows
 
-from irp_lightning.commands.predict import main, predict
-from irp_lightning.data.files.bit_depth import Depth, Extent
+from irp_lightning.api import Detector
+from irp_lightning.commands.predict import main
+from irp_lightning.data.files.bit_depth import BitDepth, Extent
 from irp_lightning.data.files.images import load_square
 from irp_lightning.detectors import new_photograph
 from irp_lightning.foundation.errors import InputError
@@ -47,7 +48,7 @@ def test_scores_are_the_detectors_of_the_images_features(
     squares = torch.stack([load_square(file, 32, "none") for file in pictures])
     features = extractor(squares, extractor.angles.expand(len(pictures), -1))[:, :2]
     expected = module.score(features)
-    torch.testing.assert_close(predict(tmp_path / "last.ckpt", pictures), expected)
+    torch.testing.assert_close(Detector.load(tmp_path / "last.ckpt").score(pictures), expected)
     main([str(tmp_path / "last.ckpt"), *map(str, pictures)])
     assert [*read(capsys.readouterr().out).values()] == pytest.approx(expected.tolist(), rel=1e-4)
 
@@ -84,7 +85,7 @@ def test_bad_files_stop_no_others_and_are_named_at_the_end(
     for line, name in zip(complaints, names, strict=True):
         assert line.startswith(f"irp_lightning: {name} is not a readable image (")
     with pytest.raises(InputError, match="is not a readable image"):
-        predict(checkpoint, pictures)
+        Detector.load(checkpoint).score(pictures)
 
 
 def test_a_score_that_is_not_finite_is_a_bad_one(
@@ -108,9 +109,9 @@ def test_scores_leave_batch_by_batch(
     monkeypatch.setattr(sys, "stdout", out)
     decode, arrived = new_photograph.load_with_extent, {}
 
-    def watched(path: Path, depth: Depth) -> tuple[Image.Image, Extent]:
+    def watched(path: Path, bit_depth: BitDepth) -> tuple[Image.Image, Extent]:
         arrived[path] = len(out.passed_on.splitlines())
-        return decode(path, depth)
+        return decode(path, bit_depth)
 
     monkeypatch.setattr(new_photograph, "load_with_extent", watched)
     main([str(checkpoint), *map(str, pictures)])
@@ -126,9 +127,9 @@ def test_the_same_threads_decode_all_images(
     """Threads of a pool bear its number: one of each batch's own would have three."""
     decode, pools = new_photograph.load_with_extent, set()
 
-    def watched(path: Path, depth: Depth) -> tuple[Image.Image, Extent]:
+    def watched(path: Path, bit_depth: BitDepth) -> tuple[Image.Image, Extent]:
         pools.add(threading.current_thread().name.rpartition("_")[0])
-        return decode(path, depth)
+        return decode(path, bit_depth)
 
     monkeypatch.setattr(new_photograph, "load_with_extent", watched)
     pictures[3].write_bytes(pictures[3].read_bytes()[:-500])
@@ -204,7 +205,7 @@ def test_a_backbone_of_ones_own(
     assert capsys.readouterr().out == ""
     main([str(file), str(pictures[0]), "--own-code"])
     (score,) = read(capsys.readouterr().out).values()
-    assert [score] == pytest.approx(predict(file, pictures[:1], own_code=True).tolist())
+    assert [score] == pytest.approx(Detector.load(file, own_code=True).score(pictures[:1]).tolist())
 
 
 def test_a_folder_without_images(checkpoint: Path, tmp_path: Path) -> None:
@@ -244,7 +245,7 @@ def test_a_run_leaves_what_predict_needs(
     run(config("+experiment=demo", "refine=irp"), folder)
     scores = rows(folder / "scores.csv")
     moved = (folder / "checkpoints" / "last.ckpt").rename(tmp_path / "moved.ckpt")
-    predicted = predict(moved, [images / "fabric" / row["path"] for row in scores])
+    predicted = Detector.load(moved).score([images / "fabric" / row["path"] for row in scores])
     expected = torch.tensor([float(row["score"]) for row in scores])
     torch.testing.assert_close(predicted, expected, rtol=1e-4, atol=1e-5)
 

@@ -109,7 +109,7 @@ def test_folders_that_are_read_otherwise_are_no_folder_that_changed(write_run, t
     write_run("a", dataset={"tested": "a"})
     write_run("b", dataset={"tested": "b"}, data__recursive=True)
     write_run("c", dataset={"tested": "c"}, data__normal=["ok"])
-    write_run("d", dataset={"tested": "d"}, data__depth=12)
+    write_run("d", dataset={"tested": "d"}, data__bit_depth=12)
     runs, repeated = without_duplicates(titled())
     assert (len(runs), repeated, caveats(runs)) == (4, [], [])
 
@@ -134,7 +134,7 @@ def test_what_falsifies_a_runs_figures_is_repeated_once(
 ) -> None:
     rows = [
         {"kind": "pages", "count": 2, "text": "<b>2 pages</b>", "falsifies": True},
-        {"kind": "depth", "count": 2, "text": "fine", "falsifies": False},
+        {"kind": "bit_depth", "count": 2, "text": "fine", "falsifies": False},
     ]
     for seed in range(2):
         write_run(f"a{seed}", "irp", seed=seed, dataset={"remarks": rows})

@@ -63,7 +63,7 @@ OF_KEYS = {
     **{
         f"data.{name}": DATASET
         for name in (
-            *("reader", "root", "split", "groups", "normal", "recursive", "depth", "on_bad_image"),
+            *("reader", "root", "split", "groups", "normal", "recursive", "bit_depth", "on_bad_image"),
         )
     },
     **dict.fromkeys(

@@ -21,6 +21,14 @@ def values(cfg: DictConfig) -> Any:
     return OmegaConf.to_container(cfg, resolve=True)
 
 
+def test_a_bit_depth_under_its_older_name_counts(config: Compose) -> None:
+    now = values(config("data.bit_depth=12"))
+    older = {**now["data"], "depth": 12}
+    del older["bit_depth"]
+    assert not differences({**now, "data": older}, now)
+    assert differences({**now, "data": {**older, "depth": "auto"}}, now)
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

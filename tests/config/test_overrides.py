@@ -8,6 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
+from irp_lightning.config.compose import check_names
 from irp_lightning.config.overrides import check_overrides
 from irp_lightning.foundation.errors import InputError
 
@@ -55,6 +56,47 @@ def test_paths_come_with_the_quotes_that_they_need(path: str) -> None:
 def test_a_group_chooses_a_file(value: str) -> None:
     with pytest.raises(InputError, match=r"chooses nothing; name a file of conf/data"):
         check_overrides([f"data={value}"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nosie=0.3"], "nosie=0.3 is unknown; did you mean noise?"),
+        (["image_size=64"], "image_size=64 is unknown; did you mean data.image_size?"),
+        (["data.depth=12"], "data.depth=12 is unknown; did you mean data.bit_depth?"),
+        (["modle=knn"], "modle=knn is unknown; did you mean model?"),
+        (["model.lrr=1"], "model.lrr=1 is unknown; did you mean model.lr?"),
+        (["hydra.run.dirr=x"], "hydra.run.dirr=x is unknown; did you mean hydra.run.dir?"),
+        (["data=mvtek"], "data=mvtek is unknown; did you mean mvtec?"),
+        (["-m", "refine=irp,ors"], "refine=ors is unknown; did you mean osr?"),
+        (["+experiment=[demo,foldr]"], "experiment=foldr is unknown; did you mean folder?"),
+        (["logger=x"], "logger=x is unknown; choose one of: csv, wandb"),
+        (
+            ["backbone@refine.backbone=resnet"],
+            "backbone@refine.backbone=resnet is unknown; did",
+        ),
+        (["zzz=1"], "zzz=1 is unknown; irp-lightning run --help shows all keys"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_nearest(arguments: list[str], message: str) -> None:
+    with pytest.raises(InputError) as error:
+        check_names(arguments)
+    assert str(error.value).startswith(message)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["-m", "noise=0,0.1", "data=mvtec,visa", "seed=range(3)"],
+        ["-m", "+experiment=glob(*)", "noise=interval(0, 0.3)"],
+        ["~logger", "hydra.run.dir=/x", "+model.width=64", "--cfg", "job"],
+        ["--config-dir", "/mine", "nosie=0.3"],  # a key of the user's own
+    ],
+)
+def test_what_hydra_takes_is_let_through(arguments: list[str]) -> None:
+    check_names(arguments)
 
 
 def test_a_path_that_is_no_utf_8_can_be_printed() -> None:

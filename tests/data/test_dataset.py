@@ -75,7 +75,7 @@ def test_images_come_with_their_digests_and_groups(data: DataConfig) -> None:
         "skipped": 0,
         "defects_cropped_away": 0,
         "identical": 0,
-        "depth": {"integers": 16, "floats": 0},
+        "bit_depth": {"integers": 16, "floats": 0},
         "remarks": remark_rows(images.remarks),
     }
 

@@ -12,6 +12,7 @@ import torch
 from checkpoint_files import NEAREST, write_checkpoint
 
 from irp_lightning.data.audit.appearance import appearance_of
+from irp_lightning.data.files.bit_depth import BitDepth
 from irp_lightning.data.files.headers import Header
 from irp_lightning.detectors.build import check_detector
 from irp_lightning.detectors.checkpoint import load_detector
@@ -347,8 +348,8 @@ def test_a_file_that_may_unpack_to_more_than_itself_is_refused(way: str, craft: 
         ("mean", ((0.0, 0.0), (0.0, float("nan"), 0.0), "abc", None)),
         ("std", ((1.0, 0.0, 1.0), (1.0, -1.0, 1.0), (float("inf"),) * 3)),
         ("angles", ((), (float("nan"),))),
-        ("depth", (0, 7, 2**31)),
-        ("float_depth", (-1, 33)),
+        ("bit_depth", (0, 7, 2**31)),
+        ("float_bit_depth", (-1, 33)),
         *((name, ("x", 1)) for name in ("crop", "fill", "autocast", "interpolation", "library", "more")),
     ],
 )
@@ -361,6 +362,16 @@ def test_an_extractor_with_values_out_of_range_is_refused(
         assert f": extractor.{field}=" in refusal(changed(file, **{field: value}))
         if field in before:
             changed(file, **{field: before[field]})
+
+
+def test_the_bit_depth_of_an_older_checkpoint_is_read(craft: Craft) -> None:
+    file = craft()
+    saved = torch.load(file, weights_only=True)
+    spec = saved["irp_lightning"]["extractor"]["spec"]
+    spec |= {"depth": 12, "float_depth": 8}
+    del spec["bit_depth"], spec["float_bit_depth"]
+    torch.save(saved, file)
+    assert load_detector(file).extractor.spec.numbers == BitDepth(12, 8)
 
 
 def test_views_that_no_memory_holds_are_refused(craft: Craft) -> None:

@@ -82,7 +82,7 @@ def test_deep_photographs_are_refused_where_training_had_none(loaded: Loaded, tm
 
 
 def test_values_beyond_the_bit_depth_of_training_are_refused(loaded: Loaded, tmp_path: Path) -> None:
-    deep = replace(loaded.extractor.spec, depth=12)
+    deep = replace(loaded.extractor.spec, bit_depth=12)
     extractor = type(loaded.extractor)(loaded.extractor.backbone, deep)
     assert loaded.appearance is not None
     appearance = replace(loaded.appearance, numbers=("integers",), colours=("grey",))

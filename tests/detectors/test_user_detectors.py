@@ -10,7 +10,7 @@ import torch
 from omegaconf import DictConfig
 from run_files import metrics, rows
 
-from irp_lightning.commands.predict import predict
+from irp_lightning.api import Detector
 from irp_lightning.commands.run import run_composed as run
 from irp_lightning.comparison.budget import budget_of
 from irp_lightning.data import contamination
@@ -36,7 +36,7 @@ def test_detectors_without_gradients_run_and_predict(
     if refine == "irp":
         assert m["removed_good"] + m["removed_bad"] == m["rounds"]  # one a round
     scores = rows(folder / "scores.csv")
-    predicted = predict(folder, [images / "fabric" / row["path"] for row in scores])
+    predicted = Detector.load(folder).score([images / "fabric" / row["path"] for row in scores])
     expected = torch.tensor([float(row["score"]) for row in scores])
     torch.testing.assert_close(predicted, expected, rtol=1e-3, atol=1e-4)
 

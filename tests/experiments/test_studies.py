@@ -112,7 +112,7 @@ def test_anomalib_decides_by_the_highest_score_where_it_saw_no_defect(images: Pa
 
 
 def test_a_study_sees_images_as_a_run_does(images: Path, cache: Path, tmp_path: Path) -> None:
-    """A camera's 12 bits in files of 16: both extractors know the depth and the settings."""
+    """A camera's 12 bits in files of 16: both extractors know the bit depth and the settings."""
     shutil.copytree(images / "fabric", tmp_path / "fabric")
     for file in (tmp_path / "fabric").rglob("*.png"):
         if "ground_truth" not in file.parts:
@@ -127,7 +127,7 @@ def test_a_study_sees_images_as_a_run_does(images: Path, cache: Path, tmp_path: 
         )
     )
     of_views, of_patches = inputs.extractors.detector.spec, inputs.extractors.removal.spec
-    assert (of_views.depth, of_patches.depth) == (12, 12)
+    assert (of_views.bit_depth, of_patches.bit_depth) == (12, 12)
     assert inputs.features().scored(torch.arange(2)).shape[:2] == (2, 2)
     assert inputs.patches().scored(torch.arange(2)).shape == (2, 3 * 4 * 4, 9)
 

@@ -124,6 +124,15 @@ def test_a_table_leads_to_no_file_outside_the_root(file: str, tmp_path: Path) ->
     assert found.photograph("y") == Photograph(tmp_path / "y.png", None)
 
 
+@pytest.mark.parametrize("name", ["bit_depth", "depth"])  # the second is the older name
+def test_a_photograph_has_the_bit_depth_of_its_run(name: str, tmp_path: Path) -> None:
+    metrics = {"dataset": {name: {"integers": 12, "floats": 0}}}
+    found = replace(record(tmp_path, tmp_path, "path,file,mask\nx,x.png,\n"), metrics=metrics)
+    photograph = found.photograph("x")
+    assert photograph is not None
+    assert photograph.bit_depth == {"integers": 12, "floats": 0}
+
+
 @pytest.mark.parametrize("content", ["", "path,label\nx,1\n", "a\n1\n", "path,file\nx\n", '"', "\0"])
 def test_an_older_or_damaged_manifest_has_no_photographs(content: str, tmp_path: Path) -> None:
     assert record(tmp_path, tmp_path, content).photograph("x") is None
@@ -317,7 +326,7 @@ def test_a_thousand_configurations_do_not_wait_for_pythons_loader() -> None:
     assert LOADER is yaml.CSafeLoader
 
 
-@pytest.mark.parametrize("module", ["runs.record", "comparison.report", "compare", "bank"])
+@pytest.mark.parametrize("module", ["runs.record", "comparison.report", "commands.compare", "commands.bank"])
 def test_reading_needs_no_torch(module: str) -> None:
     code = f"import irp_lightning.{module}, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -22,8 +22,8 @@ def test_help_runs_from_any_folder(command: Command, tmp_path: Path) -> None:
     assert result.returncode == 0
     for word in (
         "+experiment=mvtec_noise",
-        "refine: irp, irp_all, none, oracle, osr",
-        "noise: 0.2",
+        "  osr                  One-shot removal",
+        "noise: 0.2                  # in [0, 0.5]",
     ):
         assert word in result.stdout
     assert not list(tmp_path.iterdir())

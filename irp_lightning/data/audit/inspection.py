@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from irp_lightning.data.audit.survey import Survey
 from irp_lightning.data.contamination import TrainingPool
 from irp_lightning.data.dataset import Dataset
-from irp_lightning.data.files.bit_depth import UNIT, Depth
+from irp_lightning.data.files.bit_depth import UNIT, BitDepth
 from irp_lightning.data.files.headers import Header
 from irp_lightning.data.samples import GOOD, SIDES, UNLABELLED, Sample
 
@@ -24,7 +24,7 @@ class Kind:
         images: How many there are.
         masks: How many of them have a mask; None where none needs one.
         sizes: Their pixels, as ``900 x 900`` or from the smallest to the largest side.
-        files: Formats and depths, the most frequent first.
+        files: Formats and bit depths, the most frequent first.
     """
 
     side: str
@@ -35,12 +35,12 @@ class Kind:
     files: str
 
 
-def kinds(found: Survey, depth: Depth) -> list[Kind]:
+def kinds(found: Survey, bit_depth: BitDepth) -> list[Kind]:
     """Count the images by side and kind.
 
     Args:
         found: The images; one that cannot be opened counts, too.
-        depth: What the numbers of deep images mean.
+        bit_depth: What the numbers of deep images mean.
 
     Returns:
         Training images first, normal images before defects.
@@ -58,7 +58,7 @@ def kinds(found: Survey, depth: Depth) -> list[Kind]:
             if defect in (GOOD, UNLABELLED)
             else sum(s.mask is not None for s, _ in members[side, defect]),
             _sizes([header.upright for _, header in members[side, defect] if header]),
-            _most(_file(header, depth) for _, header in members[side, defect] if header),
+            _most(_file(header, bit_depth) for _, header in members[side, defect] if header),
         )
         for side, defect in order
     ]
@@ -76,8 +76,8 @@ def _range(values: Sequence[int]) -> str:
     return str(low) if low == high else f"{low}-{high}"
 
 
-def _file(header: Header, depth: Depth) -> str:
-    bits = {"8-bit": 8, "integers": depth.integers, "floats": depth.floats}[header.numbers]
+def _file(header: Header, bit_depth: BitDepth) -> str:
+    bits = {"8-bit": 8, "integers": bit_depth.integers, "floats": bit_depth.floats}[header.numbers]
     said = "in [0, 1]" if bits == UNIT else f"{bits} bits"
     return f"{header.format} {'of floats ' if header.numbers == 'floats' else ''}{said}"
 

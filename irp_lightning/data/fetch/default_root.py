@@ -6,6 +6,7 @@ from pathlib import Path
 
 from irp_lightning.data.files.listing import sub_folders
 from irp_lightning.foundation.errors import WrongValue
+from irp_lightning.foundation.spelling import spelt, spelt_key
 
 __all__ = ["VARIABLE", "check_place", "default_root", "root_folder"]
 
@@ -66,8 +67,9 @@ def root_folder(root: str, layout: str, source: str) -> Path:
         raise WrongValue(
             "root",
             root,
-            f"is not a folder; looked for {layout}. {source}; then give its folder as data.root, or the "
-            f"one that holds it as the environment variable {VARIABLE} (now {known})",
+            f"is not a folder; looked for {layout}. {source}; then give its folder as "
+            f"{spelt_key('data.root')}, or the one that holds it as the environment variable "
+            f"{VARIABLE} (now {known})",
         )
     return folder
 
@@ -86,4 +88,5 @@ def check_place(root: Path, mark: str) -> None:
         return
     for other in (*sub_folders(root), root.parent):
         if (other / mark).exists():
-            raise WrongValue("root", root, f"has no {mark}, and {other} has; set data.root={other}")
+            remedy = f"set {spelt('data.root', other)}"
+            raise WrongValue("root", root, f"has no {mark}, and {other} has; {remedy}")

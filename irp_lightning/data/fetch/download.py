@@ -15,6 +15,7 @@ from irp_lightning.data.fetch.archives import ARCHIVES, NOT_OFFERED, Archive
 from irp_lightning.data.files.listing import LITTER
 from irp_lightning.foundation.errors import InputError, WrongValue, one_line
 from irp_lightning.foundation.locks import locked_folder
+from irp_lightning.foundation.spelling import spelt_key
 
 __all__ = ["fetch"]
 
@@ -64,7 +65,8 @@ def fetch(data: DataConfig) -> None:
                 _unpack(file, root)
     except (OSError, tarfile.TarError, zipfile.BadZipFile) as error:
         raise InputError(
-            f"{root} cannot be made of {file} ({one_line(error, 160)}); set data.root to another folder"
+            f"{root} cannot be made of {file} ({one_line(error, 160)}); "
+            f"set {spelt_key('data.root')} to another folder"
         ) from error
 
 
@@ -101,7 +103,8 @@ def _download(archive: Archive, part: Path) -> None:
     if free < needed:
         raise InputError(
             f"{part.parent} has {free / 1e9:.1f} GB free, and {archive.name}, packed and unpacked, "
-            f"needs {needed / 1e9:.1f}; make room, or set data.root to a folder on another disk"
+            f"needs {needed / 1e9:.1f}; make room, or set {spelt_key('data.root')} to a folder "
+            "on another disk"
         )
     print(
         f"downloading {archive.url} ({archive.size / 1e9:.1f} GB) to {part.parent}; licence of the "

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, from_numpy
 
-from irp_lightning.data.files.bit_depth import UNIT, Depth, Extent, check_values
+from irp_lightning.data.files.bit_depth import UNIT, BitDepth, Extent, check_values
 from irp_lightning.data.files.headers import DECODE_ERRORS, header_of
 from irp_lightning.data.files.orientation import upright_array, upright_picture
 from irp_lightning.data.files.pixel_limit import without_pixel_limit
@@ -26,45 +26,46 @@ UNSIGNED = "I;32N"
 """What Pillow hands its decoder of TIFFs with 32 bits without a sign, to which it then gives one."""
 
 
-def load_rgb(path: Path, depth: Depth | None = None) -> Image.Image:
+def load_rgb(path: Path, bit_depth: BitDepth | None = None) -> Image.Image:
     """Decode an image of any common kind as 8-bit RGB.
 
     The first page of several is read, transparency is dropped, a camera's orientation tag is applied.
 
     Args:
         path: The file.
-        depth: What the numbers of files deeper than 8 bits mean; by default the upper eight of 16 bits,
-            and floating-point numbers in [0, 1].
+        bit_depth: What the numbers of files deeper than 8 bits mean; by default the upper eight of 16
+            bits, and floating-point numbers in [0, 1].
 
     Raises:
         InputError: The file cannot be read or decoded to its end.
     """
     try:
-        return _rgb(*_decode(path), depth or Depth())
+        return _rgb(*_decode(path), bit_depth or BitDepth())
     except DECODE_ERRORS as error:
         raise InputError(f"{path} is not a readable image ({one_line(error)})") from error
 
 
-def load_with_extent(path: Path, depth: Depth) -> tuple[Image.Image, Extent]:
+def load_with_extent(path: Path, bit_depth: BitDepth) -> tuple[Image.Image, Extent]:
     """As :func:`load_rgb`, with the extent of the file's values.
 
     Raises:
-        InputError: The file cannot be read or decoded to its end, or its values do not fit the depth.
+        InputError: The file cannot be read or decoded to its end, or its values do not fit the bit
+            depth.
     """
     try:
         image, numbers = _decode(path)
         extent = _extent(image, numbers)
-        check_values(str(path), extent, depth)
-        return _rgb(image, numbers, depth), extent
+        check_values(str(path), extent, bit_depth)
+        return _rgb(image, numbers, bit_depth), extent
     except InputError:
         raise
     except DECODE_ERRORS as error:
         raise InputError(f"{path} is not a readable image ({one_line(error)})") from error
 
 
-def _rgb(image: Image.Image, numbers: NDArray[Any] | None, depth: Depth) -> Image.Image:
+def _rgb(image: Image.Image, numbers: NDArray[Any] | None, bit_depth: BitDepth) -> Image.Image:
     if numbers is not None:
-        return Image.fromarray(_eight_bits(_shown(numbers), depth)).convert("RGB")
+        return Image.fromarray(_eight_bits(_shown(numbers), bit_depth)).convert("RGB")
     if image.mode in ("P", "PA"):
         # By way of RGBA: a palette with transparency would warn, and lose colours, otherwise.
         image = image.convert("RGBA")
@@ -109,11 +110,11 @@ def _shown(numbers: NDArray[Any]) -> NDArray[Any]:
     return numbers[..., :3] if numbers.ndim == 3 else numbers
 
 
-def _eight_bits(numbers: NDArray[np.generic], depth: Depth) -> NDArray[np.uint8]:
+def _eight_bits(numbers: NDArray[np.generic], bit_depth: BitDepth) -> NDArray[np.uint8]:
     if np.issubdtype(numbers.dtype, np.floating):
-        full = 255 if depth.floats == UNIT else 255 / (2**depth.floats - 1)
+        full = 255 if bit_depth.floats == UNIT else 255 / (2**bit_depth.floats - 1)
         return (np.nan_to_num(numbers) * full).round().clip(0, 255).astype(np.uint8)
-    return (numbers.astype(np.int64) >> (depth.integers - 8)).clip(0, 255).astype(np.uint8)
+    return (numbers.astype(np.int64) >> (bit_depth.integers - 8)).clip(0, 255).astype(np.uint8)
 
 
 def fit_square(image: Image.Image, size: int, crop: str, resample: Image.Resampling) -> Image.Image:
@@ -134,9 +135,9 @@ def fit_square(image: Image.Image, size: int, crop: str, resample: Image.Resampl
     return image.resize((size, size), resample)
 
 
-def load_square(path: Path, size: int, crop: str, depth: Depth | None = None) -> Tensor:
+def load_square(path: Path, size: int, crop: str, bit_depth: BitDepth | None = None) -> Tensor:
     """The image as the backbone's views are made from: (3, size, size), uint8."""
-    return square_of(load_rgb(path, depth), size, crop)
+    return square_of(load_rgb(path, bit_depth), size, crop)
 
 
 def square_of(image: Image.Image, size: int, crop: str) -> Tensor:

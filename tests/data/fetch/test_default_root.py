@@ -117,9 +117,10 @@ def test_a_command_finds_the_images_beside_it(
 
 
 def test_help_and_the_configuration_are_shown(here: Path, command: Callable[..., Any]) -> None:
-    shown = command("run", "--help", cwd=here)
+    shown = command("run", "data=mvtec", "--help", cwd=here)
     assert shown.returncode == 0, shown.stderr
     assert "data_root:MVTecAD" in shown.stdout
+    assert "crop: none                  # none (squash)" in shown.stdout  # what all datasets share
     shown = command("run", "--cfg", "job", "--resolve", "data=btad", cwd=here)
     assert shown.returncode == 0, shown.stderr
     assert "root: datasets/BTech" in shown.stdout

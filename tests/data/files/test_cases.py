@@ -173,20 +173,20 @@ def test_blank_masks_count_in_no_pixel_measure(cases: Path) -> None:
 
 
 def greys(images: Dataset, i: int) -> np.ndarray:
-    return np.asarray(load_rgb(images.samples[i].path, images.depth).convert("L"), float)
+    return np.asarray(load_rgb(images.samples[i].path, images.bit_depth).convert("L"), float)
 
 
 def test_floats_beyond_one_are_what_they_were_made_of(cases: Path) -> None:
     base, images = (read_images(config(cases / name)) for name in ("00_base", "07_float_0_255"))
-    assert images.depth.floats == 8
+    assert images.bit_depth.floats == 8
     small = load_rgb(base.samples[0].path).convert("L").resize((224, 224))
     assert abs(greys(images, 0).mean() - np.asarray(small, float).mean()) < 2
 
 
 def test_a_depth_that_tells_normal_from_defective_is_said(cases: Path) -> None:
     images = read_images(config(cases / "35_depth_by_side"))
-    assert images.depth.integers == 12
-    assert [r.falsifies for r in images.remarks if r.kind == "mixed_depths"] == [True]
+    assert images.bit_depth.integers == 12
+    assert [r.falsifies for r in images.remarks if r.kind == "mixed_bit_depths"] == [True]
     labels = [sample.label for sample in images.samples]
     means = [greys(images, i).mean() for i in range(len(labels))]
     # Read as 16 bits the defective ones were nearly black.

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from irp_lightning.data.files.bit_depth import find_depth
+from irp_lightning.data.files.bit_depth import find_bit_depth
 from irp_lightning.data.files.headers import read_header
 from irp_lightning.data.files.images import examine, fit_square, load_rgb, load_square
 from irp_lightning.data.files.masks import read_mask
@@ -110,7 +110,7 @@ def test_32_bits_without_a_sign_keep_their_highest_numbers(tmp_path: Path) -> No
     with pytest.raises(
         WrongValue, match=r"up to 65535, and a\.tif holds 3e[+]09; scale the values down"
     ):
-        find_depth("auto", {"a.tif": found})
+        find_bit_depth("auto", {"a.tif": found})
 
 
 def test_1_bit_becomes_black_and_white(tmp_path: Path) -> None:

@@ -130,9 +130,9 @@ def test_bits_are_a_whole_number_however_they_are_written() -> None:
     place = dict.fromkeys(("root", "category"), "x") | {"reader": "mvtec", "split": "published"}
     rest = {"groups": "none", "image_size": 64, "crop": "none", "on_bad_image": "error"}
     for written in (8, 8.0, "8"):
-        depth = load(DataConfig, {**place, **rest, "depth": written}).depth
-        assert depth == 8
-        assert isinstance(depth, int)
+        bit_depth = load(DataConfig, {**place, **rest, "bit_depth": written}).bit_depth
+        assert bit_depth == 8
+        assert isinstance(bit_depth, int)
 
 
 def test_colour_of_16_bits_that_is_cut_down_is_refused_and_565_is_not(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_numbers_that_are_not_finite_are_said(folder: Path) -> None:
     images = read(folder)
     assert said(images)["not_finite"] == 1
     damaged = folder / "test/good/000.tif"
-    assert not load_rgb(damaged, images.depth).crop((0, 0, 64, 5)).getbbox()
+    assert not load_rgb(damaged, images.bit_depth).crop((0, 0, 64, 5)).getbbox()
 
 
 def test_a_pointer_of_git_lfs_is_called_what_it_is(folder: Path) -> None:

@@ -49,7 +49,7 @@ def test_files_that_are_no_images_are_told(btad: Path, mvtec_ad2: Path, mtd: Pat
     assert remarks(read("mvtec_ad2", mvtec_ad2))["other_endings"] == 1
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in (CONF / "data").glob("*.yaml")))
+@pytest.mark.parametrize("name", sorted(path.stem for path in (CONF / "data").glob("[!_]*.yaml")))
 def test_every_file_of_the_group_sets_the_same_values(name: str) -> None:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         data = compose("config", [f"data={name}"]).data

@@ -1,0 +1,22 @@
+"""What somebody may have meant by a name that there is not."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = ["meant"]
+
+
+def meant(given: str, known: Iterable[str], remedy: str = "choose one of: {}") -> str:
+    """The remedy for an unknown name: the nearest one that there is, or else all of them.
+
+    Args:
+        given: The unknown name.
+        known: The names that there are.
+        remedy: Introduces all names, where none is near.
+
+    >>> meant("nosie", ["noise", "name"]), meant("x", ["noise", "name"])
+    ('did you mean noise?', 'choose one of: noise, name')
+    """
+    names = list(known)
+    near = get_close_matches(given, names, n=1)
+    return f"did you mean {near[0]}?" if near else remedy.format(", ".join(names))
