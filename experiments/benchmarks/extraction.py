@@ -25,7 +25,7 @@ from irp_lightning.data.files.listing import image_files
 from irp_lightning.features.bank import FeatureBank
 from irp_lightning.features.extraction import default_workers, extract
 from irp_lightning.features.extractor import FeatureExtractor
-from irp_lightning.features.picture_size import VIEWS_PER_PASS
+from irp_lightning.features.memory import VIEWS_PER_PASS
 from irp_lightning.features.preparation import fill_bank
 from irp_lightning.pipeline.extractors import extractors_of
 

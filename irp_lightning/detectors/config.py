@@ -32,9 +32,25 @@ def _betas(value: Any) -> list[float]:
     return list(value)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DifferNetConfig:
-    """Arguments of :class:`irp_lightning.detectors.differnet.DifferNet`; they are explained there."""
+    """Arguments of :class:`irp_lightning.detectors.differnet.DifferNet`, by default the original's.
+
+    Attributes:
+        n_blocks: Coupling blocks.
+        hidden: Width of their subnets.
+        clamp: Bound of the log scales.
+        score: ``"latent"`` (mean z²) or ``"nll"`` (Eq. 1).
+        lr: Learning rate.
+        betas: Adam's.
+        eps: Adam's.
+        weight_decay: Adam's.
+        average: Decay per step of a running average of the weights, which then computes the scores; 0:
+            the weights themselves. An average wanders less from epoch to epoch.
+        precision: Number format of the subnets' matrix products, ``"fp32"`` or ``"bf16"``; the
+            couplings, the loss and the scores are float32 either way.
+        compile: Run the flow through ``torch.compile``; needs a C++ compiler on a CPU.
+    """
 
     n_blocks: int = whole(1, 8)
     hidden: int = whole(1, 2048)
@@ -49,32 +65,49 @@ class DifferNetConfig:
     compile: bool = flag(False, says=nothing)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NearestConfig:
-    """Arguments of :class:`irp_lightning.detectors.nearest.Nearest`."""
+    """Arguments of :class:`irp_lightning.detectors.nearest.Nearest`.
+
+    Attributes:
+        neighbours: How many; fewer where there are fewer.
+    """
 
     neighbours: int = whole(1, 1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PatchNearestConfig:
-    """Arguments of :class:`irp_lightning.detectors.patch_nearest.PatchNearest`."""
+    """Arguments of :class:`irp_lightning.detectors.patch_nearest.PatchNearest`.
+
+    Attributes:
+        patches: How many the memory bank holds; fewer where there are fewer.
+        neighbours: With more than one, an image's distances are weighted down where many patches of the
+            bank are near the nearest one (PatchCore, Eq. 7); 1: no weights.
+        seed: Of the candidates of the coreset.
+    """
 
     patches: int = whole(1, 10_000)
     neighbours: int = whole(1, 1)
     seed: int = whole(0, 0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PatchGaussianConfig:
-    """Arguments of :class:`irp_lightning.detectors.patch_gaussian.PatchGaussian`."""
+    """Arguments of :class:`irp_lightning.detectors.patch_gaussian.PatchGaussian`.
+
+    Attributes:
+        places: ``shared``: one Gaussian of all patches, so that nothing need be aligned; the state has
+            D² numbers. ``own``: one for each place, PaDiM's, for parts that are aligned in all pictures;
+            the state has K · D² numbers.
+    """
 
     places: str = choice("shared", "own", default="shared")
 
 
 @dataclass(frozen=True)
 class NoArguments:
-    """Of a detector that takes no argument but the length of a feature vector."""
+    """Arguments of a detector that takes only the length of a feature vector."""
 
 
 DECLARED: dict[str, type] = {
@@ -84,7 +117,8 @@ DECLARED: dict[str, type] = {
     "irp_lightning.detectors.patch_nearest.PatchNearest": PatchNearestConfig,
     "irp_lightning.detectors.patch_gaussian.PatchGaussian": PatchGaussianConfig,
 }
-"""The declared arguments of the project's own detectors; a user's class is asked for its signature."""
+"""The arguments of the project's own detectors, which take them by name and load them. A user's class
+declares its arguments by its signature."""
 
 ONE_PASS = frozenset(DECLARED) - {"irp_lightning.detectors.differnet.DifferNet"}
 """Those of them that one pass over the images fits, whatever ``epochs`` says."""

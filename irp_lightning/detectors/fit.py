@@ -10,6 +10,7 @@ import lightning as L
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
+from irp_lightning.detectors.bf16_advice import Bf16Advice
 from irp_lightning.detectors.config import TrainerConfig
 from irp_lightning.detectors.progress import FitProgress
 from irp_lightning.detectors.saving import save_tensors
@@ -104,7 +105,7 @@ def fit(
         **plain(config),
         max_epochs=epochs,
         reload_dataloaders_every_n_epochs=1,
-        callbacks=[_OneMind(), *callbacks, *([FitProgress()] if progress else [])],
+        callbacks=[_OneMind(), Bf16Advice(), *callbacks, *([FitProgress()] if progress else [])],
         plugins=[_InPlace()],
         logger=list(loggers) or False,
         log_every_n_steps=1,

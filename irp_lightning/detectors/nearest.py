@@ -6,7 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from irp_lightning.detectors.config import NearestConfig
 from irp_lightning.detectors.one_pass import OnePass
+from irp_lightning.foundation.fields import load
 
 __all__ = ["Nearest"]
 
@@ -22,15 +24,15 @@ class Nearest(OnePass):
 
     Args:
         dim: Length D of a feature vector.
-        neighbours: How many; fewer where there are fewer.
+        **arguments: The fields of :class:`~irp_lightning.detectors.config.NearestConfig`.
     """
 
     references: Tensor
 
-    def __init__(self, dim: int, neighbours: int = 1) -> None:
+    def __init__(self, dim: int, **arguments: Any) -> None:
         super().__init__(dim)
         self.save_hyperparameters()
-        self.neighbours = neighbours
+        self.neighbours = load(NearestConfig, arguments).neighbours
         self.register_buffer("references", torch.zeros(0, dim))
 
     def fit(self, batches: Iterable[Tensor]) -> None:

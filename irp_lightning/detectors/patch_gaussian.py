@@ -10,14 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from irp_lightning.detectors.config import PatchGaussianConfig
+from irp_lightning.detectors.moments import Moments
 from irp_lightning.detectors.patches import PatchDetector
-from irp_lightning.features.preparation import free_memory
+from irp_lightning.features.memory import free_memory
 from irp_lightning.foundation.errors import WrongValue
+from irp_lightning.foundation.fields import load
 
-__all__ = ["PatchGaussian", "whitening_of"]
-
-SHRINKAGE = 0.01
-"""Share of the mean variance that is added to every direction, so that a covariance inverts."""
+__all__ = ["PatchGaussian"]
 
 
 class PatchGaussian(PatchDetector):
@@ -25,28 +25,27 @@ class PatchGaussian(PatchDetector):
 
     Args:
         dim: Length D of a patch's vector.
-        places: ``shared``: one Gaussian of all patches, so that nothing need be aligned; the state takes
-            D² numbers. ``own``: one for each place, PaDiM's, for parts that lie alike in all pictures;
-            the state takes K · D² numbers.
+        **arguments: The fields of :class:`~irp_lightning.detectors.config.PatchGaussianConfig`.
     """
 
     mean: Tensor
     whitening: Tensor
 
-    def __init__(self, dim: int, places: str = "shared") -> None:
+    def __init__(self, dim: int, **arguments: Any) -> None:
         super().__init__(dim)
         self.save_hyperparameters()
-        self.places = places
+        self.has_own_places = load(PatchGaussianConfig, arguments).places == "own"
         self.register_buffer("mean", torch.zeros(1, dim))
         self.register_buffer("whitening", torch.eye(dim)[None])
 
     @classmethod
-    def check_size(cls, dim: int, n_vectors: int, places: str = "shared") -> None:
+    def check_size(cls, dim: int, n_vectors: int, **arguments: Any) -> None:
         """Refuse what would be killed: sums, covariances and their factors, in float64.
 
         Raises:
             WrongValue: The Gaussians of all places do not fit into memory.
         """
+        places = load(PatchGaussianConfig, arguments).places
         count = n_vectors if places == "own" else 1
         needed, free = 4 * 8 * count * dim**2, free_memory(torch.device("cpu"))
         if needed > free:
@@ -59,24 +58,20 @@ class PatchGaussian(PatchDetector):
             )
 
     def fit(self, batches: Iterable[Tensor]) -> None:
-        count, total, square = 0, torch.zeros(()), torch.zeros(())
         origin: Tensor | None = None
+        found: Moments | None = None
         for batch in batches:
             # (K, B, D), or all patches as of one place.
-            patches = batch.transpose(0, 1) if self.places == "own" else batch.flatten(0, 1)[None]
-            # About some patch: about 0 small variances would drown in large means.
+            patches = batch.transpose(0, 1) if self.has_own_places else batch.flatten(0, 1)[None]
             if origin is None:
                 origin = patches[:, :1].clone()
-            patches = patches - origin
-            count += patches.shape[1]
-            # Products in float32, as fast as they come; their sums in float64, as many as they are.
-            total = total + patches.sum(dim=1).double().cpu()
-            square = square + (patches.transpose(1, 2) @ patches).double().cpu()
+            moments = Moments.of(patches - origin, sums=torch.float32)
+            found = moments if found is None else found + moments
         assert origin is not None
-        mean = total / count
-        covariance = square / count - mean[:, :, None] * mean[:, None, :]
+        assert found is not None
+        mean, whitening = found.gaussian()
         self.mean = (origin[:, 0].cpu().double() + mean).to(self.mean)
-        self.whitening = whitening_of(covariance).to(self.whitening)
+        self.whitening = whitening.to(self.whitening)
 
     def score_map(self, batch: Tensor) -> Tensor:
         """Squared Mahalanobis distances per dimension: (B, K, D) → (B, K); 1 is an ordinary patch."""
@@ -93,12 +88,3 @@ class PatchGaussian(PatchDetector):
                 shape = state_dict[prefix + name].shape
                 setattr(self, name, getattr(self, name).new_empty(shape))
         super()._load_from_state_dict(state_dict, prefix, *rest)
-
-
-def whitening_of(covariance: Tensor) -> Tensor:
-    """W with W Wᵀ the inverse of a shrunk covariance: (K, D, D), float64 → (K, D, D)."""
-    ridge = SHRINKAGE * covariance.diagonal(dim1=1, dim2=2).mean(dim=1).clamp_min(1e-12)
-    identity = torch.eye(covariance.shape[1], dtype=torch.double)
-    factor = torch.linalg.cholesky(covariance + ridge[:, None, None] * identity)
-    inverse = torch.linalg.solve_triangular(factor, identity.expand_as(factor), upper=False)
-    return inverse.transpose(1, 2)

@@ -9,7 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from irp_lightning.detectors.config import PatchNearestConfig
 from irp_lightning.detectors.patches import PatchDetector
+from irp_lightning.foundation.fields import load
 
 __all__ = ["PatchNearest", "coreset"]
 
@@ -35,22 +37,20 @@ class PatchNearest(PatchDetector):
 
     Args:
         dim: Length D of a patch's vector.
-        patches: How many the bank holds; fewer where there are fewer.
-        neighbours: With more than one, an image's distances are weighted down where many banked patches
-            lie about the nearest one (PatchCore, Eq. 7); 1: they are not.
-        seed: Of the candidates of the coreset.
+        **arguments: The fields of :class:`~irp_lightning.detectors.config.PatchNearestConfig`.
     """
 
     bank: Tensor
 
-    def __init__(self, dim: int, patches: int = 10_000, neighbours: int = 1, seed: int = 0) -> None:
+    def __init__(self, dim: int, **arguments: Any) -> None:
         super().__init__(dim)
         self.save_hyperparameters()
-        self.patches, self.neighbours, self.seed = patches, neighbours, seed
+        self.config = load(PatchNearestConfig, arguments)
         self.register_buffer("bank", torch.zeros(0, dim))
 
     def fit(self, batches: Iterable[Tensor]) -> None:
-        self.bank = coreset(_reservoir(batches, CANDIDATES * self.patches, self.seed), self.patches)
+        count = self.config.patches
+        self.bank = coreset(_reservoir(batches, CANDIDATES * count, self.config.seed), count)
 
     def score_map(self, batch: Tensor) -> Tensor:
         """Distances to the nearest, re-weighted where that is asked for: (B, K, D) → (B, K)."""
@@ -61,7 +61,7 @@ class PatchNearest(PatchDetector):
         return apart.view(batch.shape[:2])
 
     def _nearest(self, queries: Tensor) -> Tensor:
-        if self.neighbours > 1:
+        if self.config.neighbours > 1:
             return self._among_all(queries)
         # One product and one minimum; the few queries that found themselves are looked at again.
         squares = queries.square().sum(dim=1)
@@ -75,7 +75,7 @@ class PatchNearest(PatchDetector):
     def _among_all(self, queries: Tensor) -> Tensor:
         apart = _distances(queries, self.bank)
         itself = apart < SAME * queries.norm(dim=1, keepdim=True)
-        count = min(self.neighbours, len(self.bank))
+        count = min(self.config.neighbours, len(self.bank))
         nearest, place = apart.masked_fill(itself, torch.inf).topk(count, dim=1, largest=False)
         if itself.all(dim=1).any():  # nothing in the bank but the patch itself
             nearest = nearest.nan_to_num(posinf=0.0)

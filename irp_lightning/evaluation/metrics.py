@@ -1,12 +1,19 @@
 """How good scores and removals are, given the labels."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
+import torch
 from torch import Tensor
+from torchmetrics.functional.classification import (
+    binary_auroc,
+    binary_average_precision,
+    binary_precision_recall_curve,
+    binary_roc,
+)
 
-__all__ = ["auroc", "average_precision", "best_f1_threshold", "removal_counts"]
+__all__ = ["auroc", "average_precision", "best_f1_threshold", "removal_counts", "roc_curve"]
 
 
 def auroc(scores: Tensor, labels: Tensor) -> float | None:
@@ -21,14 +28,25 @@ def auroc(scores: Tensor, labels: Tensor) -> float | None:
     """
     if labels.unique().numel() < 2:
         return None
-    return float(roc_auc_score(labels.numpy(), scores.double().numpy()))
+    with _float64():
+        return binary_auroc(_ranks(scores), labels).item()
 
 
 def average_precision(scores: Tensor, labels: Tensor) -> float | None:
     """Average precision, in [0, 1]; arguments as for :func:`auroc`."""
     if labels.unique().numel() < 2:
         return None
-    return float(average_precision_score(labels.numpy(), scores.double().numpy()))
+    with _float64():
+        return binary_average_precision(_ranks(scores), labels).item()
+
+
+def roc_curve(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor] | None:
+    """The false and the true positive rates, (T,) each, ascending; arguments as for :func:`auroc`."""
+    if labels.unique().numel() < 2:
+        return None
+    with _float64():
+        false_positive, true_positive, _ = binary_roc(_ranks(scores), labels)
+    return false_positive, true_positive
 
 
 def best_f1_threshold(scores: Tensor, labels: Tensor) -> float | None:
@@ -38,9 +56,34 @@ def best_f1_threshold(scores: Tensor, labels: Tensor) -> float | None:
     """
     if labels.unique().numel() < 2:
         return None
-    precision, recall, thresholds = precision_recall_curve(labels.numpy(), scores.double().numpy())
-    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
-    return float(thresholds[f1[:-1].argmax()])
+    with _float64():
+        precision, recall, _ = binary_precision_recall_curve(_ranks(scores), labels)
+    f1 = (2 * precision * recall / (precision + recall).clamp_min(1e-12))[:-1]
+    # Of several best thresholds the lowest.
+    return scores.double().unique()[(f1 == f1.max()).nonzero()[0]].item()
+
+
+def _ranks(scores: Tensor) -> Tensor:
+    """The rank of each score, scaled to [0, 1]; equal scores have equal ranks: (N,) → (N,), float64.
+
+    Outside [0, 1] torchmetrics takes scores for logits, and its sigmoid makes large ones equal.
+    """
+    wrong = scores[~scores.isfinite()]
+    if len(wrong):
+        raise ValueError(f"{len(wrong)} of {len(scores)} scores are not finite, the first {wrong[0]}")
+    values, ranks = scores.double().unique(return_inverse=True)
+    return ranks.double() / max(1, len(values) - 1)
+
+
+@contextmanager
+def _float64() -> Iterator[None]:
+    """Let torchmetrics divide counts in float64: it takes PyTorch's default, seven digits."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def removal_counts(removed: Tensor, labels: Tensor) -> dict[str, Any]:

@@ -1,13 +1,12 @@
 """Checks of an extractor's values that come from a checkpoint, which may come from anywhere."""
 
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from irp_lightning.features.config import layers_of
-from irp_lightning.features.picture_size import check_memory
+from irp_lightning.features.memory import check_memory, machine_memory
 from irp_lightning.foundation.errors import WrongValue
 from irp_lightning.foundation.fields import choice, free, text, whole
 
@@ -83,6 +82,6 @@ class SpecValues:
                 raise WrongValue(name, value, "is more bits than images have")
         views = len(self.angles)
         needed = 4 * views * max(3 * self.image_size**2, CHANNELS * self.grid**2)
-        if needed > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"):
+        if needed > machine_memory():
             sizes = f"{views} views of {self.image_size} px and a grid of {self.grid}"
             raise WrongValue("grid", self.grid, f"is too large: {sizes} do not fit into memory")

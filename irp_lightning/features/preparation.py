@@ -5,7 +5,6 @@ import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -22,16 +21,13 @@ from irp_lightning.features.image_features import (
     LiveFeatures,
     ResidentFeatures,
 )
+from irp_lightning.features.memory import place_for
 from irp_lightning.foundation.errors import InputError
 
-__all__ = ["fill_bank", "free_memory", "prepare_features", "run_of"]
+__all__ = ["fill_bank", "prepare_features", "run_of"]
 
 ATTEMPTS = 3
 """How often entries that turn out damaged are made again before the disk is given up."""
-
-CGROUP_1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-CGROUP_2 = ("memory.max", "memory.current", "inactive_file")
-"""A control group's files of its limit and of what is used, and ``memory.stat``'s word for files."""
 
 RunExtractor = Callable[..., Iterator[tuple[int, Tensor]]]
 """:func:`extract` with all but its paths and ``done`` filled in."""
@@ -75,7 +71,7 @@ def prepare_features(
             vectors[i] = of_one
         return ResidentFeatures(vectors.to(device))
     size = 4 * math.prod(shape)
-    place = None if once else _place(size, device, features.memory_limit_gb)
+    place = None if once else place_for(size, device, features.memory_limit_gb)
     if place is None and not once:
         say(f"the features' {size / 2**30:.1f} GiB do not fit into memory: read from {bank.folder}")
     return _from_bank(bank, paths, hashes, shape, run_extractor, place, say)
@@ -129,14 +125,6 @@ def _from_bank(
     return ResidentFeatures(resident.to(place))
 
 
-def _place(size: int, device: torch.device, limit: float | None) -> torch.device | None:
-    """The device if so many bytes fit there, else the CPU if they fit there, else None."""
-    for place in dict.fromkeys((device, torch.device("cpu"))):
-        if size <= (free_memory(place) / 2 if limit is None else limit * 2**30):
-            return place
-    return None
-
-
 def fill_bank(
     bank: FeatureBank,
     paths: Sequence[Path],
@@ -178,51 +166,6 @@ def fill_bank(
                 )
             unwritten[images[i]] = features
     return unwritten
-
-
-def free_memory(device: torch.device, system: Path = Path("/")) -> float:
-    """Bytes that are free on a device, or can be freed at once; without Linux's word: half of all.
-
-    Args:
-        device: A GPU, or the CPU: main memory, within the limits of a container or a batch job.
-        system: Where Linux tells.
-    """
-    if device.type == "cuda":
-        return float(torch.cuda.mem_get_info(device)[0])
-    try:
-        lines = (system / "proc/meminfo").read_text().splitlines()
-        free = next(float(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvail"))
-    except (OSError, StopIteration):
-        free = 0.5 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return min([free, *_left_in_groups(system)])
-
-
-def _left_in_groups(system: Path) -> Iterator[float]:
-    """Bytes that the control groups which this process is in leave it, those with a limit."""
-    try:
-        lines = (system / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if "memory" in controllers.split(","):
-            root, files = system / "sys/fs/cgroup/memory", CGROUP_1
-        elif not controllers:
-            root, files = system / "sys/fs/cgroup", CGROUP_2
-        else:
-            continue
-        # A group above may have the limit, and a container sees its own one as the root.
-        names = Path(path).parts[1:]
-        for n in range(len(names) + 1):
-            with suppress(OSError, ValueError):  # no such group, or its limit is "max"
-                yield _left(root.joinpath(*names[:n]), *files)
-
-
-def _left(group: Path, limit: str, used: str, cached: str) -> float:
-    most, taken = int((group / limit).read_text()), int((group / used).read_text())
-    # What files leave in memory counts as used, and goes when it is needed.
-    stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-    return most - taken + int(stat.get(cached, 0))
 
 
 def _is_done(bank: FeatureBank, images: list[str], i: int) -> bool:

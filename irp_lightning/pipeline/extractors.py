@@ -12,7 +12,8 @@ from irp_lightning.detectors.contract import wants_patches
 from irp_lightning.features.bank import FeatureBank
 from irp_lightning.features.config import ViewsConfig
 from irp_lightning.features.extractor import FeatureExtractor, build_extractor
-from irp_lightning.features.picture_size import check_image_size, check_memory
+from irp_lightning.features.memory import check_memory
+from irp_lightning.features.picture_size import check_image_size
 from irp_lightning.foundation.compiler import check_compiler
 from irp_lightning.foundation.errors import named
 from irp_lightning.refinement.checks import looks_at_patches

@@ -9,12 +9,11 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from sklearn.metrics import roc_curve as roc_points
 from torch import Tensor
 
 from irp_lightning.data.files.bit_depth import BitDepth
 from irp_lightning.data.samples import GOOD, UNLABELLED, Sample
-from irp_lightning.evaluation.metrics import auroc
+from irp_lightning.evaluation import metrics
 from irp_lightning.evaluation.tables import Row
 from irp_lightning.localisation.overlay import overlay, stretched
 from irp_lightning.refinement.rounds import Round
@@ -64,13 +63,12 @@ def score_histograms(rounds: Sequence[Round], train: Sequence[Sample]) -> Figure
 
 def roc_curve(scores: Tensor, labels: Tensor) -> Figure | None:
     """The ROC curve of the test images; None where they are of one kind, or there are none."""
-    area = auroc(scores, labels)
-    if area is None:
+    curve, area = metrics.roc_curve(scores, labels), metrics.auroc(scores, labels)
+    if curve is None:
         return None
     figure = Figure(figsize=(4, 4), layout="constrained")
     axis = figure.subplots()
-    false_positive, true_positive, _ = roc_points(labels.numpy(), scores.double().numpy())
-    axis.plot(false_positive, true_positive)
+    axis.plot(*curve)
     axis.plot([0, 1], [0, 1], color="grey", linestyle=":", linewidth=1)
     axis.set_title(f"test images, AUROC {area:.4f}")
     axis.set(xlabel="false positive rate", ylabel="true positive rate", aspect="equal")

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import lightning as L
 import numpy as np
 import pytest
 import torch
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from irp_lightning.detectors import differnet
+from irp_lightning.detectors import bf16_advice
 from irp_lightning.detectors.differnet import DifferNet
 from irp_lightning.detectors.flow import build_flow, latent_score, nll, nll_score
 
@@ -91,18 +92,19 @@ def test_bf16_is_of_the_matrix_products_alone() -> None:
     [
         ("bf16", 8, 10.0, ["10 times slower"]),
         ("bf16", 8, 0.25, []),
-        ("fp32", differnet.WIDE, 0.25, ["4 times faster"]),
-        ("fp32", differnet.WIDE, 10.0, []),
+        ("fp32", bf16_advice.WIDE, 0.25, ["4 times faster"]),
+        ("fp32", bf16_advice.WIDE, 10.0, []),
         ("fp32", 8, 0.25, []),  # a small fit takes a minute: not worth a word
     ],
 )
 def test_what_bf16_costs_or_would_save_is_said(
     monkeypatch: pytest.MonkeyPatch, precision: str, hidden: int, cost: float, said: list[str]
 ) -> None:
-    monkeypatch.setattr(differnet, "_cost_of_bf16", lambda: cost)
+    monkeypatch.setattr(bf16_advice, "_cost_of_bf16", lambda: cost)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        DifferNet(6, n_blocks=1, hidden=hidden, precision=precision).on_fit_start()
+        flow = DifferNet(6, n_blocks=1, hidden=hidden, precision=precision)
+        bf16_advice.Bf16Advice().on_fit_start(L.Trainer(logger=False), flow)
     assert len(caught) == len(said)
     assert all(part in str(warning.message) for part, warning in zip(said, caught, strict=True))
 

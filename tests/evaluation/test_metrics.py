@@ -1,10 +1,18 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn import metrics as reference
 
 from irp_lightning.evaluation.gap_closure import gap_closure
-from irp_lightning.evaluation.metrics import auroc, average_precision, removal_counts
+from irp_lightning.evaluation.metrics import (
+    auroc,
+    average_precision,
+    best_f1_threshold,
+    removal_counts,
+    roc_curve,
+)
 
 scored = st.lists(st.tuples(st.floats(-1e6, 1e16), st.booleans()), min_size=2, max_size=40)
 
@@ -22,6 +30,33 @@ def test_auroc_is_the_share_of_pairs_in_the_right_order(pairs: list[tuple[float,
     assert area == pytest.approx(wins / (len(bad) * len(good)), abs=1e-6)
 
 
+@given(
+    st.lists(
+        st.tuples(st.floats(-1e6, 1e16) | st.sampled_from([0.0, 1.5, 1e9]), st.booleans()), min_size=2
+    ).filter(lambda pairs: len({label for _, label in pairs}) == 2)
+)
+def test_figures_are_scikit_learns(pairs: list[tuple[float, bool]]) -> None:
+    scores, labels = (torch.tensor(values) for values in zip(*pairs, strict=True))
+    scores, labels = scores.float(), labels.int()
+    truth, values = labels.numpy(), scores.double().numpy()
+    # Closer than the seven digits of float32.
+    close = {"abs": 1e-12}
+    assert auroc(scores, labels) == pytest.approx(reference.roc_auc_score(truth, values), **close)
+    assert average_precision(scores, labels) == pytest.approx(
+        reference.average_precision_score(truth, values), **close
+    )
+    for found, rate in zip(
+        roc_curve(scores, labels) or (),
+        reference.roc_curve(truth, values, drop_intermediate=False),
+        strict=False,
+    ):
+        np.testing.assert_allclose(found, rate, atol=1e-12)
+    precision, recall, thresholds = reference.precision_recall_curve(truth, values)
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
+    assert best_f1_threshold(scores, labels) == thresholds[f1[:-1].argmax()]
+    assert torch.get_default_dtype() == torch.float32
+
+
 def test_scores_that_a_sigmoid_would_saturate_keep_their_order() -> None:
     scores = torch.tensor([100.0, 101.0, 102.0, 103.0])
     assert auroc(scores, torch.tensor([0, 0, 1, 1])) == 1
@@ -33,7 +68,7 @@ def test_ties_count_half_and_scores_must_be_numbers() -> None:
     assert auroc(torch.tensor([5.0, 1.0, 5.0, 3.0]), torch.tensor([1, 0, 0, 0])) == pytest.approx(
         2.5 / 3
     )
-    with pytest.raises(ValueError, match="NaN"):
+    with pytest.raises(ValueError, match="1 of 2 scores are not finite"):
         auroc(torch.tensor([5.0, torch.nan]), torch.tensor([1, 0]))
 
 

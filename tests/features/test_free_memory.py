@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from prepared_features import CPU
 
-from irp_lightning.features.preparation import free_memory
+from irp_lightning.features.memory import free_memory
 
 GIB = 2**30
 

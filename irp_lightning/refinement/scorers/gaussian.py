@@ -6,12 +6,14 @@ the estimate barely moves with the noise, and defects of one kind do not excuse 
 model, Defard et al. 2021, here one for all places, so that nothing need be aligned.)
 """
 
+from functools import reduce
+from operator import add
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from irp_lightning.detectors.patch_gaussian import whitening_of
+from irp_lightning.detectors.moments import Moments
 from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.folds import draw_folds
 from irp_lightning.refinement.patch_maps import grid_sides, pool_patches, relative_scores
@@ -21,9 +23,6 @@ __all__ = ["Gaussian", "mahalanobis"]
 
 BATCH = 64
 """Images that are read at once."""
-
-Moments = tuple[Tensor, Tensor, Tensor]
-"""Count, sum and sum of outer products of some patches, in float64."""
 
 
 class Gaussian:
@@ -55,15 +54,15 @@ class Gaussian:
         moments = {k: self._moments(fold & active, origins) for k, fold in folds.items()}
         maps = [torch.empty(len(active), side**2) for side in self.sides]
         for k, fold in folds.items():
-            others = [found for j, found in moments.items() if j != k and found[0][0] > 0]
+            others = [found for j, found in moments.items() if j != k and found[0].count]
             others = others or list(moments.values())  # all the others were removed
-            models = [_model(parts) for parts in zip(*others, strict=True)]
+            models = [reduce(add, parts).gaussian() for parts in zip(*others, strict=True)]
             for part in fold.nonzero().flatten().split(BATCH):
                 for found, patches, (mean, whitening), origin in zip(
                     maps, self._patches(part), models, origins, strict=True
                 ):
                     unrotated = patches[:, : found.shape[1]]
-                    found[part] = mahalanobis(unrotated - origin, mean, whitening).cpu()
+                    found[part] = mahalanobis(unrotated - origin, mean[0], whitening[0]).cpu()
         scores, self._maps = relative_scores(maps, active, self.fold)
         return scores
 
@@ -77,31 +76,14 @@ class Gaussian:
 
     def _moments(self, images: Tensor, origins: list[Tensor]) -> list[Moments]:
         """For each grid, of the patches of some images about an origin."""
-        found = [_no_moments(len(origin)) for origin in origins]
-        for part in images.nonzero().flatten().split(BATCH):
-            for i, (patches, origin) in enumerate(zip(self._patches(part), origins, strict=True)):
-                apart = (patches - origin).flatten(0, 1)
-                count, total, square = found[i]
-                # Products in float32, as fast as they come; their sums in float64, as many as they are.
-                found[i] = (
-                    count + len(apart),
-                    total + apart.double().sum(dim=0).cpu(),
-                    square + (apart.T @ apart).double().cpu(),
-                )
-        return found
-
-
-def _no_moments(dim: int) -> Moments:
-    zeros = torch.zeros(dim, dtype=torch.double)
-    return torch.zeros((), dtype=torch.double), zeros, torch.outer(zeros, zeros)
-
-
-def _model(parts: tuple[Moments, ...]) -> tuple[Tensor, Tensor]:
-    """Mean (D,) and whitening (D, D), W with W Wᵀ the inverse of the shrunk covariance."""
-    count, total, square = (torch.stack(values).sum(dim=0) for values in zip(*parts, strict=True))
-    mean = total / count
-    covariance = square / count - torch.outer(mean, mean)
-    return mean, whitening_of(covariance[None])[0]
+        batches = (
+            [
+                Moments.of((patches - origin).flatten(0, 1)[None])
+                for patches, origin in zip(self._patches(part), origins, strict=True)
+            ]
+            for part in images.nonzero().flatten().split(BATCH)
+        )
+        return reduce(lambda sums, batch: list(map(add, sums, batch)), batches)
 
 
 def mahalanobis(patches: Tensor, mean: Tensor, whitening: Tensor) -> Tensor:
