@@ -142,8 +142,8 @@ class Detector:
         if (known := loaded.calibration) is not None:
             judged = f"threshold {known.threshold:.4g} for {percent(known.promised)} false alarms"
         return (
-            f"Detector({type(loaded.detector).__name__} on {spec.backbone}, {spec.image_size} px, {judged}, "
-            f"{loaded.device})"
+            f"Detector({type(loaded.detector).__name__} on {spec.backbone}, {spec.image_size} px, "
+            f"{judged}, {loaded.device})"
         )
 
     def save(self, file: str | Path) -> None:

@@ -106,8 +106,9 @@ def measure(folder: Path, labels: dict[str, int], seed: int, overrides: list[str
     table, out = folder / "images.csv", folder / "out"
     with_seed = [f"seed={seed}", *overrides]
     metrics = clean_folder(experiment_of_folder(table, out, overrides=with_seed), out)
-    vanilla = experiment_of_folder(table, folder / "none", overrides=[*with_seed, "refine=none"])
-    cfg.false_alarms = None
+    vanilla = experiment_of_folder(
+        table, folder / "none", false_alarms=None, overrides=[*with_seed, "refine=none"]
+    )
     before = clean_folder(vanilla, folder / "none")
     suspects, kept = read_rows(out / "suspects.csv"), read_rows(out / "clean.csv")
     kept = [row for row in kept if row["split"] == "train"]

@@ -25,7 +25,7 @@ def experiment_of_folder(
     folder: Path,
     out: Path,
     *,
-    false_alarms: float = 0.01,
+    false_alarms: float | None = 0.01,
     review: Path | None = None,
     groups: str = "none",
     force: bool = False,
@@ -36,7 +36,7 @@ def experiment_of_folder(
     Args:
         folder: The photographs, or a table of them.
         out: The folder of the results.
-        false_alarms: The share of good parts that may raise an alarm.
+        false_alarms: The share of good parts that may raise an alarm; None: no threshold is promised.
         review: A review; another one than that of ``out`` begins anew. None: the review that ``out``
             holds, if any.
         groups: ``none``, ``auto`` or a CSV.
