@@ -52,7 +52,7 @@ def write_checkpoint(
     trainer = L.Trainer(
         accelerator="cpu", max_epochs=1, logger=False, enable_checkpointing=False,
         enable_model_summary=False, enable_progress_bar=False,
-        callbacks=[CheckpointContents(model, dim, extractor, 2, appearance)],
+        callbacks=[CheckpointContents(model, extractor, 2, appearance)],
     )  # fmt: skip
     trainer.fit(module, datamodule=data)
     trainer.save_checkpoint(file)

@@ -46,6 +46,8 @@ class Mean(L.LightningModule):
 class NoExtractor:
     """Stands where a checkpoint would take the extractor from."""
 
+    dim = DIM
+
     def export(self) -> dict[str, Any]:
         return {}
 

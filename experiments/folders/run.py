@@ -16,10 +16,10 @@ from typing import Any
 import torch
 
 from experiments.common.tables import read_rows, write_rows
-from irp_lightning.commands.clean import clean_folder, configured
 from irp_lightning.data.contamination import contaminated_counts
 from irp_lightning.detectors.checkpoint import load_detector
 from irp_lightning.evaluation.metrics import auroc
+from irp_lightning.pipeline.cleaned_folder import clean_folder, experiment_of_folder
 from irp_lightning.refinement.looks import best_cut, next_look
 
 HERE = Path(__file__).parent
@@ -105,10 +105,11 @@ def measure(folder: Path, labels: dict[str, int], seed: int, overrides: list[str
     """One folder: suspects, AUROC before and after, false alarms, looks."""
     table, out = folder / "images.csv", folder / "out"
     with_seed = [f"seed={seed}", *overrides]
-    metrics = clean_folder(configured(table, out, overrides=with_seed), out)
-    cfg = configured(table, folder / "none", overrides=[*with_seed, "refine=none"])
-    cfg.false_alarms = None
-    before = clean_folder(cfg, folder / "none")
+    metrics = clean_folder(experiment_of_folder(table, out, overrides=with_seed), out)
+    vanilla = experiment_of_folder(
+        table, folder / "none", false_alarms=None, overrides=[*with_seed, "refine=none"]
+    )
+    before = clean_folder(vanilla, folder / "none")
     suspects, kept = read_rows(out / "suspects.csv"), read_rows(out / "clean.csv")
     kept = [row for row in kept if row["split"] == "train"]
     name = {str((folder / key).absolute()): key for key in labels}

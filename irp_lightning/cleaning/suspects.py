@@ -17,13 +17,12 @@ from irp_lightning.refinement.rounds import Round
 
 __all__ = ["CLEAN_COLUMNS", "SUSPECT_COLUMNS", "Suspect", "clean_rows", "suspect_rows", "suspects_of"]
 
-SUSPECT_COLUMNS = (
-    *("path", "final_score", "percentile", "round", "cluster", "look_alike", "detector_score", "why"),
-)
+FIGURES = ("final_score", "percentile", "round", "cluster")
+SUSPECT_COLUMNS = ("path", *FIGURES, "look_alike", "detector_score", "why")
 CLEAN_COLUMNS = ("image_path", "label_index", "split", "final_score", "detector_score")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Suspect:
     """A training image and why it is suspected, or is not.
 
@@ -91,16 +90,16 @@ def suspects_of(
             why = _why_removed(i, removal, int(higher[i]), verdicts.get(i))
         rows.append(
             Suspect(
-                i,
-                train[i],
-                place,
-                ranking.scores[i].item(),
-                100 * lower[i].item() / len(kept),
-                None if removal is None else removal.number,
-                train[int(look_alikes[i])],
-                None if is_kept else next(numbers),
-                scores[i].item(),
-                why,
+                index=i,
+                sample=train[i],
+                rank=place,
+                final_score=ranking.scores[i].item(),
+                percentile=100 * lower[i].item() / len(kept),
+                round=None if removal is None else removal.number,
+                look_alike=train[int(look_alikes[i])],
+                cluster=None if is_kept else next(numbers),
+                detector_score=scores[i].item(),
+                why=why,
             )
         )
     return rows
@@ -139,10 +138,7 @@ def suspect_rows(suspects: Sequence[Suspect]) -> list[dict[str, Any]]:
     return [
         {
             "path": s.sample.name,
-            "final_score": s.final_score,
-            "percentile": s.percentile,
-            "round": s.round,
-            "cluster": s.cluster,
+            **{name: getattr(s, name) for name in FIGURES},
             "look_alike": s.look_alike.name,
             "detector_score": s.detector_score,
             "why": s.why,

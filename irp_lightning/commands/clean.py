@@ -2,29 +2,17 @@
 
 import argparse
 import os
-import re
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from omegaconf import DictConfig, OmegaConf, open_dict
-
-from irp_lightning.cleaning.followed_review import (
-    check_only_review_differs,
-    is_new_review,
-    kept_review,
-)
-from irp_lightning.config.compose import checked, composed
 from irp_lightning.foundation.commands import ends_in_one_line
-from irp_lightning.foundation.errors import InputError
-from irp_lightning.foundation.fields import plain
 from irp_lightning.foundation.names import printable
-from irp_lightning.foundation.spelling import spellings, spelt_key
+from irp_lightning.foundation.spelling import spellings
+from irp_lightning.pipeline.cleaned_folder import clean_folder, experiment_of_folder
 from irp_lightning.runs.folder import REPORT
 from irp_lightning.runs.summary import print_summary
 
-__all__ = ["clean_folder", "configured", "main"]
+__all__ = ["main"]
 
 EPILOGUE = """\
 OUT holds suspects.csv (what does not belong, the worst first), clean.csv (the rest, in anomalib's
@@ -62,7 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _clean(chosen: argparse.Namespace) -> None:
-    cfg = configured(
+    e = experiment_of_folder(
         chosen.folder,
         chosen.out,
         false_alarms=chosen.false_alarms,
@@ -71,7 +59,7 @@ def _clean(chosen: argparse.Namespace) -> None:
         force=chosen.force,
         overrides=chosen.overrides,
     )
-    metrics = clean_folder(cfg, chosen.out)
+    metrics = clean_folder(e, chosen.out)
     print_summary(metrics, chosen.out)
     for how in ("link", "copy", "move"):
         if (to := getattr(chosen, how)) is not None:
@@ -129,102 +117,3 @@ def _parser() -> argparse.ArgumentParser:
 def _path(text: str) -> Path:
     # The shell leaves the tilde of --out=~/out; Path.expanduser raises for users that there are not.
     return Path(os.path.expanduser(text))  # noqa: PTH111
-
-
-def configured(
-    folder: Path,
-    out: Path,
-    *,
-    false_alarms: float = 0.01,
-    review: Path | None = None,
-    groups: str = "none",
-    force: bool = False,
-    overrides: Sequence[str] = (),
-) -> DictConfig:
-    """The configuration of a cleaning: experiment ``folder``.
-
-    Args:
-        folder: The photographs, or a table of them.
-        out: Where the results will lie.
-        false_alarms: The share of good parts that may raise an alarm.
-        review: What somebody said of them: another review than that of ``out`` begins anew. None: the
-            review that ``out`` holds, if any.
-        groups: ``none``, ``auto`` or a CSV.
-        force: Begin anew, whatever ``out`` holds; without ``review`` its review is not followed.
-        overrides: As of ``python -m irp_lightning.run``.
-
-    Raises:
-        InputError: There is no such folder, the results would lie in it, or an override is wrong or said
-            by an argument.
-    """
-    root = _resolved(folder)
-    if not root.exists():
-        raise InputError(f"{printable(folder)} is not there; give a folder of photographs")
-    _check_out(out, folder, root)
-    is_new = False
-    if review is None and not force:
-        review = kept_review(out)
-    elif review is not None:
-        is_new = not force and is_new_review(review, out)
-    _check_overrides(overrides)
-    cfg = composed(["+experiment=folder", "data.root=.", *overrides])
-    with open_dict(cfg):
-        # Not as overrides: a path may hold what means something in Hydra's grammar.
-        for key, value in (("data.root", root), ("data.groups", groups), ("review", review)):
-            OmegaConf.update(cfg, key, None if value is None else _literal(str(value)))
-        cfg.false_alarms, cfg.sweep.force = false_alarms, force or is_new
-    if is_new:
-        check_only_review_differs(out, plain(checked(cfg)))
-    return cfg
-
-
-def _check_overrides(overrides: Sequence[str]) -> None:
-    for override in overrides:
-        if (key := override.lstrip("+~").partition("=")[0]) in ARGUMENTS:
-            with spellings(ARGUMENTS):
-                raise InputError(f"{override} is what {spelt_key(key)} says here; leave it out")
-
-
-def _check_out(out: Path, folder: Path, root: Path) -> None:
-    if root.is_dir() and _resolved(out).is_relative_to(root):
-        raise InputError(
-            f"--out {printable(out)} lies in {printable(folder)}: its pictures would be taken for "
-            "photographs; give a folder beside it"
-        )
-    if os.path.lexists(out) and not out.is_dir():
-        raise InputError(f"--out {printable(out)} is a file or leads nowhere; give a folder")
-
-
-def _resolved(path: Path) -> Path:
-    return Path(os.path.realpath(_path(str(path))))  # Path.resolve raises for links in a circle
-
-
-def _literal(text: str) -> str:
-    """As OmegaConf takes it for itself and no interpolation."""
-    return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
-
-
-def clean_folder(cfg: DictConfig, out: Path) -> Mapping[str, Any]:
-    """Run it, unless it is complete.
-
-    Returns:
-        What ``metrics.json`` holds.
-    """
-    from irp_lightning.cleaning.changes import changes_since
-    from irp_lightning.foundation.quiet import quiet
-    from irp_lightning.pipeline.recipe import run
-    from irp_lightning.sweeps.command_line import complete_run
-    from irp_lightning.sweeps.made import remember, remove_if_made
-
-    remember(out)
-    try:
-        metrics = complete_run(out, cfg)
-        if metrics is not None:
-            print(f"complete already: {printable(out)}")
-            for line in changes_since(out, checked(cfg).data):
-                print(f"! {line}")
-            return metrics
-        with quiet():
-            return run(checked(cfg), out)
-    finally:
-        remove_if_made(out)

@@ -2,12 +2,12 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from irp_lightning.data.audit.remarks import Remark, listed, remark_rows
+from irp_lightning.data.audit.remarks import Remark, remark_rows, remarked
 from irp_lightning.data.audit.survey import Survey, survey
 from irp_lightning.data.config import DataConfig
 from irp_lightning.data.files.bit_depth import BitDepth, Extent, bit_depth_remarks, find_bit_depth
@@ -24,6 +24,16 @@ __all__ = ["KNOWN_IMAGES", "Dataset", "extents_of", "read_images", "read_surveye
 
 KNOWN_IMAGES = "images.jsonl"
 """In the cache: what was seen of images, by their content."""
+
+
+SKIPPED = "skipped {count} images that cannot be read ({names}; see manifest.csv)"
+CONSTANT = "{count} images show nothing but one colour ({names})"
+TRANSPARENT = "{count} images have transparent parts ({names}); what lies under them is taken as it is"
+NOT_FINITE = "{count} images hold numbers that are not finite ({names}); they are taken as 0"
+STRADDLING = (
+    "{count} images to train on show objects that are tested on ({names}); data.split=grouped draws the "
+    "sides by group"
+)
 
 
 @dataclass(frozen=True)
@@ -114,7 +124,7 @@ def read_surveyed(
     bit_depth = find_bit_depth(data.bit_depth, deep)
     groups = join_identical(find_groups(samples, data.groups, os.cpu_count() or 1, bit_depth), hashes)
     remarks = [
-        *_skipped(bad),
+        *remarked("skipped", list(bad), SKIPPED),
         *found.remarks,
         *unnamed_rows(samples, data.groups),
         *bit_depth_remarks(samples, deep, bit_depth),
@@ -168,35 +178,16 @@ def extents_of(
     return extents, {name: bad[name] for name in order if name in bad}
 
 
-def _skipped(bad: dict[str, str]) -> list[Remark]:
-    if not bad:
-        return []
-    text = f"skipped {len(bad)} images that cannot be read ({listed(list(bad))}; see manifest.csv)"
-    return [Remark("skipped", len(bad), text)]
-
-
 def _seen(samples: list[Sample], extents: dict[str, Extent]) -> list[Remark]:
     """What shows when images are decoded."""
-
-    def some(kind: str, what: Callable[[Extent], bool], text: str) -> list[Remark]:
-        names = [s.name for s in samples if s.name in extents and what(extents[s.name])]
-        # A few images of one colour are a few defects of the camera; more are read wrongly.
-        falsifies = kind == "constant" and 2 * len(names) > len(samples)
-        told = text.format(count=len(names), names=listed(names))
-        return [Remark(kind, len(names), told, falsifies)] if names else []
-
+    seen = [(s.name, extents[s.name]) for s in samples if s.name in extents]
+    constant = [name for name, extent in seen if extent.constant]
+    # A few images of one colour are a few defects of the camera; more are read wrongly.
+    falsifies = 2 * len(constant) > len(samples)
     return [
-        *some("constant", lambda e: e.constant, "{count} images show nothing but one colour ({names})"),
-        *some(
-            "transparent",
-            lambda e: e.transparent,
-            "{count} images have transparent parts ({names}); what lies under them is taken as it is",
-        ),
-        *some(
-            "not_finite",
-            lambda e: not e.finite,
-            "{count} images hold numbers that are not finite ({names}); they are taken as 0",
-        ),
+        *remarked("constant", constant, CONSTANT, falsifies=falsifies),
+        *remarked("transparent", [name for name, extent in seen if extent.transparent], TRANSPARENT),
+        *remarked("not_finite", [name for name, extent in seen if not extent.finite], NOT_FINITE),
     ]
 
 
@@ -212,13 +203,7 @@ def _straddling(samples: list[Sample], groups: list[str], hashes: list[str], spl
         # Those that are identical to a test image are left out, and said elsewhere.
         if sample.side == "train" and not sample.label and group in on_test and digest not in same
     ]
-    if not names:
-        return []
-    text = (
-        f"{len(names)} images to train on show objects that are tested on ({listed(names)}); "
-        "data.split=grouped draws the sides by group"
-    )
-    return [Remark("groups_on_both_sides", len(names), text, falsifies=True)]
+    return remarked("groups_on_both_sides", names, STRADDLING, falsifies=True)
 
 
 def _grouped(groups: list[str]) -> list[Remark]:

@@ -19,7 +19,7 @@ from scipy.sparse import coo_array, csgraph
 from torch import Tensor
 
 from irp_lightning.data.audit.duplicates import identical
-from irp_lightning.data.audit.remarks import Remark, listed
+from irp_lightning.data.audit.remarks import Remark, remarked
 from irp_lightning.data.files.bit_depth import BitDepth
 from irp_lightning.data.files.images import fit_square, load_rgb
 from irp_lightning.data.files.tables import Table, read_table
@@ -162,12 +162,9 @@ def unnamed_rows(samples: list[Sample], source: str) -> list[Remark]:
         return []
     names = {_composed(sample.name) for sample in samples}
     table = _table(Path(source))
-    remarks = table.unread(COLUMNS)
     unknown = [path for _, path, _ in _rows(table) if path not in names]
-    if unknown:
-        text = f"{len(unknown)} rows of {Path(source).name} name no image ({listed(unknown)})"
-        remarks.append(Remark("group_rows_unused", len(unknown), text))
-    return remarks
+    text = f"{{count}} rows of {Path(source).name} name no image ({{names}})"
+    return [*table.unread(COLUMNS), *remarked("group_rows_unused", unknown, text)]
 
 
 def _composed(name: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from irp_lightning.data.audit.remarks import Remark, listed
+from irp_lightning.data.audit.remarks import Remark, remarked
 from irp_lightning.foundation.amounts import counted
 from irp_lightning.foundation.errors import InputError, WrongValue
 
@@ -98,17 +98,13 @@ def checked_samples(found: Any, reader: str, split: str) -> Reading:
         if sample.side not in SIDES:
             raise refuse(f"puts {sample.name} on the side {sample.side!r}; there are train and test")
     idle = [s.name for s in samples if s.side == "test" and s.known_label is None]
-    if idle:
-        text = f"{counted(len(idle), 'image')} to test on without a label: not read ({listed(idle)})"
-        remarks.append(Remark("unlabelled_tests", len(idle), text))
-        samples = [s for s in samples if s.side == "train" or s.known_label is not None]
+    text = f"{counted(len(idle), 'image')} to test on without a label: not read ({{names}})"
+    remarks += remarked("unlabelled_tests", idle, text)
+    samples = [s for s in samples if s.side == "train" or s.known_label is not None]
     unlabelled = sum(s.known_label is None for s in samples)
     if split == "grouped" and unlabelled:
-        reason = (
-            f"would test on some of the {unlabelled} unlabelled training images as normal ones; set "
-            "published"
-        )
-        raise WrongValue("split", split, reason)
+        reason = f"would test on some of the {unlabelled} unlabelled training images as normal ones"
+        raise WrongValue("split", split, f"{reason}; set published")
     names = Counter(sample.name for sample in samples)
     if samples and (most := names.most_common(1)[0])[1] > 1:
         if "\\x" in most[0]:  # as names that are no UTF-8 are written

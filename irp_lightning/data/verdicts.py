@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
-from irp_lightning.data.audit.remarks import Remark, listed
+from irp_lightning.data.audit.remarks import Remark, listed, remarked
 from irp_lightning.data.files.tables import read_table
 from irp_lightning.data.samples import Sample
 from irp_lightning.foundation.errors import WrongValue
@@ -59,12 +59,8 @@ def read_verdicts(file: str, samples: Sequence[Sample]) -> tuple[dict[int, bool]
     if gone and not found:
         reason = f"names none of the training images ({listed(gone)}); its paths must look like"
         raise WrongValue("review", file, f"{reason} {samples[0].name}")
-    remarks = table.unread(COLUMNS)
-    if gone:
-        text = (
-            f"{len(gone)} rows of {path.name} name no training image ({listed(gone)}) and do not count"
-        )
-        remarks.append(Remark("review_rows_unused", len(gone), text))
+    text = f"{{count}} rows of {path.name} name no training image ({{names}}) and do not count"
+    remarks = [*table.unread(COLUMNS), *remarked("review_rows_unused", gone, text)]
     return {i: defective for i, (defective, _) in found.items()}, remarks
 
 

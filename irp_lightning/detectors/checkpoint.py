@@ -39,23 +39,37 @@ KEY = "irp_lightning"
 REMEDY = "give a run folder or its checkpoints/last.ckpt"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Loaded:
     """A detector from a checkpoint.
 
     Attributes:
-        detector: In evaluation mode, on the CPU.
+        model: The detector's class and arguments.
+        detector: In evaluation mode.
         extractor: Turns images into its features.
         n_views: How many of the fixed views a score is averaged over.
         calibration: The threshold, and what scores mean; None where none was asked for.
         appearance: What the training photographs were like; None where an older version did not note it.
     """
 
+    model: ModelConfig
     detector: L.LightningModule
     extractor: FeatureExtractor
     n_views: int
     calibration: Calibration | None = None
     appearance: Appearance | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where scores are computed."""
+        return self.extractor.mean.device
+
+    def save(self, file: Path) -> None:
+        """Write what :func:`load_detector` reads."""
+        contents = _contents(self.model, self.extractor, self.n_views, self.appearance)
+        if self.calibration is not None:
+            contents["calibration"] = self.calibration.state()
+        save_tensors({"state_dict": self.detector.state_dict(), KEY: contents}, file)
 
 
 class CheckpointContents(L.Callback):
@@ -63,7 +77,6 @@ class CheckpointContents(L.Callback):
 
     Args:
         model: The detector's class and arguments.
-        dim: Length D of a feature vector.
         extractor: Turns images into features.
         n_views: How many of the fixed views a score is averaged over.
         appearance: What the training photographs are like.
@@ -72,25 +85,31 @@ class CheckpointContents(L.Callback):
     def __init__(
         self,
         model: ModelConfig,
-        dim: int,
         extractor: FeatureExtractor,
         n_views: int,
         appearance: Appearance | None = None,
     ) -> None:
-        self.model, self.dim, self.extractor, self.n_views = model, dim, extractor, n_views
+        self.model, self.extractor, self.n_views = model, extractor, n_views
         self.appearance = appearance
 
     def on_save_checkpoint(
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        checkpoint[KEY] = {
-            "detector": self.model._target_,
-            "arguments": self.model.rest,
-            "dim": self.dim,
-            "extractor": self.extractor.export(),
-            "n_views": self.n_views,
-            "appearance": self.appearance.state() if self.appearance else None,
-        }
+        checkpoint[KEY] = _contents(self.model, self.extractor, self.n_views, self.appearance)
+
+
+def _contents(
+    model: ModelConfig, extractor: FeatureExtractor, n_views: int, appearance: Appearance | None
+) -> dict[str, Any]:
+    """What a checkpoint of this project holds besides the state of its detector."""
+    return {
+        "detector": model._target_,
+        "arguments": model.rest,
+        "dim": extractor.dim,
+        "extractor": extractor.export(),
+        "n_views": n_views,
+        "appearance": appearance.state() if appearance else None,
+    }
 
 
 def load_detector(path: Path, *, own_code: bool = False) -> Loaded:
@@ -129,7 +148,8 @@ def load_detector(path: Path, *, own_code: bool = False) -> Loaded:
             raise TypeError("arguments that are not plain")
         extractor = FeatureExtractor.restore(exported, own_code=own_code)
         check_views(n_views, extractor.spec.n_vectors)
-        detector = _make(kind, {**arguments, "dim": dim}, state, own_code)
+        model = _model(kind, arguments, own_code)
+        detector = _make(model, dim, state)
         if not is_own_detector(kind):
             _try(detector, n_views, dim)
         calibration = None
@@ -142,7 +162,14 @@ def load_detector(path: Path, *, own_code: bool = False) -> Loaded:
         raise InputError(f"{file}: {error}") from error
     except Exception as error:
         raise _not_whole(file, error) from error
-    return Loaded(detector, extractor.eval(), n_views, calibration, appearance)
+    return Loaded(
+        model=model,
+        detector=detector,
+        extractor=extractor.eval(),
+        n_views=n_views,
+        calibration=calibration,
+        appearance=appearance,
+    )
 
 
 def checkpoint_file(path: Path) -> Path:
@@ -170,24 +197,28 @@ def add_calibration(file: Path, calibration: Calibration, to: Path) -> None:
     save_tensors(saved, to)
 
 
-def _make(
-    kind: str, arguments: dict[str, Any], state: Mapping[str, Tensor], own_code: bool
-) -> L.LightningModule:
-    if is_users := is_own_detector(kind):
-        if not own_code:
-            raise InputError(
-                f"its detector is a class, {kind}, that is not imported unasked; allow it if it is "
-                "yours, with --own-code (own_code=True in Python)"
-            )
-    else:
+def _model(kind: str, arguments: dict[str, Any], own_code: bool) -> ModelConfig:
+    if is_own_detector(kind) and not own_code:
+        raise InputError(
+            f"its detector is a class, {kind}, that is not imported unasked; allow it if it is "
+            "yours, with --own-code (own_code=True in Python)"
+        )
+    try:
+        return load(ModelConfig, {**arguments, "_target_": kind})
+    except WrongValue as error:
+        raise InputError(f"its detector, {kind}: {error.value} {error.reason}") from error
+
+
+def _make(model: ModelConfig, dim: int, state: Mapping[str, Tensor]) -> L.LightningModule:
+    kind, arguments = model._target_, {**model.rest, "dim": dim}
+    if is_ours := not is_own_detector(kind):
         check_sizes(arguments, state)
     try:
-        rest = {name: value for name, value in arguments.items() if name != "dim"}
-        found = check_detector(load(ModelConfig, {**rest, "_target_": kind}))
+        found = check_detector(model)
     except WrongValue as error:
         raise InputError(f"its detector, {kind}: {error.value} {error.reason}") from error
     try:
-        if not is_users:  # a user's class need not work without memory
+        if is_ours:  # a user's class need not work without memory
             with torch.device("meta"):
                 check_fit(found(**arguments), state)
         made = found(**arguments)

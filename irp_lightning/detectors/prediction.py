@@ -70,9 +70,10 @@ def _batches(paths: Iterable[Path]) -> Iterator[list[Path]]:
 
 @torch.no_grad()
 def _scores(loaded: Loaded, squares: list[Tensor]) -> list[float | InputError]:
-    extractor = loaded.extractor
+    extractor, device = loaded.extractor, loaded.device
     # Image by image: the memory of a batch's views would be hundreds of times that of its features.
-    vectors = torch.cat([extractor(square[None], extractor.angles[None]) for square in squares])
+    parts = [extractor(square[None].to(device), extractor.angles[None]) for square in squares]
+    vectors = torch.cat(parts)
     return [
         score if math.isfinite(score) else InputError(f"its score is {score}, not a finite number")
         for score in score_batch(loaded.detector, vectors[:, : loaded.n_views]).tolist()

@@ -121,8 +121,6 @@ class FeatureExtractor(nn.Module):
         spec = replace(self.spec, bit_depth=bit_depth.integers, float_bit_depth=bit_depth.floats)
         return FeatureExtractor(self.backbone, spec).to(self.mean.device)
 
-    at_depth = at_bit_depth  # until the pipeline uses the name above
-
     def export(self) -> dict[str, Any]:
         """All of it as plain values and tensors: what a checkpoint carries."""
         return {"spec": asdict(self.spec), "backbone": self.backbone.state_dict()}

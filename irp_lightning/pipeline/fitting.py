@@ -12,12 +12,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from irp_lightning.config.experiment import Experiment
-from irp_lightning.data.audit.appearance import appearance_of
+from irp_lightning.data.audit.appearance import Appearance, appearance_of
 from irp_lightning.data.contamination import TrainingPool
 from irp_lightning.data.files.headers import Header
 from irp_lightning.detectors.build import build_detector
-from irp_lightning.detectors.checkpoint import CheckpointContents
+from irp_lightning.detectors.checkpoint import CheckpointContents, Loaded
 from irp_lightning.detectors.config import ModelConfig, TrainerConfig
+from irp_lightning.detectors.conformal import Calibration
 from irp_lightning.detectors.contract import epochs_of
 from irp_lightning.detectors.devices import choose_device
 from irp_lightning.detectors.fit import Checkpoints, fit
@@ -150,13 +151,11 @@ class Fitting:
         began = time.perf_counter()
         data, detector = self._data(cleaning.active), self._detector()
         refinement = self._in_sample(detector, refine, checkpoints)
-        kept = [header for header, left in zip(self.headers, cleaning.active, strict=False) if left]
         contents = CheckpointContents(
             self.model,
-            self.features.dim,
             self.extractor,
             self.views.n_transforms_test,
-            appearance_of(kept) if kept else None,
+            self._appearance(cleaning.active),
         )
         steps = fit(
             detector,
@@ -190,6 +189,24 @@ class Fitting:
             test_scores=last.test_scores,
             steps=steps,
             epochs=epochs,
+        )
+
+    def loaded(self, fitted: Fitted, active: Tensor, calibration: Calibration) -> Loaded:
+        """A fitted detector with its threshold, as a checkpoint would give it.
+
+        Args:
+            fitted: The detector.
+            active: (N,), bool: the training images that it was fitted to.
+            calibration: Its threshold.
+        """
+        device = choose_device(self.trainer)
+        return Loaded(
+            model=self.model,
+            detector=fitted.detector.to(device).eval(),
+            extractor=self.extractor.to(device).eval(),
+            n_views=self.views.n_transforms_test,
+            calibration=calibration,
+            appearance=self._appearance(active),
         )
 
     def out_of_sample(self, active: Tensor, groups: Sequence[int]) -> Tensor:
@@ -246,6 +263,10 @@ class Fitting:
                 known.append((active, scores))
             found[name] = scores
         return found
+
+    def _appearance(self, active: Tensor) -> Appearance | None:
+        kept = [header for header, left in zip(self.headers, active, strict=False) if left]
+        return appearance_of(kept) if kept else None
 
     def _detector(self) -> L.LightningModule:
         return build_detector(self.model, self.features.dim, self.seed)

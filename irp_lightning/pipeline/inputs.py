@@ -95,8 +95,13 @@ def read_inputs(e: Experiment, reading: Reading | None = None) -> tuple[Dataset,
         reading = reading or list_images(e.data)
     extractors = extractors_of(e)
     with named("data"):
-        images = read_images(e.data, KnownImages(Path(e.cache_dir) / KNOWN_IMAGES), reading)
+        images = read_images(e.data, _known(e), reading)
     return images, extractors.at_bit_depth(images.bit_depth)
+
+
+def _known(e: Experiment) -> KnownImages:
+    """Beside the bank: where features are not kept, nothing is."""
+    return KnownImages(Path(e.cache_dir) / KNOWN_IMAGES if e.features.cache == "bank" else None)
 
 
 def prepare(
@@ -104,6 +109,8 @@ def prepare(
     watch: Stopwatch,
     reading: Reading | None = None,
     report: Callable[[str], None] = print,
+    *,
+    grouped: bool = False,
 ) -> Inputs:
     """Read the images, draw the pool, find the groups and extract the features.
 
@@ -114,6 +121,7 @@ def prepare(
         watch: Times the phases ``read`` and ``features``.
         reading: The images; None: those that ``data`` names.
         report: Called with each line that the user should read.
+        grouped: Find the groups of the training images, though nothing is scored out of sample.
 
     Raises:
         InputError: A value cannot be used, or an image cannot be read.
@@ -131,9 +139,9 @@ def prepare(
         pool = draw_pool(images, e.data.split, e.contamination.kind, e.noise, e.seed)
         train = pool.of(images.samples)
         groups = None
-        if e.refine.is_out_of_sample:
-            grouped, hashes = pool.of(images.groups), pool.of(images.hashes)
-            groups = fold_groups(train, grouped, hashes, e.data.groups, images.bit_depth)
+        if grouped or e.refine.is_out_of_sample:
+            found, hashes = pool.of(images.groups), pool.of(images.hashes)
+            groups = fold_groups(train, found, hashes, e.data.groups, images.bit_depth)
         with named("refine"):
             check_refinement(e.refine, len(train), groups)
         copies = number_copies(pool.of(images.hashes))
@@ -149,7 +157,7 @@ def prepare(
     device = choose_device(e.trainer)
     with watch("features"):
         paths = [sample.path for sample in images.samples]
-        found = [
+        extracted = [
             prepare_features(
                 extractor,
                 bank,
@@ -171,8 +179,8 @@ def prepare(
         shared_verdicts=shared,
         extractor=extractors.detector,
         views=extractors.views,
-        features=found[0],
-        patches=found[1] if len(found) > 1 else None,
+        features=extracted[0],
+        patches=extracted[1] if len(extracted) > 1 else None,
         device=device,
         grouped_by=e.data.groups,
     )

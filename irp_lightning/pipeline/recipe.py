@@ -1,5 +1,6 @@
 """One experiment, top to bottom."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,13 @@ from irp_lightning.tracking.loggers import log_evaluation, logging_to
 __all__ = ["run"]
 
 
-def run(e: Experiment, folder: Path) -> dict[str, Any]:
+def run(e: Experiment, folder: Path, report: Callable[[str], None] = print) -> dict[str, Any]:
     """Run one experiment and fill its run folder; resume one that was stopped.
 
     Args:
         e: The checked configuration.
         folder: The run folder.
+        report: Called with each line that the user should read.
 
     Returns:
         What ``metrics.json`` holds. Of several processes that train together only the first has it;
@@ -37,7 +39,7 @@ def run(e: Experiment, folder: Path) -> dict[str, Any]:
             the refinement rule met scores that it cannot judge.
     """
     with session(e, folder) as here:
-        inputs = prepare(e, here.watch)
+        inputs = prepare(e, here.watch, report=report)
         here.begin(manifest_text(inputs.images, inputs.pool, Path(e.data.root)), e.review)
         keep, about = here.keep, facts(e)
         with logging_to(e.logger.wandb, folder, here.config, about) as loggers:

@@ -61,7 +61,7 @@ def remove(
     if refine.scoring == LABELS:
         cleaning = Cleaning(fitting.without_injected)
         return Removal(cleaning=cleaning, proposed=int((~cleaning.active).sum()))
-    if inputs.groups is None:
+    if not refine.is_out_of_sample or inputs.groups is None:
         return Removal(cleaning=Cleaning(fitting.everything), proposed=0)
     scored = training_images(inputs, inputs.groups, fitting)
     with named("refine"):

@@ -4,19 +4,22 @@ import contextlib
 import os
 import secrets
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import wandb
 from lightning.pytorch.loggers import WandbLogger
+from wandb.errors import CommError, Error, UsageError
 
 from irp_lightning.evaluation.evaluation import Evaluation
 from irp_lightning.foundation.errors import one_line
 from irp_lightning.runs.folder import CHECKPOINT, MANIFEST, WANDB_ID
 from irp_lightning.tracking.config import WandbConfig
+from irp_lightning.tracking.wandb_key import has_wandb_key
 from irp_lightning.tracking.wandb_run import define_axes, show_evaluation, show_files, tags_of
 
-__all__ = ["LONGEST_REASON", "RunLogger", "run_id", "start_run"]
+__all__ = ["RunLogger", "run_id", "start_run", "wandb_logger"]
 
 ONLINE_TIMEOUT = 30
 """Seconds to wait for Weights & Biases before the run goes offline."""
@@ -75,7 +78,9 @@ class RunLogger(WandbLogger):
     def log_hyperparams(self, params: Any) -> None:
         """Nothing: they are in the configuration, under ``model``; here they would be there twice."""
 
-    def log_evaluation(self, evaluation: Evaluation, metrics: Mapping[str, Any], folder: Path) -> None:
+    def log_evaluation(
+        self, evaluation: Evaluation, metrics: Mapping[str, Any], step: int, folder: Path
+    ) -> None:
         """Show what a run found out; see :func:`irp_lightning.tracking.loggers.log_evaluation`."""
         checkpoint = folder / CHECKPOINT if self._checkpoint else None
 
@@ -85,12 +90,45 @@ class RunLogger(WandbLogger):
 
         self.attempt(show)
 
-    def close(self, exit_code: int) -> None:
+    def close(self, status: str) -> None:
         """End the run and W&B's helper process, which keeps the folders that it was started with."""
         with contextlib.suppress(Exception):  # as in `attempt`; also tried after that failed
-            self.experiment.finish(exit_code=exit_code)
+            self.experiment.finish(exit_code=0 if status == "success" else 1)
         _teardown()
         _set_environment(self._outside)
+
+
+def wandb_logger(
+    asked: WandbConfig,
+    folder: Path,
+    config: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    say: Callable[[str], None],
+) -> RunLogger | None:
+    """W&B online, or else offline, or else not at all; see :func:`start_run`."""
+    start = partial(start_run, asked, folder, config, facts, say)
+    mode = os.environ.get("WANDB_MODE")
+    if mode == "disabled":
+        say("W&B: disabled (WANDB_MODE)")
+        return None
+    if mode in ("offline", "dryrun"):
+        reason = "WANDB_MODE"
+    elif not has_wandb_key():
+        reason = "no key; `wandb login` or WANDB_API_KEY would put runs online"
+    else:
+        try:
+            logger = start(online=True)
+            say(f"W&B: online, {logger.experiment.url}")
+            return logger
+        except (CommError, UsageError) as error:
+            reason = one_line(error, LONGEST_REASON)
+    try:
+        logger = start(online=False)
+    except (Error, OSError) as error:
+        say(f"W&B: not used ({one_line(error, LONGEST_REASON)}); the run folder has everything")
+        return None
+    say(f"W&B: offline ({reason}); `wandb sync {folder}/wandb/offline-run-*` uploads it")
+    return logger
 
 
 def run_id(folder: Path) -> str:

@@ -13,9 +13,9 @@ import torch
 from run_files import rows as table
 
 from irp_lightning.commands import predict
-from irp_lightning.commands.clean import configured, main
-from irp_lightning.config.compose import checked
+from irp_lightning.commands.clean import main
 from irp_lightning.detectors.checkpoint import load_detector
+from irp_lightning.pipeline.cleaned_folder import experiment_of_folder
 
 
 def test_every_photograph_is_a_suspect_or_kept(photos: Path, cleaned: Path) -> None:
@@ -86,7 +86,8 @@ def test_names_on_standard_input_are_scored_and_one_bad_file_stops_nothing(
     command = [
         sys.executable,
         "-m",
-        "irp_lightning.commands.predict",
+        "irp_lightning",
+        "predict",
         str(cleaned / "detector.ckpt"),
         "-",
     ]
@@ -251,8 +252,8 @@ def test_photographs_are_sorted_when_asked_twice(
 @pytest.mark.parametrize("name", ["${a}", "\\${a}", "~nobody", "a=b, (c)"])
 def test_a_folder_of_any_name_is_found(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
-    cfg = configured(tmp_path / name, tmp_path / "out")
-    assert checked(cfg).data.root == str(tmp_path / name)
+    found = experiment_of_folder(tmp_path / name, tmp_path / "out")
+    assert found.data.root == str(tmp_path / name)
 
 
 def test_bad_input_is_one_line_and_leaves_nothing(photos: Path, tmp_path: Path) -> None:
@@ -261,7 +262,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(photos: Path, tmp_path: Path) 
     (tmp_path / "empty").mkdir()
     for arguments, message in (
         ([str(tmp_path / "no"), "--out", str(tmp_path / "o")], "is not there"),
-        ([str(photos), "--out", str(photos / "o")], "lies in"),
+        ([str(photos), "--out", str(photos / "o")], "is inside"),
         ([str(photos), "--out", str(review)], "is a file"),
         (
             [str(photos), "--out", str(tmp_path / "o"), "data.root=x"],

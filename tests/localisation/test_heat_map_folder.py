@@ -13,6 +13,7 @@ from torch import Tensor
 from irp_lightning.commands.predict import main
 from irp_lightning.commands.run import run_composed as run
 from irp_lightning.detectors.checkpoint import Loaded
+from irp_lightning.detectors.config import ModelConfig
 from irp_lightning.features.config import BackboneConfig, ViewsConfig
 from irp_lightning.features.extractor import build_extractor
 from irp_lightning.foundation.errors import InputError
@@ -63,7 +64,8 @@ def loaded(detector: L.LightningModule) -> Loaded:
     backbone = BackboneConfig("random", weights=None, n_scales=1, seed=0)
     views = ViewsConfig(2, 0, 1, 1, "bilinear", "zeros")
     extractor = build_extractor(backbone, views, image_size=32, crop="none", autocast="none")
-    return Loaded(detector, extractor, n_views=2)
+    model = ModelConfig("my_detector.Mine")
+    return Loaded(model=model, detector=detector, extractor=extractor, n_views=2)
 
 
 class MeanSquare(L.LightningModule):

@@ -326,7 +326,9 @@ def test_a_thousand_configurations_do_not_wait_for_pythons_loader() -> None:
     assert LOADER is yaml.CSafeLoader
 
 
-@pytest.mark.parametrize("module", ["runs.record", "comparison.report", "commands.compare", "commands.bank"])
+@pytest.mark.parametrize(
+    "module", ["runs.record", "comparison.report", "commands.compare", "commands.bank"]
+)
 def test_reading_needs_no_torch(module: str) -> None:
     code = f"import irp_lightning.{module}, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

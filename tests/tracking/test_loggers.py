@@ -20,6 +20,7 @@ from irp_lightning.evaluation.evaluation import Evaluation
 from irp_lightning.evaluation.tables import removed_rows, round_rows, score_rows
 from irp_lightning.refinement.rounds import Round
 from irp_lightning.tracking import loggers as module
+from irp_lightning.tracking import wandb_logger
 from irp_lightning.tracking.config import WandbConfig
 from irp_lightning.tracking.loggers import finish_loggers, log_evaluation, logging_to, make_loggers
 from irp_lightning.tracking.wandb_key import has_wandb_key
@@ -131,7 +132,7 @@ def test_online_or_else_offline_or_else_without(monkeypatch: pytest.MonkeyPatch,
         tried.append(online)
         raise wandb.errors.CommError("no answer\nin time") if online else OSError("disk full")
 
-    monkeypatch.setattr(module, "start_run", fails)
+    monkeypatch.setattr(wandb_logger, "start_run", fails)
     (logger,) = make_loggers(SETTINGS, tmp_path, CONFIG, FACTS, said.append)
     assert isinstance(logger, CSVLogger)
     assert tried == [True, False]

@@ -3,10 +3,21 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from irp_lightning.data.audit.remarks import Remark, listed
+from irp_lightning.data.audit.remarks import Remark, remarked
 from irp_lightning.data.samples import UNLABELLED, Sample
 
 __all__ = ["duplicate_remarks", "identical"]
+
+
+TWO_LABELS = (
+    "{count} photographs are labelled normal and defective at once, byte for byte ({names}); remove the "
+    "wrong ones"
+)
+BOTH_SIDES = (
+    "those to train on are left out. Others may be nearly so: data.groups=auto finds them",
+    "data.split=grouped draws all copies of one to the same side",
+)
+REPEATED = "{count} photographs lie there several times, byte for byte ({names}); they stay together"
 
 
 def identical(hashes: Sequence[str]) -> list[list[int]]:
@@ -28,7 +39,6 @@ def duplicate_remarks(samples: Sequence[Sample], hashes: Sequence[str], split: s
     sides, labels, repeated = [], [], []
     for positions in identical(hashes):
         those = [samples[i] for i in positions]
-        pair = f"{those[0].name} = {those[1].name}"
         labelled = [s for s in those if s.defect != UNLABELLED]
         if len({s.label for s in labelled}) > 1:
             other = next(s for s in labelled if s.label != labelled[0].label)
@@ -37,27 +47,11 @@ def duplicate_remarks(samples: Sequence[Sample], hashes: Sequence[str], split: s
             other = next(s for s in those if s.side != those[0].side)
             sides += [f"{those[0].name} = {other.name}"]
         else:
-            repeated += [pair]
-    remarks = []
-    if labels:
-        text = (
-            f"{len(labels)} photographs are labelled normal and defective at once, byte for byte "
-            f"({listed(labels)}); remove the wrong ones"
-        )
-        remarks.append(Remark("identical_under_two_labels", len(labels), text, falsifies=True))
-    if sides:
-        text = f"{len(sides)} photographs lie on both sides, byte for byte ({listed(sides)}); "
-        text += (
-            "data.split=grouped draws all copies of one to the same side"
-            if split == "grouped"
-            else "those to train on are left out. Others may be nearly so: data.groups=auto finds them"
-        )
-        falsifies = split != "grouped"
-        remarks.append(Remark("identical_on_both_sides", len(sides), text, falsifies))
-    if repeated:
-        text = (
-            f"{len(repeated)} photographs lie there several times, byte for byte ({listed(repeated)}); "
-            "they stay together"
-        )
-        remarks.append(Remark("identical_on_one_side", len(repeated), text))
-    return remarks
+            repeated += [f"{those[0].name} = {those[1].name}"]
+    drawn = split == "grouped"
+    both = "{count} photographs lie on both sides, byte for byte ({names}); " + BOTH_SIDES[drawn]
+    return [
+        *remarked("identical_under_two_labels", labels, TWO_LABELS, falsifies=True),
+        *remarked("identical_on_both_sides", sides, both, falsifies=not drawn),
+        *remarked("identical_on_one_side", repeated, REPEATED),
+    ]

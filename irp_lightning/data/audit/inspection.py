@@ -14,7 +14,7 @@ from irp_lightning.data.samples import GOOD, SIDES, UNLABELLED, Sample
 __all__ = ["Kind", "groups_line", "kinds", "noise_line"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Kind:
     """The images of one kind on one side, one row of the table.
 
@@ -49,19 +49,22 @@ def kinds(found: Survey, bit_depth: BitDepth) -> list[Kind]:
     for sample, header in zip(found.samples, found.headers, strict=True):
         members[sample.side, sample.defect].append((sample, header))
     order = sorted(members, key=lambda key: (SIDES.index(key[0]), key[1] != GOOD, key[1]))
-    return [
-        Kind(
-            side,
-            defect,
-            len(members[side, defect]),
-            None
-            if defect in (GOOD, UNLABELLED)
-            else sum(s.mask is not None for s, _ in members[side, defect]),
-            _sizes([header.upright for _, header in members[side, defect] if header]),
-            _most(_file(header, bit_depth) for _, header in members[side, defect] if header),
-        )
-        for side, defect in order
-    ]
+    return [_kind(side, defect, members[side, defect], bit_depth) for side, defect in order]
+
+
+def _kind(
+    side: str, defect: str, found: Sequence[tuple[Sample, Header | None]], bit_depth: BitDepth
+) -> Kind:
+    masks = sum(sample.mask is not None for sample, _ in found)
+    headers = [header for _, header in found if header]
+    return Kind(
+        side=side,
+        defect=defect,
+        images=len(found),
+        masks=None if defect in (GOOD, UNLABELLED) else masks,
+        sizes=_sizes([header.upright for header in headers]),
+        files=_most(_file(header, bit_depth) for header in headers),
+    )
 
 
 def _sizes(sizes: Sequence[tuple[int, int]]) -> str:

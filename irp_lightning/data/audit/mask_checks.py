@@ -1,11 +1,11 @@
 """What masks say of a dataset before any of them is used."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from irp_lightning.data.audit.remarks import Remark, listed
+from irp_lightning.data.audit.remarks import Remark, listed, remarked
 from irp_lightning.data.files.headers import bounded_header, read_header
 from irp_lightning.data.files.listing import image_files
 from irp_lightning.data.files.masks import fit_mask, is_grey, upright_mask
@@ -15,6 +15,17 @@ __all__ = ["CheckedMasks", "check_masks"]
 
 MOST = 0.5
 """Kinds of defects whose masks mark more than this (median) are likely to be black on white."""
+
+
+EMPTY = (
+    "{count} defective images have a mask without a defective pixel ({names}); they count in no pixel "
+    "measure"
+)
+GREY = (
+    "{count} masks hold shades of grey, as JPEG leaves them ({names}); pixels from the middle of the "
+    "scale on count as defective"
+)
+SCALED = "{count} masks are of another size than their images and are scaled ({names})"
 
 
 @dataclass(frozen=True)
@@ -65,25 +76,17 @@ def check_masks(samples: Sequence[Sample], crop: str, max_pixels: int) -> Checke
         # At a mask's own resolution.
         if crop != "none" and not fit_mask(pixels, min(pixels.shape), crop).any():
             cropped_away.append(sample.name)
-    remarks = []
-    if empty:
-        text = (
-            f"{len(empty)} defective images have a mask without a defective pixel ({listed(empty)}); "
-            "they count in no pixel measure"
-        )
-        remarks.append(Remark("empty_masks", len(empty), text))
-    if grey:
-        text = (
-            f"{len(grey)} masks hold shades of grey, as JPEG leaves them ({listed(grey)}); pixels from "
-            "the middle of the scale on count as defective"
-        )
-        remarks.append(Remark("grey_masks", len(grey), text))
-    if smaller:
-        text = (
-            f"{len(smaller)} masks are of another size than their images and are scaled "
-            f"({listed(smaller)})"
-        )
-        remarks.append(Remark("scaled_masks", len(smaller), text))
+    remarks = [
+        *remarked("empty_masks", empty, EMPTY),
+        *remarked("grey_masks", grey, GREY),
+        *remarked("scaled_masks", smaller, SCALED),
+        *_inverted(shares),
+    ]
+    return CheckedMasks(checked, cropped_away, remarks)
+
+
+def _inverted(shares: Mapping[str, Sequence[float]]) -> list[Remark]:
+    """Kinds of defects whose masks are likely to be black on white."""
     if inverted := {kind: found for kind, found in shares.items() if median(found) > MOST}:
         least = min(median(found) for found in inverted.values())
         more = " or more" if len(inverted) > 1 else ""
@@ -92,5 +95,5 @@ def check_masks(samples: Sequence[Sample], crop: str, max_pixels: int) -> Checke
             "they may be black on white; defects are what is not black"
         )
         count = sum(map(len, inverted.values()))
-        remarks.append(Remark("inverted_masks", count, text, falsifies=True))
-    return CheckedMasks(checked, cropped_away, remarks)
+        return [Remark("inverted_masks", count, text, falsifies=True)]
+    return []

@@ -6,7 +6,7 @@ from typing import Any
 
 from irp_lightning.foundation.names import printable
 
-__all__ = ["Remark", "listed", "remark_rows"]
+__all__ = ["Remark", "listed", "remark_rows", "remarked"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,21 @@ def listed(names: Sequence[str], most: int = 3) -> str:
     """
     more = len(names) - most
     return ", ".join(map(printable, names[:most])) + (f" and {more} more" if more > 0 else "")
+
+
+def remarked(kind: str, names: Sequence[str], text: str, *, falsifies: bool = False) -> list[Remark]:
+    """One remark on some images, files or folders; none where there are none.
+
+    Args:
+        kind: As of :class:`Remark`.
+        names: What it is about.
+        text: Likewise; with ``{count}`` and ``{names}``, which names the first.
+        falsifies: Likewise.
+    """
+    if not names:
+        return []
+    told = text.replace("{count}", str(len(names))).replace("{names}", listed(names))
+    return [Remark(kind, len(names), told, falsifies)]
 
 
 def remark_rows(remarks: Sequence[Remark]) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from irp_lightning.data.audit.remarks import Remark, listed
+from irp_lightning.data.audit.remarks import Remark, remarked
 from irp_lightning.data.files.listing import Listing, image_files, sub_folders
 from irp_lightning.data.files.masks import read_mask
 
@@ -24,13 +24,9 @@ def stray_masks(
     Raises:
         InputError: A mask of a normal image cannot be read.
     """
-    remarks = []
-    if loose := image_files(truth):
-        text = (
-            f"{len(loose)} masks lie loose in {listing.name(truth)}/ and are not read "
-            f"({listed([listing.name(path) for path in loose])}); move them into a folder each kind"
-        )
-        remarks.append(Remark("masks_loose", len(loose), text))
+    loose = [listing.name(path) for path in image_files(truth)]
+    text = f"{{count}} masks lie loose in {listing.name(truth)}/ and are not read ({{names}}); move them"
+    remarks = remarked("masks_loose", loose, f"{text} into a folder each kind")
     for folder in sub_folders(truth):
         inside = [path for place in (folder, *sub_folders(folder)) for path in image_files(place)]
         if not inside or folder.name in defective:
@@ -63,10 +59,5 @@ def painted_masks_of_normal(masks: Sequence[Path], place: str, listing: Listing)
         InputError: One of them cannot be read.
     """
     painted = [listing.name(path) for path in masks if read_mask(path).any()]
-    if not painted:
-        return []
-    text = (
-        f"{len(painted)} masks in {place} mark defects of images that count as normal "
-        f"({listed(painted)}); are they defective?"
-    )
-    return [Remark("masks_of_normal", len(painted), text, falsifies=True)]
+    text = f"{{count}} masks in {place} mark defects of images that count as normal ({{names}}); "
+    return remarked("masks_of_normal", painted, f"{text}are they defective?", falsifies=True)

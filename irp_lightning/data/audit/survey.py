@@ -10,7 +10,7 @@ from typing import Any
 from irp_lightning.data.audit.confounds import confound_remarks
 from irp_lightning.data.audit.duplicates import duplicate_remarks
 from irp_lightning.data.audit.mask_checks import check_masks
-from irp_lightning.data.audit.remarks import Remark, listed
+from irp_lightning.data.audit.remarks import Remark, remarked
 from irp_lightning.data.config import DataConfig
 from irp_lightning.data.fetch.download import fetch
 from irp_lightning.data.files.content import content_hashes
@@ -92,12 +92,8 @@ def survey(data: DataConfig, reading: Reading | None = None) -> Survey:
         *confound_remarks(samples, headers),
         *duplicate_remarks([samples[i] for i in known], [str(hashes[i]) for i in known], data.split),
     ]
-    if masks.cropped_away:
-        text = (
-            f"crop={data.crop} cuts the whole defect away in {len(masks.cropped_away)} images; "
-            "crop=none keeps them"
-        )
-        remarks.append(Remark("defects_cropped_away", len(masks.cropped_away), text))
+    text = f"crop={data.crop} cuts the whole defect away in {{count}} images; crop=none keeps them"
+    remarks += remarked("defects_cropped_away", masks.cropped_away, text)
     return Survey(samples, hashes, headers, bad, len(masks.cropped_away), remarks)
 
 
@@ -109,15 +105,10 @@ def _header(path: Path, max_pixels: int) -> Header | str:
 
 
 def _paged(samples: list[Sample], headers: list[Header | None]) -> list[Remark]:
-    paged = [
-        sample.name
-        for sample, header in zip(samples, headers, strict=True)
-        if header is not None and header.pages > 1
-    ]
-    if not paged:
-        return []
-    text = f"{len(paged)} images have several pages ({listed(paged)}); the first of each is read"
-    return [Remark("pages", len(paged), text, falsifies=True)]
+    both = zip(samples, headers, strict=True)
+    paged = [sample.name for sample, header in both if header is not None and header.pages > 1]
+    text = "{count} images have several pages ({names}); the first of each is read"
+    return remarked("pages", paged, text, falsifies=True)
 
 
 def _read(data: DataConfig) -> Any:

@@ -80,7 +80,7 @@ def read_header(path: Path) -> Header:
         InputError: It is missing or no image.
     """
     try:
-        with without_pixel_limit(), Image.open(path) as file:
+        with without_pixel_limit(), path.open("rb") as stream, Image.open(stream) as file:
             return header_of(file)
     except DECODE_ERRORS as error:
         raise InputError(f"{path} is not a readable image ({_reason(path, error)})") from error

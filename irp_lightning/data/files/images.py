@@ -74,7 +74,7 @@ def _rgb(image: Image.Image, numbers: NDArray[Any] | None, bit_depth: BitDepth) 
 
 def _decode(path: Path) -> tuple[Image.Image, NDArray[Any] | None]:
     """The upright picture, and its numbers where they are deeper than 8 bits."""
-    with without_pixel_limit(), Image.open(path) as file:
+    with without_pixel_limit(), path.open("rb") as stream, Image.open(stream) as file:
         header = header_of(file)
         if header.numbers == "integers" and header.colour:
             numbers = _deep_colour(path, header.format)

@@ -5,7 +5,7 @@ import re
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from irp_lightning.data.audit.remarks import Remark, listed
+from irp_lightning.data.audit.remarks import Remark, listed, remarked
 from irp_lightning.data.files.headers import read_header
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import printable
@@ -147,32 +147,23 @@ class Listing:
     def remarks(self) -> list[Remark]:
         """What was passed over."""
         found = []
-        if self._nested:
-            names = [self.name(folder) for folder in self._nested]
-            found.append(
-                Remark(
-                    "in_sub_folders",
-                    total := self._nested.total(),
-                    f"{total} images in sub-folders are not read ({listed(names)}); "
-                    "data.recursive=true reads them",
-                    falsifies=True,
-                )
-            )
-        if self._of_masks:
-            names = [self.name(folder) for folder in self._of_masks]
+        if total := self._nested.total():
+            names = listed([*map(self.name, self._nested)])
             text = (
-                f"{self._of_masks.total()} files of {listed(names)} are taken for masks, by the name of "
-                "the folder, and not read"
+                f"{total} images in sub-folders are not read ({names}); data.recursive=true reads them"
             )
-            found.append(Remark("folders_of_masks", self._of_masks.total(), text))
+            found.append(Remark("in_sub_folders", total, text, falsifies=True))
+        if total := self._of_masks.total():
+            names = listed([*map(self.name, self._of_masks)])
+            text = (
+                f"{total} files of {names} are taken for masks, by the name of the folder, and not read"
+            )
+            found.append(Remark("folders_of_masks", total, text))
         for parent, files in self._loose.items():
-            if files:
-                place = "the root" if parent == self.root else f"{self.name(parent)}/"
-                text = (
-                    f"{len(files)} images lie loose in {place} and are not read "
-                    f"({listed([path.name for path in files])}); move them to where they belong"
-                )
-                found.append(Remark("loose", len(files), text, falsifies=True))
+            place = "the root" if parent == self.root else f"{self.name(parent)}/"
+            text = f"{{count}} images lie loose in {place} and are not read ({{names}}); move them "
+            loose = [path.name for path in files]
+            found += remarked("loose", loose, f"{text}to where they belong", falsifies=True)
         for folder, count in self._elsewhere.items():
             if count:
                 text = (

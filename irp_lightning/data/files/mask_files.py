@@ -9,7 +9,10 @@ from irp_lightning.data.files.listing import image_files, mask_of, sub_folders
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import same_name
 
-__all__ = ["MaskFolder", "masks_of_images", "split_masks"]
+__all__ = ["BESIDE", "MaskFolder", "masks_of_images", "split_masks"]
+
+BESIDE = "{count} files beside the images are taken for their masks, by their names"
+"""What a remark says of them."""
 
 
 def split_masks(files: Sequence[Path]) -> tuple[list[Path], dict[Path, list[Path]]]:

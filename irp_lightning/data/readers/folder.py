@@ -9,11 +9,11 @@ import os
 import re
 from pathlib import Path
 
-from irp_lightning.data.audit.remarks import Remark, listed
+from irp_lightning.data.audit.remarks import Remark, remarked
 from irp_lightning.data.config import DataConfig
 from irp_lightning.data.fetch.default_root import root_folder
 from irp_lightning.data.files.listing import Listing, sub_folders
-from irp_lightning.data.files.mask_files import split_masks
+from irp_lightning.data.files.mask_files import BESIDE, split_masks
 from irp_lightning.data.files.normal_folders import check_answer, is_normal, means_normal
 from irp_lightning.data.files.tables import read_table
 from irp_lightning.data.samples import GOOD, UNLABELLED, Reading, Sample
@@ -40,6 +40,12 @@ MEANT = dict.fromkeys(
 
 LABELS = {"0": GOOD, "1": DEFECTIVE, "-1": UNLABELLED, "": UNLABELLED}
 SIDES = {"train": "train", "test": "test", "val": "test", "": "train"}
+
+
+NO_LABEL = "{count} images to test on have no label and are not read ({names})"
+DEFECTIVE_TO_TRAIN_ON = (
+    "{count} images to train on are labelled defective and are tested on instead ({names})"
+)
 
 
 def read(data: DataConfig) -> Reading:
@@ -92,11 +98,8 @@ def list_photographs(root: Path) -> tuple[Listing, list[Path], list[Remark]]:
     """
     listing = Listing(root, recursive=True)
     paths, masks = split_masks(listing.images(root))
-    remarks = listing.remarks()
-    if masks:
-        text = f"{len(masks)} files beside the images are taken for their masks, by their names"
-        remarks.append(Remark("masks_beside", len(masks), text))
-    return listing, paths, remarks
+    beside = remarked("masks_beside", list(map(listing.name, masks)), BESIDE)
+    return listing, paths, [*listing.remarks(), *beside]
 
 
 def _sample(path: Path, listing: Listing, normal: set[str]) -> Sample | None:
@@ -150,17 +153,10 @@ def _table(file: Path) -> Reading:
                 f"{file} says of {name} {other.side}/{other.defect} in line {above} and {side}/{defect} "
                 f"in line {line}; leave one of the rows"
             )
-    remarks = table.unread(COLUMNS, MEANT)
-    if unlabelled:
-        text = (
-            f"{len(unlabelled)} images to test on have no label and are not read ({listed(unlabelled)})"
-        )
-        remarks.append(Remark("unlabelled_tests", len(unlabelled), text))
-    if defective:
-        text = (
-            f"{len(defective)} images to train on are labelled defective and are tested on instead "
-            f"({listed(defective)})"
-        )
-        remarks.append(Remark("defective_to_train_on", len(defective), text))
+    remarks = [
+        *table.unread(COLUMNS, MEANT),
+        *remarked("unlabelled_tests", unlabelled, NO_LABEL),
+        *remarked("defective_to_train_on", defective, DEFECTIVE_TO_TRAIN_ON),
+    ]
     found = [sample for sample, _ in samples.values()]
     return Reading(_trainable(found, str(file)), remarks)

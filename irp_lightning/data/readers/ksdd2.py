@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from irp_lightning.data.audit.remarks import Remark, listed
+from irp_lightning.data.audit.remarks import remarked
 from irp_lightning.data.config import DataConfig
 from irp_lightning.data.fetch.default_root import check_place, root_folder
 from irp_lightning.data.files.content import content_hashes
@@ -73,11 +73,12 @@ def read(data: DataConfig) -> Reading:
             samples.append(Sample(path, name, side, defect, mask if defect != GOOD else None))
         if min(shares) > MOST:
             raise InputError(_all_defective(root / side, min(shares)))
-    remarks = listing.remarks()
-    if copies:
-        text = f"{len(copies)} stray copies are not read ({listed([listing.name(c) for c in copies])})"
-        remarks.append(Remark("copies", len(copies), text))
-    remarks += about_masks(samples, unused, listing, "beside each image: ID_GT.png")
+    names = [listing.name(copy) for copy in copies]
+    remarks = [
+        *listing.remarks(),
+        *remarked("copies", names, "{count} stray copies are not read ({names})"),
+        *about_masks(samples, unused, listing, "beside each image: ID_GT.png"),
+    ]
     return Reading(samples, remarks)
 
 

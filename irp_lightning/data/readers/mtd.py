@@ -6,14 +6,14 @@ Huang, Qiu, Yuan: *Surface defect saliency of magnetic tile*, The Visual Compute
 from collections import defaultdict
 from pathlib import Path
 
-from irp_lightning.data.audit.remarks import Remark, listed
+from irp_lightning.data.audit.remarks import remarked
 from irp_lightning.data.audit.stray_masks import painted_masks_of_normal
 from irp_lightning.data.config import DataConfig
 from irp_lightning.data.fetch.default_root import check_place, root_folder
 from irp_lightning.data.files.listing import Listing, sub_folders
 from irp_lightning.data.files.mask_files import masks_of_images
 from irp_lightning.data.files.normal_folders import check_answer, is_normal
-from irp_lightning.data.readers.mvtec import about_masks
+from irp_lightning.data.readers.mvtec import EMPTY, about_masks
 from irp_lightning.data.samples import GOOD, Reading, Sample
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import printable, same_name
@@ -25,6 +25,11 @@ SOURCE = "Download it from the page github.com/abin24/Magnetic-tile-defect-datas
 PREFIX = "MT_"
 FREE = "MT_Free"
 IMAGES = "Imgs"
+
+LONELY = (
+    "{count} files ending in .png are not read, for want of a photograph of their name ({names}): here "
+    "a .png is the mask of NAME.jpg"
+)
 
 TEST_EVERY = 5
 """Every so many-th normal image is one to test on: no split was published."""
@@ -81,14 +86,9 @@ def read(data: DataConfig) -> Reading:
                 Sample(path, listing.name(path), "test", defect, masks.get(path)) for path in images
             ]
     remarks = [*listing.remarks(), *painted_masks_of_normal(of_normal, f"{free}/", listing)]
-    if lonely:
-        text = (
-            f"{len(lonely)} files ending in .png are not read, for want of a photograph of their name "
-            f"({listed([listing.name(path) for path in lonely])}): here a .png is the mask of NAME.jpg"
-        )
-        remarks.append(Remark("masks_alone", len(lonely), text, falsifies=True))
-    if empty:
-        remarks.append(Remark("empty_folders", len(empty), f"{listed(empty)} holds no images"))
+    names = [listing.name(path) for path in lonely]
+    remarks += remarked("masks_alone", names, LONELY, falsifies=True)
+    remarks += remarked("empty_folders", empty, EMPTY)
     if not any(sample.defect == GOOD for sample in samples):
         told = "".join(f"; {remark.text}" for remark in remarks)
         raise InputError(f"{root / free / IMAGES} holds no images; training needs them ({LAYOUT}){told}")

@@ -7,24 +7,26 @@ anomaly detection*, CVPR 2019.
 from collections.abc import Sequence
 from pathlib import Path
 
-from irp_lightning.data.audit.remarks import Remark, listed
+from irp_lightning.data.audit.remarks import Remark, remarked
 from irp_lightning.data.audit.stray_masks import stray_masks
 from irp_lightning.data.config import DataConfig
 from irp_lightning.data.fetch.default_root import check_place, root_folder
 from irp_lightning.data.files.listing import Listing, hidden_folders, image_files, mask_of, sub_folders
-from irp_lightning.data.files.mask_files import MaskFolder, masks_of_images, split_masks
+from irp_lightning.data.files.mask_files import BESIDE, MaskFolder, masks_of_images, split_masks
 from irp_lightning.data.files.normal_folders import check_answer, is_normal, means_normal
 from irp_lightning.data.samples import GOOD, Reading, Sample
 from irp_lightning.foundation.errors import InputError, WrongValue
 from irp_lightning.foundation.names import printable, same_name
 
-__all__ = ["about_masks", "category_folder", "read", "read_category"]
+__all__ = ["EMPTY", "about_masks", "category_folder", "read", "read_category"]
 
 LAYOUT = "ROOT/CATEGORY/train/good/*.png, test/<defect or good>/*.png, ground_truth/<defect>/*_mask.png"
 SOURCE = (
     "Set data.download=true, or download 'MVTec AD' from the page "
     "www.mvtec.com/company/research/datasets/mvtec-ad and unpack it"
 )
+EMPTY = "{names} holds no images"
+CALLED_MASKS = "{count} defective images are called as masks are ({names}); are they photographs?"
 MASKS = "in ground_truth/KIND: NAME_mask.png, NAME.png or NAME/*.png"
 
 
@@ -95,12 +97,12 @@ def read_category(
         if path.name not in ("train", *(Path(name).parts[0] for name in (test, truth, *elsewhere))):
             listing.elsewhere(path)
     samples: list[Sample] = []
-    beside, called_masks, unused, empty = 0, [], [], []
+    beside, called_masks, unused, empty = [], [], [], []
     defects: set[str] = set()
     for kind in sub_folders(folder / "train"):
         if is_normal(kind.name, normal):
             images, lie_beside = split_masks(listing.images(kind))
-            beside += len(lie_beside)
+            beside += list(map(listing.name, lie_beside))
             samples += [Sample(path, listing.name(path), "train") for path in images]
         else:
             listing.elsewhere(kind)
@@ -108,7 +110,7 @@ def read_category(
         raise InputError(_nothing_to_train_on(folder / "train" / good, listing, layout))
     for kind in kinds:
         images, lie_beside = split_masks(listing.images(kind))
-        beside += len(lie_beside)
+        beside += list(map(listing.name, lie_beside))
         empty += [] if images else [kind]
         defect = GOOD if is_normal(kind.name, normal) else printable(kind.name)
         masks: dict[Path, Path] = {}
@@ -117,25 +119,19 @@ def read_category(
             defects.add(kept.folder.name)
             masks = masks_of_images([lie_beside, kept.find(images, kind)])
             unused += kept.unused()
-        called_masks += [path for path in images if mask_of(path) and defect != GOOD]
+        called_masks += [listing.name(path) for path in images if mask_of(path) and defect != GOOD]
         samples += [Sample(path, listing.name(path), "test", defect, masks.get(path)) for path in images]
-    remarks = listing.remarks()
-    if empty:
-        text = f"{listed([f'{listing.name(kind)}/' for kind in empty])} holds no images"
-        remarks.append(Remark("empty_folders", len(empty), text))
-    if beside:
-        text = f"{beside} files beside the images are taken for their masks, by their names"
-        remarks.append(Remark("masks_beside", beside, text))
     # Where normal photographs are called so, too, the name says nothing.
-    if called_masks and not any(mask_of(sample.path) for sample in samples if not sample.label):
-        names = listed([listing.name(path) for path in called_masks])
-        text = (
-            f"{len(called_masks)} defective images are called as masks are ({names}); are they "
-            "photographs?"
-        )
-        remarks.append(Remark("called_masks", len(called_masks), text, falsifies=True))
-    remarks += about_masks(samples, unused, listing, MASKS)
-    remarks += stray_masks(folder / truth, normal, defects, listing)
+    if any(mask_of(sample.path) for sample in samples if not sample.label):
+        called_masks = []
+    remarks = [
+        *listing.remarks(),
+        *remarked("empty_folders", [f"{listing.name(kind)}/" for kind in empty], EMPTY),
+        *remarked("masks_beside", beside, BESIDE),
+        *remarked("called_masks", called_masks, CALLED_MASKS, falsifies=True),
+        *about_masks(samples, unused, listing, MASKS),
+        *stray_masks(folder / truth, normal, defects, listing),
+    ]
     return Reading(samples, remarks)
 
 
@@ -170,20 +166,16 @@ def about_masks(
         listing: Calls files by their names.
         expected: Where masks are looked for.
     """
-    remarks = []
     defective = [sample for sample in samples if sample.label]
     without = [sample.name for sample in defective if sample.mask is None]
-    if without and (len(without) < len(defective) or unused):
+    text = f"none of the {len(defective)} defective images has a mask: there are no pixel measures"
+    if len(without) < len(defective) or unused:
         text = (
-            f"{len(without)} of {len(defective)} defective images have no mask ({listed(without)}) and "
-            f"count in no pixel measure; expected {expected}"
+            f"{{count}} of {len(defective)} defective images have no mask ({{names}}) and count in no "
+            f"pixel measure; expected {expected}"
         )
-        remarks.append(Remark("without_mask", len(without), text))
-    elif without:
-        text = f"none of the {len(defective)} defective images has a mask: there are no pixel measures"
-        remarks.append(Remark("without_mask", len(without), text))
-    if unused:
-        names = listed([listing.name(path) for path in unused])
-        text = f"{len(unused)} masks belong to no image ({names})"
-        remarks.append(Remark("masks_unused", len(unused), text))
-    return remarks
+    names = [listing.name(path) for path in unused]
+    return [
+        *remarked("without_mask", without, text),
+        *remarked("masks_unused", names, "{count} masks belong to no image ({names})"),
+    ]

@@ -7,7 +7,7 @@ detection and segmentation*, ECCV 2022.
 import os
 from pathlib import Path
 
-from irp_lightning.data.audit.remarks import Remark, listed
+from irp_lightning.data.audit.remarks import Remark, remarked
 from irp_lightning.data.audit.stray_masks import painted_masks_of_normal
 from irp_lightning.data.config import DataConfig
 from irp_lightning.data.fetch.default_root import check_place, root_folder
@@ -99,17 +99,13 @@ def _sample(row: dict[str, str], line: int, root: Path, listing: Listing) -> Sam
 
 def _unnamed(samples: list[Sample], listing: Listing) -> list[Remark]:
     named = {sample.path for sample in samples}
-    remarks = []
+    remarks: list[Remark] = []
     for folder in sub_folders(listing.root / IMAGES):
-        names = [listing.name(path) for path in listing.images(folder) if path not in named]
-        if names:
-            falsifies = DEFECTS.get(folder.name.lower()) != GOOD  # without them the test is another
-            kind = "defects_in_no_row" if falsifies else "in_no_row"
-            text = (
-                f"{len(names)} images of {listing.name(folder)}/ are in no row of {TABLE} and not read "
-                f"({listed([Path(name).name for name in names])})"
-            )
-            remarks.append(Remark(kind, len(names), text, falsifies))
+        names = [path.name for path in listing.images(folder) if path not in named]
+        falsifies = DEFECTS.get(folder.name.lower()) != GOOD  # without them the test is another
+        kind = "defects_in_no_row" if falsifies else "in_no_row"
+        text = f"{{count}} images of {listing.name(folder)}/ are in no row of {TABLE} and not read"
+        remarks += remarked(kind, names, f"{text} ({{names}})", falsifies=falsifies)
     return [*listing.remarks(), *remarks]
 
 
