@@ -1,7 +1,7 @@
 """Nearest neighbours among feature vectors as a detector."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -27,6 +27,7 @@ class Nearest(OnePass):
         **arguments: The fields of :class:`~irp_lightning.detectors.config.NearestConfig`.
     """
 
+    growing: ClassVar[tuple[str, ...]] = ("references",)
     references: Tensor
 
     def __init__(self, dim: int, **arguments: Any) -> None:
@@ -49,10 +50,3 @@ class Nearest(OnePass):
         # Where all that is left are copies of the image itself, nothing speaks against it.
         counted = torch.arange(count, device=apart.device) < (~itself).sum(dim=1, keepdim=True)
         return nearest.where(counted, 0.0).sum(dim=1) / counted.sum(dim=1).clamp_min(1)
-
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
-        # There are as many references as there were images.
-        if prefix + "references" in state_dict:
-            count = len(state_dict[prefix + "references"])
-            self.references = self.references.new_empty(count, self.dim)
-        super()._load_from_state_dict(state_dict, prefix, *rest)

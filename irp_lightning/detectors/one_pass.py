@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import lightning as L
 import torch
@@ -21,8 +21,12 @@ class OnePass(L.LightningModule, ABC):
 
     Args:
         dim: Length D of a feature vector.
+
+    Attributes:
+        growing: The names of buffers whose length is known only after a fit; a checkpoint's is taken.
     """
 
+    growing: ClassVar[tuple[str, ...]] = ()
     max_epochs: ClassVar[int] = 1
     reads_batches: ClassVar[bool] = False
 
@@ -57,6 +61,13 @@ class OnePass(L.LightningModule, ABC):
     def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """The scores of a batch ``(features, index)``: (B,)."""
         return self.score(batch[0])
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        for name in self.growing:
+            if (saved := state_dict.get(prefix + name)) is not None and saved.dim():
+                buffer = getattr(self, name)
+                setattr(self, name, buffer.new_empty(len(saved), *buffer.shape[1:]))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def configure_optimizers(self) -> None:
         """There is nothing to optimise."""

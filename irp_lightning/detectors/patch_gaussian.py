@@ -5,7 +5,7 @@ ICPR 2021 (workshops).
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -28,6 +28,7 @@ class PatchGaussian(PatchDetector):
         **arguments: The fields of :class:`~irp_lightning.detectors.config.PatchGaussianConfig`.
     """
 
+    growing: ClassVar[tuple[str, ...]] = ("mean", "whitening")  # with the places
     mean: Tensor
     whitening: Tensor
 
@@ -80,11 +81,3 @@ class PatchGaussian(PatchDetector):
             centred = centred.flatten(0, 1)[None]
         distances = (centred @ self.whitening).square().mean(dim=2)
         return distances.view(batch.shape[1], len(batch)).T
-
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
-        # One for each place, where each has its own.
-        for name in ("mean", "whitening"):
-            if prefix + name in state_dict:
-                shape = state_dict[prefix + name].shape
-                setattr(self, name, getattr(self, name).new_empty(shape))
-        super()._load_from_state_dict(state_dict, prefix, *rest)

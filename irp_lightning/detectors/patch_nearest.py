@@ -4,7 +4,7 @@ Roth et al.: *Towards total recall in industrial anomaly detection* (PatchCore),
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -40,6 +40,7 @@ class PatchNearest(PatchDetector):
         **arguments: The fields of :class:`~irp_lightning.detectors.config.PatchNearestConfig`.
     """
 
+    growing: ClassVar[tuple[str, ...]] = ("bank",)
     bank: Tensor
 
     def __init__(self, dim: int, **arguments: Any) -> None:
@@ -86,12 +87,6 @@ class PatchNearest(PatchDetector):
         # PatchCore's 1 - softmax, in a form that large distances do not overflow.
         weight = 1 - torch.softmax(torch.cat([nearest[:, :1], to_those[:, 1:]], dim=1), dim=1)[:, 0]
         return weight * nearest[:, 0]
-
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
-        # As many as there were.
-        if prefix + "bank" in state_dict:
-            self.bank = self.bank.new_empty(len(state_dict[prefix + "bank"]), self.dim)
-        super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
 def coreset(vectors: Tensor, count: int) -> Tensor:

@@ -15,6 +15,9 @@ from torchmetrics.functional.classification import (
 
 __all__ = ["auroc", "average_precision", "best_f1_threshold", "removal_counts", "roc_curve"]
 
+DIGITS = 12
+"""Decimals of a figure: a sum of many steps is rounded beyond them, and a perfect ranking must be 1."""
+
 
 def auroc(scores: Tensor, labels: Tensor) -> float | None:
     """Area under the ROC curve, in [0, 1]; ties count half. None unless both kinds of image are there.
@@ -29,7 +32,7 @@ def auroc(scores: Tensor, labels: Tensor) -> float | None:
     if labels.unique().numel() < 2:
         return None
     with _float64():
-        return binary_auroc(_ranks(scores), labels).item()
+        return round(binary_auroc(_ranks(scores), labels).item(), DIGITS)
 
 
 def average_precision(scores: Tensor, labels: Tensor) -> float | None:
@@ -37,7 +40,7 @@ def average_precision(scores: Tensor, labels: Tensor) -> float | None:
     if labels.unique().numel() < 2:
         return None
     with _float64():
-        return binary_average_precision(_ranks(scores), labels).item()
+        return round(binary_average_precision(_ranks(scores), labels).item(), DIGITS)
 
 
 def roc_curve(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor] | None:

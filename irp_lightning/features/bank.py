@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from irp_lightning.features.bank_folders import checked, digest, folder_name
-from irp_lightning.features.extractor import ExtractorSpec
+from irp_lightning.features.spec import ExtractorSpec
 from irp_lightning.foundation.atomic import write_whole
 from irp_lightning.foundation.errors import InputError
 

@@ -14,8 +14,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from irp_lightning.data.files.images import load_square
-from irp_lightning.features.extractor import ExtractorSpec, FeatureExtractor
+from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.features.memory import VIEWS_PER_PASS
+from irp_lightning.features.spec import ExtractorSpec
 from irp_lightning.foundation.errors import InputError
 
 __all__ = ["default_workers", "extract"]

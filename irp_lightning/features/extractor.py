@@ -1,6 +1,6 @@
 """From pictures to feature vectors: normalise, rotate, run the backbone."""
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,94 +11,20 @@ from torch import Tensor, nn
 from irp_lightning.data.files.bit_depth import BitDepth
 from irp_lightning.features.backbone import Backbone, build_backbone
 from irp_lightning.features.config import BackboneConfig, PatchesConfig, ViewsConfig, is_own
-from irp_lightning.features.exported import OLDER_NAMES, SpecValues
 from irp_lightning.features.networks import architecture
 from irp_lightning.features.picture_size import is_tried
+from irp_lightning.features.spec import ExtractorSpec
 from irp_lightning.features.untrusted import check_fit
 from irp_lightning.features.views import rotate, view_angles
 from irp_lightning.features.weights import state_hash
 from irp_lightning.foundation.errors import InputError, WrongValue, named, one_line
-from irp_lightning.foundation.fields import load
 
-__all__ = ["ExtractorSpec", "FeatureExtractor", "build_extractor"]
+__all__ = ["FeatureExtractor", "build_extractor"]
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """ImageNet's, per RGB channel, for values in [0, 1]."""
 
 AUTOCASTS = {"none": None, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-@dataclass(frozen=True)
-class ExtractorSpec:
-    """All that a feature vector depends on, besides the image: plain values, fit for JSON.
-
-    Attributes:
-        backbone: Name of the network.
-        weights: Digest of its parameters and buffers.
-        backbone_seed: Of the ``random`` backbone.
-        n_scales: Number of scales.
-        image_size: Side of the square picture, in pixels.
-        crop: ``"none"`` or ``"center"``.
-        mean: Subtracted per channel.
-        std: Divided by per channel.
-        interpolation: Of the rotation.
-        fill: Of the rotation's corners.
-        view_seed: Of the angles.
-        angles: One per view, in degrees.
-        autocast: Precision of the backbone: ``"none"`` is float32.
-        grid: Patches per side that feature maps are averaged within; 1: over the whole picture.
-        library: That the network is of.
-        layers: Whose maps are taken.
-        neighbourhood: That a map's places are averaged over before.
-        width: Longer vectors are projected to so many dimensions.
-        bit_depth: Bits that hold data in files of 16-bit integers.
-        float_bit_depth: Likewise in files of floating-point numbers; 0: they lie in [0, 1].
-    """
-
-    backbone: str
-    weights: str
-    backbone_seed: int
-    n_scales: int
-    image_size: int
-    crop: str
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    interpolation: str
-    fill: str
-    view_seed: int
-    angles: tuple[float, ...]
-    autocast: str
-    grid: int = 1
-    library: str = "torchvision"
-    layers: tuple[int | str, ...] = ()
-    neighbourhood: int = 1
-    width: int | None = None
-    bit_depth: int = BitDepth.integers
-    float_bit_depth: int = BitDepth.floats
-
-    @property
-    def numbers(self) -> BitDepth:
-        """What the numbers of deep images mean."""
-        return BitDepth(self.bit_depth, self.float_bit_depth)
-
-    def described(self) -> dict[str, Any]:
-        """What names a bank. Fields that came later are left out at their defaults: older banks stay."""
-        later = {"library", "layers", "neighbourhood", "width", "bit_depth", "float_bit_depth"}
-        defaults = {field.name: field.default for field in fields(self)}
-        return {
-            OLDER_NAMES.get(k, k): v
-            for k, v in asdict(self).items()
-            if k not in later or v != defaults[k]
-        }
-
-    def pools(self, network: nn.Module) -> Backbone:
-        """The backbone that pools a network's maps so."""
-        return Backbone(network, self.n_scales, self.grid, self.neighbourhood, self.width)
-
-    @property
-    def n_vectors(self) -> int:
-        """Feature vectors of an image: one per view and patch."""
-        return len(self.angles) * self.grid**2
 
 
 class FeatureExtractor(nn.Module):
@@ -214,9 +140,7 @@ class FeatureExtractor(nn.Module):
             Damaged: The backbone's state is not one of such a network.
         """
         with named("extractor"):
-            names = {older: name for name, older in OLDER_NAMES.items()}
-            values = {names.get(key, key): value for key, value in exported["spec"].items()}
-            spec = ExtractorSpec(**vars(load(SpecValues, values)))
+            spec = ExtractorSpec.restore(exported["spec"])
         is_users = is_own(spec.backbone, spec.library)
         if is_users and not own_code:
             raise InputError(

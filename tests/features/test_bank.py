@@ -9,7 +9,8 @@ from torch import Tensor
 
 from irp_lightning.features.bank import FeatureBank
 from irp_lightning.features.config import BackboneConfig, PatchesConfig, ViewsConfig
-from irp_lightning.features.extractor import ExtractorSpec, FeatureExtractor, build_extractor
+from irp_lightning.features.extractor import FeatureExtractor, build_extractor
+from irp_lightning.features.spec import ExtractorSpec
 from irp_lightning.foundation.errors import InputError
 
 BACKBONE = BackboneConfig(name="random", weights=None, n_scales=2, seed=0)

@@ -1,7 +1,6 @@
 """An extractor from a checkpoint: restored as it was, or refused."""
 
 import io
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,7 @@ from small_backbones import extractor
 
 from irp_lightning.features.bank import FeatureBank
 from irp_lightning.features.config import PatchesConfig
-from irp_lightning.features.exported import SpecValues
-from irp_lightning.features.extractor import ExtractorSpec, FeatureExtractor
+from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.foundation.errors import InputError
 
 
@@ -26,10 +24,6 @@ def test_an_exported_extractor_is_restored() -> None:
     )
     images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
     assert torch.equal(restored(images, torch.zeros(2, 1)), found(images, torch.zeros(2, 1)))
-
-
-def test_each_value_of_an_extractor_is_checked_when_it_is_restored() -> None:
-    assert [f.name for f in fields(SpecValues)] == [f.name for f in fields(ExtractorSpec)]
 
 
 @pytest.mark.parametrize("name", ["nonsense", "fasterrcnn_resnet50_fpn"])
