@@ -7,10 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from irp_lightning.api import Cleaning as Cleaning
-    from irp_lightning.api import Detector as Detector
-    from irp_lightning.api import clean as clean
-    from irp_lightning.api import fit as fit
+    from irp_lightning.api import Cleaning, Detector, clean, fit
 
 __all__ = ["Cleaning", "Detector", "__version__", "clean", "fit"]
 

@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -12,22 +11,19 @@ from markupsafe import Markup
 from PIL import Image
 from torch import Tensor
 
-from irp_lightning import __version__
 from irp_lightning.cleaning.review import ReviewCheck, check_review
 from irp_lightning.cleaning.suspects import Suspect
-from irp_lightning.config.experiment import Experiment
 from irp_lightning.data.dataset import Dataset
 from irp_lightning.data.files.bit_depth import BitDepth
 from irp_lightning.detectors.conformal import Calibration
 from irp_lightning.foundation.amounts import counted, percent
 from irp_lightning.foundation.errors import InputError
-from irp_lightning.foundation.names import printable
 from irp_lightning.localisation.overlay import overlay
 from irp_lightning.refinement.rounds import Round
 from irp_lightning.runs.pages import jpeg_uri, render_page
 from irp_lightning.runs.thumbnail import thumbnail
 
-__all__ = ["Content", "render", "settings_of"]
+__all__ = ["Content", "render"]
 
 MOST_SUSPECTS, MOST_KEPT = 2000, 200
 """Images that are shown with pictures; all are in the tables."""
@@ -84,22 +80,6 @@ def render(content: Content) -> str:
         # Within a script nothing is escaped but what could end it.
         data=Markup(json.dumps(_data(content), ensure_ascii=False).replace("<", "\\u003c")),
     )
-
-
-def settings_of(e: Experiment) -> list[tuple[str, str]]:
-    """What the report says of how it came about."""
-    asked = [] if e.false_alarms is None else [("false alarms asked for", percent(e.false_alarms))]
-    return [
-        ("folder", printable(e.data.root)),
-        ("removal", f"{e.refine.name}: {e.refine.scoring}, {e.refine.rule} (k = {e.refine.k})"),
-        ("looked through", f"{e.refine.network.name}, {e.patches.image_size} px"),
-        ("detector", f"{e.model.title} on {e.backbone.name}"),
-        *asked,
-        ("groups", str(e.data.groups)),
-        ("seed", str(e.seed)),
-        ("irp_lightning", __version__),
-        *((name, version(name)) for name in ("torch", "timm", "lightning")),
-    ]
 
 
 def _facts(content: Content) -> list[tuple[str, str]]:

@@ -7,17 +7,15 @@ Patches: Roth et al.: *Towards total recall in industrial anomaly detection*, CV
 maps of several layers, each averaged over a place's neighbours, brought to one grid and concatenated.
 """
 
-from contextlib import suppress
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from irp_lightning.features.config import BackboneConfig, is_own
+from irp_lightning.features.config import BackboneConfig
 from irp_lightning.features.networks import architecture
 from irp_lightning.features.weights import load_weights
 
-__all__ = ["Backbone", "build_backbone", "check_backbone"]
+__all__ = ["Backbone", "build_backbone"]
 
 
 class Backbone(nn.Module):
@@ -93,21 +91,6 @@ def _project(vectors: Tensor, width: int) -> Tensor:
         return vectors
     axes = torch.linalg.qr(torch.randn(dim, width, generator=torch.Generator().manual_seed(0))).Q
     return vectors @ (axes * (dim / width) ** 0.5).to(vectors.device)
-
-
-def check_backbone(config: BackboneConfig) -> None:
-    """Check that there is such a network with such layers, without its weights: nothing is downloaded.
-
-    A function of the user's is not called: it may make its weights itself. That the weights can be had,
-    and fit, is found when the backbone is built.
-
-    Raises:
-        WrongValue: There is no such network, or it has no such layers.
-    """
-    if not is_own(config.name, config.library):
-        # Few networks cannot be laid out without memory: they are built with their weights alone.
-        with torch.device("meta"), suppress(NotImplementedError, RuntimeError):
-            architecture(config.name, config.seed, config.library, config.layers)
 
 
 def build_backbone(config: BackboneConfig) -> Backbone:

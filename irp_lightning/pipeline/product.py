@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from irp_lightning.cleaning.report import Content, render, settings_of
+from irp_lightning import __version__
+from irp_lightning.cleaning.report import Content, render
 from irp_lightning.cleaning.similarity import clusters, descriptions, look_alikes, worst_patches
 from irp_lightning.cleaning.suspects import (
     CLEAN_COLUMNS,
@@ -21,6 +23,7 @@ from irp_lightning.cleaning.suspects import (
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.data.samples import Sample
 from irp_lightning.detectors.checkpoint import add_calibration
+from irp_lightning.foundation.amounts import percent
 from irp_lightning.foundation.names import printable
 from irp_lightning.pipeline.calibration import calibrated
 from irp_lightning.pipeline.fitting import Fitted, Fitting
@@ -108,7 +111,7 @@ def write_product(
         calibration=calibration,
         images=inputs.images,
         rounds=removal.cleaning.rounds,
-        settings=settings_of(e),
+        settings=_settings(e),
         looks={inputs.train[i].name: defective for i, defective in inputs.verdicts.items()},
         expected=removal.proposed,
     )
@@ -139,3 +142,19 @@ def _write(folder: RunFolder, test: Sequence[Sample], content: Content) -> dict[
         "calibration_groups": c.groups,
         "review": None if content.review is None else asdict(content.review),
     }
+
+
+def _settings(e: Experiment) -> list[tuple[str, str]]:
+    """What the report says of how it came about."""
+    asked = [] if e.false_alarms is None else [("false alarms asked for", percent(e.false_alarms))]
+    return [
+        ("folder", printable(e.data.root)),
+        ("removal", f"{e.refine.name}: {e.refine.scoring}, {e.refine.rule} (k = {e.refine.k})"),
+        ("looked through", f"{e.refine.network.name}, {e.patches.image_size} px"),
+        ("detector", f"{e.model.title} on {e.backbone.name}"),
+        *asked,
+        ("groups", str(e.data.groups)),
+        ("seed", str(e.seed)),
+        ("irp_lightning", __version__),
+        *((name, version(name)) for name in ("torch", "timm", "lightning")),
+    ]

@@ -8,7 +8,7 @@ import torch
 from small_backbones import OTHERS, SHIPPED, build
 
 from irp_lightning.data.files.images import load_square
-from irp_lightning.features.backbone import Backbone, build_backbone, check_backbone
+from irp_lightning.features.backbone import Backbone, build_backbone
 from irp_lightning.features.config import BackboneConfig
 from irp_lightning.features.extractor import MEAN, STD
 from irp_lightning.features.networks import architecture, smallest_image
@@ -24,29 +24,6 @@ def test_features_match_the_original(shared: Path) -> None:
     network = build("squeezenet1_1", shared / "weights" / "squeezenet1_1.pth")
     features = network(((image / 255 - mean) / std)[None])
     np.testing.assert_allclose(features.numpy(), golden["features"], rtol=1e-4, atol=1e-4)
-
-
-def test_what_needs_no_weights_is_checked_without_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    import irp_lightning.features.weights as module
-
-    def fetched(*_: object, **__: object) -> None:
-        raise AssertionError
-
-    monkeypatch.setattr(module.torch.hub, "load_state_dict_from_url", fetched)
-    for name, library, layers in (
-        *(("alexnet", "torchvision", ()), ("resnet18", "torchvision", ("layer2", "layer3"))),
-        *(("random", "torchvision", ()), ("convnext_tiny", "timm", (2, 3))),
-        ("my_module.not_imported", "torchvision", ()),
-    ):
-        check_backbone(BackboneConfig(name, None, 1, 0, library, layers))
-    for name, library, layers, field in (
-        ("alexnett", "torchvision", (), "name"),
-        ("resnet18", "torchvision", ("layer9",), "layers"),
-        ("no_such_model", "timm", (), "name"),
-        ("convnext_tiny", "timm", (9,), "layers"),
-    ):
-        with pytest.raises(WrongValue, match=rf"^{field}="):
-            check_backbone(BackboneConfig(name, None, 1, 0, library, layers))
 
 
 @pytest.mark.parametrize("name", SHIPPED)

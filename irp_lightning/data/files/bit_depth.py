@@ -39,9 +39,6 @@ class BitDepth:
     floats: int = UNIT
 
 
-Depth = BitDepth  # until the pipeline uses the name above
-
-
 @dataclass(frozen=True)
 class Extent:
     """The values of a decoded image.
