@@ -22,7 +22,7 @@ from hydra import compose, initialize_config_dir
 from hydra.version import getbase
 from PIL import Image
 
-from irp_lightning.api import Detector, clean, fit
+from irp_lightning import Detector, clean, fit
 from irp_lightning.foundation.errors import InputError
 
 REPO = Path(__file__).parent.parent
@@ -77,7 +77,7 @@ def test_another_cleaning_is_replaced_by_force_alone(images: Path, cache: Path, 
     overrides = [*SMALL, "batch_size=8", f"cache_dir={cache}"]
     good = images / "fabric/train/good"
     clean(good, tmp_path / "out", false_alarms=0.1, overrides=overrides)
-    with pytest.raises(InputError, match=r"sweep\.force=true to replace it"):
+    with pytest.raises(InputError, match=r"force=True to replace it"):
         clean(good, tmp_path / "out", false_alarms=0.3, overrides=overrides)
     found = clean(good, tmp_path / "out", false_alarms=0.3, force=True, overrides=overrides)
     assert found.metrics["cleaning"]["false_alarms_asked"] == 0.3
@@ -121,7 +121,7 @@ def test_a_detector_of_ones_own_is_loaded_where_its_code_is_named_or_allowed(
 def test_the_lines_that_the_pages_show_are_typed(page: str, tmp_path: Path) -> None:
     mypy = pytest.importorskip("mypy.api", reason="mypy is not installed")
     text = (REPO / page).read_text(encoding="utf-8")
-    (shown,) = re.findall(r"```python\n(from irp_lightning\.api .*?)```", text, re.DOTALL)
+    (shown,) = re.findall(r"```python\n(from irp_lightning import .*?)```", text, re.DOTALL)
     file = tmp_path / "shown.py"
     # An error that goes unseen, as where the package has no types for others, is one here.
     file.write_text(f"{shown}found.detector.score('1.png', 2)  # type: ignore[call-arg]\n")
@@ -254,14 +254,105 @@ def test_threads_wait_for_each_other(small: Callable[[], Detector], usual: Detec
     assert found == [usual.threshold] * 2
 
 
-@pytest.mark.parametrize("kind", [str, Path])
-def test_one_path_is_no_list_of_paths(kind: type, tmp_path: Path) -> None:
+def test_an_image_is_a_file_a_picture_or_an_array_and_one_or_many(usual: Detector, images: Path) -> None:
+    file = sorted((images / "fabric/test").rglob("*.png"))[0]
+    picture = Image.open(file).convert("RGB")
+    array = np.asarray(picture)
+    expected = usual.score([file])
+    assert expected.shape == (1,)
+    for one in (file, str(file), picture, array):
+        assert usual.score(one).shape == ()
+        assert torch.equal(usual.score(one), expected[0])
+    many = usual.score([file, picture, array])
+    assert torch.equal(many, expected.expand(3))
+    assert torch.equal(usual.score(np.stack([array, array])), expected.expand(2))
+    assert usual.score([]).shape == (0,)
+    assert torch.equal(usual.explain([array, picture])[0], usual.explain(file))
+    with pytest.warns(UserWarning, match="is grey, and the detector was trained on colour"):
+        usual.score(array[..., 0])
+
+
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [
+        (np.zeros((4, 4, 3)), r"image 0 is an array of float64 and shape \(4, 4, 3\); give uint8"),
+        (np.zeros((4, 4, 4), np.uint8), r"shape \(4, 4, 4\); give uint8 of shape \(H, W\) or"),
+        (np.zeros((0, 4, 3), np.uint8), "an empty array"),
+        (torch.zeros(1, 4, 4), "image 0 is a Tensor; give a path, a PIL picture or a uint8 array"),
+        (Image.new("CMYK", (4, 4)), "the mode CMYK, which PNG cannot hold; convert it to RGB"),
+        ("nowhere.png", r"nowhere\.png is not a readable image"),
+    ],
+)
+def test_what_is_no_image_is_refused(usual: Detector, image: Any, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        usual.score(image)
+
+
+def test_images_in_memory_are_cleaned_as_their_files_are(
+    images: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IRP_CACHE", str(tmp_path / "cache"))
+    overrides = [*SMALL, "refine.k=0.3", "batch_size=8"]
+    files = sorted((images / "fabric/train/good").iterdir())
+    written = clean(
+        files[0].parent, tmp_path / "out", false_alarms=0.1, overrides=[*overrides, f"cache_dir={cache}"]
+    )
+    listed = clean(files, false_alarms=0.1, overrides=overrides)
+    arrays = [np.asarray(Image.open(file).convert("RGB")) for file in files]
+    held = clean(arrays, false_alarms=0.1, overrides=overrides)
+    assert written.suspects
+    assert [Path(name).name for name in listed.suspects] == list(written.suspects)
+    assert [files[int(name.removeprefix("image "))].name for name in held.suspects] == list(
+        written.suspects
+    )
+    assert listed.active.tolist() == held.active.tolist() == written.active.tolist()
+    assert listed.kept == [file for file, kept in zip(files, held.active, strict=True) if kept]
+    assert all(
+        np.array_equal(a, np.asarray(Image.open(f))) for a, f in zip(held.kept, listed.kept, strict=True)
+    )
+    tested = sorted((images / "fabric/test").rglob("*.png"))[:2]
+    for found in (listed, held):
+        assert torch.equal(found.detector.score(tested), written.detector.score(tested))
+        assert found.detector._loaded.calibration.threshold == pytest.approx(  # type: ignore[union-attr]
+            written.metrics["cleaning"]["threshold"]
+        )
+        assert (found.folder, found.metrics, found.review) == (None, {}, None)
+    assert not (tmp_path / "cache").exists()
+    shown = repr(held)
+    assert shown.startswith(f"Cleaning({len(files)} images, {len(held.suspects)} suspects, Detector(")
+    assert "64 px, threshold" in shown
+
+
+def test_one_image_or_none_cannot_be_cleaned(images: Path) -> None:
+    with pytest.raises(InputError, match="there are no images"):
+        clean([])
+    with pytest.raises(InputError, match="nowhere is not there"):
+        clean("nowhere")
+    file = images / "fabric/train/good/000.png"
+    with pytest.raises(InputError, match=r"000\.png is given twice"):
+        fit([file, file])
+    with pytest.raises(InputError, match="out= is for a folder"):
+        clean([file], "out")
+    with pytest.raises(InputError, match=r"seed_=1 is unknown; did you mean seed\?"):
+        fit([file], overrides=["seed_=1"])
+    with pytest.raises(InputError, match="is set by groups here"):
+        fit([file], overrides=["data.groups=auto"])
+
+
+def test_python_needs_no_hydra() -> None:
+    code = (
+        "import sys, irp_lightning; assert 'torch' not in sys.modules;"
+        "irp_lightning.clean; irp_lightning.fit; irp_lightning.Detector;"
+        "print(any(m == 'hydra' or m.startswith('hydra.') for m in sys.modules))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "False\n"
+
+
+def test_a_device_that_is_not_there_is_refused(tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "last.ckpt")
-    told = r"^images must be a list of paths, not one path 'photo\.png'; give \[path\]$"
-    with pytest.raises(InputError, match=told):
-        Detector(tmp_path / "last.ckpt").score(kind("photo.png"))
-    with pytest.raises(InputError, match=told):
-        fit(kind("photo.png"))
+    with pytest.raises(InputError, match="device=nonsense cannot be used"):
+        Detector.load(tmp_path / "last.ckpt", device="nonsense")
 
 
 def test_groups_and_the_largest_image_are_set(images: Path, cache: Path, tmp_path: Path) -> None:

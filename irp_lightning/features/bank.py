@@ -17,9 +17,11 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from irp_lightning.features.bank_folders import checked, digest, folder_name
@@ -82,13 +84,15 @@ class FeatureBank:
         array = np.load(io.BytesIO(data), allow_pickle=False)
         return torch.from_numpy(array.astype(np.float32))
 
-    def write(self, image: str, features: Tensor) -> None:
-        """Keep the features of an image, (V, D).
+    def rounded(self, features: Tensor) -> Tensor:
+        """Features as an entry would give them back: figures do not depend on where features are kept.
 
         Raises:
             InputError: A value is too large for ``float16``.
-            OSError: The disk is full or the folder cannot be written; nothing is left behind.
         """
+        return torch.from_numpy(self._rounded(features).astype(np.float32))
+
+    def _rounded(self, features: Tensor) -> NDArray[np.floating[Any]]:
         values = features.cpu().numpy()
         largest = float(np.abs(values).max(initial=0))
         if largest > float(np.finfo(self.dtype).max):
@@ -96,12 +100,22 @@ class FeatureBank:
                 f"dtype={self.dtype} cannot hold a feature of {largest:.4g}, this backbone's; set "
                 "patches.dtype or features.dtype, whichever it is, to float32"
             )
+        return values.astype(self.dtype)
+
+    def write(self, image: str, features: Tensor) -> None:
+        """Keep the features of an image, (V, D).
+
+        Raises:
+            InputError: A value is too large for ``float16``.
+            OSError: The disk is full or the folder cannot be written; nothing is left behind.
+        """
+        values = self._rounded(features)
         description = self.folder / "spec.json"
         if not description.exists():
             text = json.dumps(self.description, indent=1)
             write_whole(description, lambda partial: partial.write_bytes(text.encode()))
         buffer = io.BytesIO()
-        np.save(buffer, values.astype(self.dtype), allow_pickle=False)
+        np.save(buffer, values, allow_pickle=False)
         array = buffer.getvalue()
         data = array + digest(array)
         # Not synced: an entry that a power failure has emptied fails its digest.

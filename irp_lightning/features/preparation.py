@@ -68,7 +68,7 @@ def prepare_features(
     if cache == "memory":
         vectors = torch.empty(shape)
         for i, of_one in run_extractor(list(paths)):
-            vectors[i] = of_one
+            vectors[i] = bank.rounded(of_one)
         return ResidentFeatures(vectors.to(device))
     size = 4 * math.prod(shape)
     place = None if once else place_for(size, device, features.memory_limit_gb)
@@ -164,7 +164,7 @@ def fill_bank(
                     f"cache_dir: {bank.folder} cannot be written ({error.strerror}); "
                     "features stay in memory for this run alone"
                 )
-            unwritten[images[i]] = features
+            unwritten[images[i]] = bank.rounded(features)
     return unwritten
 
 
