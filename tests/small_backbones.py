@@ -14,12 +14,14 @@ OTHERS = ("vgg11", "densenet121", "mobilenet_v3_small", "efficientnet_b0", "conv
 
 
 def build(name: str, weights: Path | None = None, n_scales: int = 3, seed: int = 0) -> Backbone:
-    return build_backbone(BackboneConfig(name, weights and str(weights), n_scales, seed))
+    return build_backbone(
+        BackboneConfig(name=name, weights=weights and str(weights), n_scales=n_scales, seed=seed)
+    )
 
 
 def extractor(name: str, size: int = 32, n_scales: int = 2, count: int = 2) -> FeatureExtractor:
     views = ViewsConfig(
         count=count, seed=0, n_transforms=1, n_transforms_test=1, interpolation="bilinear", fill="zeros"
     )
-    backbone = BackboneConfig(name, weights=None, n_scales=n_scales, seed=0)
+    backbone = BackboneConfig(name=name, weights=None, n_scales=n_scales, seed=0)
     return build_extractor(backbone, views, image_size=size, crop="none", autocast="none")

@@ -23,7 +23,7 @@ CONFIDENCE = 0.9
 """Of the interval of the false-alarm rate that one set of images gives."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Calibration:
     """Scores of normal images by detectors that never saw them, and what was made of them.
 
@@ -73,14 +73,10 @@ class Calibration:
             f"{self.threshold:.4g} is for"
         )
 
-    def percentile(self, scores: Tensor) -> Tensor:
-        """The share of the normal images that score lower, in percent: (M,) → (M,)."""
-        total = torch.cat([torch.zeros(1, dtype=torch.double), self.weights.cumsum(0)])
-        return 100 * total[torch.searchsorted(self.scores, scores.double())] / total[-1]
-
     def percentile_of(self, score: float) -> float:
-        """The same of one score."""
-        return self.percentile(torch.tensor([score], dtype=torch.double)).item()
+        """The share of the normal images that score lower, in percent."""
+        lower = self.weights[self.scores < score].sum()
+        return (100 * lower / self.weights.sum()).item()
 
     def at(self, asked: float) -> "Calibration":
         """The same scores with another rate; ``at_most`` no longer knows what was removed.
@@ -90,12 +86,6 @@ class Calibration:
         """
         _check(self.scores, len(self.weights), asked)
         return replace(_from_weights(self.scores, self.weights, asked), best_f1=self.best_f1)
-
-    def p_values(self, scores: Tensor) -> Tensor:
-        """Conformal p-values, (1 + how many score as high) / (G + 1): (M,) → (M,)."""
-        total = torch.cat([torch.zeros(1, dtype=torch.double), self.weights.cumsum(0)])
-        lower = total[torch.searchsorted(self.scores, scores.double())]
-        return (1 + total[-1] - lower) / (1 + total[-1])
 
     def state(self) -> dict[str, Any]:
         """As plain values and tensors, for a checkpoint."""
@@ -201,5 +191,12 @@ def _from_weights(ordered: Tensor, weights: Tensor, asked: float) -> Calibration
     k = min(count, max(1, round(below)))
     low, high = stats.beta.interval(CONFIDENCE, count + 1 - k, k)
     return Calibration(
-        ordered, weights, asked, promised, threshold, float(low), float(high), at_most=promised
+        scores=ordered,
+        weights=weights,
+        asked=asked,
+        promised=promised,
+        threshold=threshold,
+        low=float(low),
+        high=float(high),
+        at_most=promised,
     )

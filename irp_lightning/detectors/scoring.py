@@ -1,8 +1,8 @@
 """Score images with a detector: every image exactly once, no label in sight."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import Any, cast
 
 import lightning as L
 import torch
@@ -17,14 +17,16 @@ __all__ = ["evaluating", "score_batch", "score_images"]
 
 
 @torch.no_grad()
-def score_images(module: L.LightningModule, batches: ScoredBatches) -> Tensor:
+def score_images(module: L.LightningModule, batches: Iterable[Any]) -> Tensor:
     """The scores of all images of some batches, in order.
 
-    Where several processes train together each scores a part, every image once, and all get all.
+    Where several processes train together, each scores a part of :class:`ScoredBatches`, every image
+    once, and gets the scores of all; of other batches each process scores all.
 
     Args:
         module: A detector; it is scored in evaluation mode and left as it was.
-        batches: ``(features (B, K, D), index (B,))``.
+        batches: Each is what ``score`` takes, or a tuple that begins with that, such as
+            ``(features (B, K, D), index (B,))``.
 
     Returns:
         (N,), float32, on the CPU, finite.
@@ -32,10 +34,12 @@ def score_images(module: L.LightningModule, batches: ScoredBatches) -> Tensor:
     Raises:
         InputError: A score is NaN or infinite, or there is not one for each image.
     """
+    shared = isinstance(batches, ScoredBatches)
     with evaluating(module):
-        part = batches.part(*rank_and_count())
-        scores = [score_batch(module, features.to(module.device)).float().cpu() for features, _ in part]
-    result = gather_parts(torch.cat([torch.empty(0), *scores]))
+        part = batches.part(*rank_and_count()) if isinstance(batches, ScoredBatches) else batches
+        scores = [score_batch(module, _first(batch).to(module.device)).float().cpu() for batch in part]
+    result = torch.cat([torch.empty(0), *scores])
+    result = gather_parts(result) if shared else result
     wrong = int((~result.isfinite()).sum())
     if wrong:
         raise InputError(
@@ -43,6 +47,11 @@ def score_images(module: L.LightningModule, batches: ScoredBatches) -> Tensor:
             "training diverged; lower the learning rate"
         )
     return result
+
+
+def _first(batch: Any) -> Tensor:
+    found: Tensor = batch[0] if isinstance(batch, tuple | list) else batch
+    return found
 
 
 def score_batch(module: L.LightningModule, features: Tensor) -> Tensor:

@@ -50,7 +50,7 @@ def folder_name(description: Mapping[str, Any]) -> str:
     return f"{description['backbone']}-{digest(text.encode()).hex()}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BankFolder:
     """The bank of one spec: all entries that were made alike.
 
@@ -99,7 +99,11 @@ def find_banks(cache: Path) -> list[BankFolder]:
             continue
         entries = sorted(spec.parent.glob("??/[!.]*.npy"))
         size = sum(file.stat().st_size for file in entries)
-        found.append(BankFolder(spec.parent, content, entries, size, spec.stat().st_mtime))
+        found.append(
+            BankFolder(
+                path=spec.parent, spec=content, entries=entries, size=size, used=spec.stat().st_mtime
+            )
+        )
     return found
 
 

@@ -185,6 +185,10 @@ class RefinableData(L.LightningDataModule):
             count=self.trainer.world_size if self.trainer is not None else 1,
         )
 
+    def active_batches(self) -> ScoredBatches:
+        """The active training images, in order."""
+        return self.scored_batches(self.train_images[self.active])
+
     def scored_batches(self, positions: Tensor) -> ScoredBatches:
         """The images at some positions, in order, with their fixed views."""
         return ScoredBatches(self.features, positions, self.batch_size, self.n_transforms_test)

@@ -43,7 +43,7 @@ def layers_of(value: Any) -> tuple[int | str, ...]:
     return tuple(listed)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BackboneConfig:
     """The frozen network.
 
@@ -66,7 +66,7 @@ class BackboneConfig:
     layers: tuple[int | str, ...] = free(layers_of, (), says=lambda layers: list(layers_of(layers)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ViewsConfig:
     """Rotated copies of an image.
 
@@ -91,7 +91,7 @@ class ViewsConfig:
         return replace(self, n_transforms=count, n_transforms_test=count)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PatchesConfig:
     """Places of a picture, each a vector of its feature maps.
 
@@ -114,7 +114,7 @@ class PatchesConfig:
             raise WrongValue("neighbourhood", self.neighbourhood, "is even; give an odd number")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FeaturesConfig:
     """How features are computed and kept.
 

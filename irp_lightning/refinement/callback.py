@@ -1,29 +1,55 @@
 """Iterative refinement as a Lightning callback (paper, section 3 and Algorithm 1)."""
 
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, runtime_checkable
 
 import lightning as L
 import torch
+from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor
 
 from irp_lightning.detectors.scoring import score_images
-from irp_lightning.features.batches import RefinableData
 from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.judgement import is_over, judge
 from irp_lightning.refinement.rounds import Round, as_state, from_state
 
-__all__ = ["IterativeRefinement"]
+__all__ = ["IterativeRefinement", "Prunable"]
+
+
+@runtime_checkable
+class Prunable(Protocol):
+    """What the callback asks of a DataModule: any with these three can be refined.
+
+    ``train_dataloader`` gives the active images alone.
+
+    Attributes:
+        active: (N,), bool: the training images that have not been removed.
+    """
+
+    active: Tensor
+
+    def active_batches(self) -> Iterable[Any]:
+        """The active images in their order, in batches that the module's ``score`` takes.
+
+        A batch may be a tuple, such as ``(features, index)``: its first entry is scored.
+        """
+        ...
+
+    def keep(self, mask: Tensor) -> None:
+        """Remove what is not in the mask, (N,), bool, from the next epoch on."""
+        ...
 
 
 class IterativeRefinement(L.Callback):
     """Between fit rounds: score the training images by the detector, prune, fit on.
 
     All rounds are one ``trainer.fit``. The trainer needs this callback's ``max_epochs`` and
-    ``reload_dataloaders_every_n_epochs=1``, a :class:`RefinableData`, and any module with
-    ``score(batch) -> (B,)``. It never sees a label. Each round begins with random numbers of its own, so
-    that a fit which goes on from a round's checkpoint ends as if it had not been stopped.
+    ``reload_dataloaders_every_n_epochs=1``, a DataModule that is :class:`Prunable`, such as
+    :class:`irp_lightning.features.batches.RefinableData`, and any module with ``score(batch) -> (B,)``.
+    The callback never sees a label. Where the DataModule has a ``predict_dataloader``, its images are
+    scored after each round, too. Each round begins with random numbers of its own, so that a fit that
+    resumes from a round's checkpoint ends as if it had not been stopped.
 
     Args:
         config: The rule, how often to prune, and how to train on.
@@ -84,12 +110,17 @@ class IterativeRefinement(L.Callback):
         if trainer.current_epoch + 1 < self.epochs + len(self.rounds) * self.round_epochs:
             return
         data = trainer.datamodule  # type: ignore[attr-defined]
-        if not isinstance(data, RefinableData):
-            raise TypeError(f"IterativeRefinement needs a RefinableData, not {type(data).__name__}")
+        if not isinstance(data, Prunable):
+            raise TypeError(
+                f"IterativeRefinement needs a DataModule with active, active_batches and keep, and "
+                f"{type(data).__name__} lacks one; see irp_lightning.refinement.callback.Prunable"
+            )
         active, before = data.active, self.rounds
         scores = torch.full((len(active),), torch.nan)
-        scores[active] = score_images(pl_module, data.scored_batches(data.train_images[active]))
-        test_scores = score_images(pl_module, data.predict_dataloader())
+        scores[active] = score_images(pl_module, data.active_batches())
+        test_scores = None
+        if is_overridden("predict_dataloader", data, L.LightningDataModule):
+            test_scores = score_images(pl_module, trainer.datamodule.predict_dataloader())  # type: ignore[attr-defined]
         found = judge(scores, active, self.config)
         last = len(before) == self.config.max_rounds
         removed = torch.zeros_like(active) if last else found.removed

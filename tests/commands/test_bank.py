@@ -21,9 +21,15 @@ DAYS = 86_400
 @pytest.fixture
 def bank(tmp_path: Path) -> FeatureBank:
     """A bank of ``N`` entries below ``tmp_path``."""
-    views = ViewsConfig(3, 0, 2, 3, "bilinear", "zeros")
+    views = ViewsConfig(
+        count=3, seed=0, n_transforms=2, n_transforms_test=3, interpolation="bilinear", fill="zeros"
+    )
     extractor = build_extractor(
-        BackboneConfig("random", None, 2, 0), views, image_size=32, crop="none", autocast="none"
+        BackboneConfig(name="random", weights=None, n_scales=2, seed=0),
+        views,
+        image_size=32,
+        crop="none",
+        autocast="none",
     )
     found = FeatureBank(tmp_path, extractor.spec, "float32")
     for i in range(N):

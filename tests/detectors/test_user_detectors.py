@@ -13,9 +13,9 @@ from run_files import metrics, rows
 from irp_lightning.api import Detector
 from irp_lightning.commands.run import run_composed as run
 from irp_lightning.comparison.budget import budget_of
-from irp_lightning.data import contamination
 from irp_lightning.data.dataset import Dataset
 from irp_lightning.evaluation.gap_closure import LEAST_GAP
+from irp_lightning.pipeline import inputs
 from irp_lightning.refinement import folds
 from irp_lightning.refinement.scorers import cross_fit
 from irp_lightning.runs.record import Record, read_record
@@ -67,14 +67,14 @@ def test_labels_never_reach_refinement(
     rule = "refine.rule=lambda_median" if scoring == "in_sample" else "refine.rule=lower_mad"
     cfg = config("+experiment=demo", "refine=irp_all", f"refine.scoring={scoring}", rule, k)
     run(cfg, tmp_path / "true")
-    draw = contamination.draw_pool
+    draw = inputs.draw_pool
 
     def mislabelled(images: Dataset, *rest: Any) -> Any:
         pool = draw(images, *rest)
         images.samples[:] = [replace(s, defect="good" if s.label else "turned") for s in images.samples]
         return replace(pool, injected=frozenset(pool.train) - pool.injected)
 
-    monkeypatch.setattr(contamination, "draw_pool", mislabelled)
+    monkeypatch.setattr(inputs, "draw_pool", mislabelled)
     run(cfg, tmp_path / "turned")
     true, other = (rows(tmp_path / name / "removed.csv") for name in ("true", "turned"))
     assert true

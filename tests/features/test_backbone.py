@@ -31,9 +31,9 @@ def test_smallest_image_is_the_smallest(name: str) -> None:
     size = smallest_image(name, 3)
     network = Backbone(architecture(name, 0), 3)
     assert network(torch.rand(1, 3, size, size)).shape[0] == 1
-    check_image_size(BackboneConfig(name, None, 3, 0), size)
+    check_image_size(BackboneConfig(name=name, weights=None, n_scales=3, seed=0), size)
     with pytest.raises(WrongValue, match=rf"^image_size={size - 1} is too small.*take {size} or more$"):
-        check_image_size(BackboneConfig(name, None, 3, 0), size - 1)
+        check_image_size(BackboneConfig(name=name, weights=None, n_scales=3, seed=0), size - 1)
     if name == "alexnet":
         assert size == 252  # 63 px at the third scale
         with pytest.raises(RuntimeError):
@@ -76,4 +76,4 @@ def test_a_network_without_feature_maps_is_refused(name: str) -> None:
         architecture(name, 0)
     assert "\n" not in str(error.value)
     with pytest.raises(WrongValue, match=match):
-        build_backbone(BackboneConfig(name, None, 3, 0))
+        build_backbone(BackboneConfig(name=name, weights=None, n_scales=3, seed=0))

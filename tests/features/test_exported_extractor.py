@@ -14,7 +14,9 @@ from irp_lightning.foundation.errors import InputError
 
 
 def test_an_exported_extractor_is_restored() -> None:
-    found = extractor("random").of_patches(PatchesConfig(32, 2, 3, 40), 2)
+    found = extractor("random").of_patches(
+        PatchesConfig(image_size=32, grid=2, neighbourhood=3, width=40), 2
+    )
     file = io.BytesIO()
     torch.save(found.export(), file)
     file.seek(0)

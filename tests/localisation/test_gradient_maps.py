@@ -20,8 +20,15 @@ SIZE = 64
 
 
 def extractor(n_views: int = 3, autocast: str = "none") -> FeatureExtractor:
-    backbone = BackboneConfig("random", weights=None, n_scales=3, seed=0)
-    views = ViewsConfig(n_views, 0, 1, 1, "bilinear", "zeros")
+    backbone = BackboneConfig(name="random", weights=None, n_scales=3, seed=0)
+    views = ViewsConfig(
+        count=n_views,
+        seed=0,
+        n_transforms=1,
+        n_transforms_test=1,
+        interpolation="bilinear",
+        fill="zeros",
+    )
     return build_extractor(backbone, views, image_size=SIZE, crop="none", autocast=autocast)
 
 

@@ -61,8 +61,10 @@ def picture(path: Path) -> Path:
 
 
 def loaded(detector: L.LightningModule) -> Loaded:
-    backbone = BackboneConfig("random", weights=None, n_scales=1, seed=0)
-    views = ViewsConfig(2, 0, 1, 1, "bilinear", "zeros")
+    backbone = BackboneConfig(name="random", weights=None, n_scales=1, seed=0)
+    views = ViewsConfig(
+        count=2, seed=0, n_transforms=1, n_transforms_test=1, interpolation="bilinear", fill="zeros"
+    )
     extractor = build_extractor(backbone, views, image_size=32, crop="none", autocast="none")
     model = ModelConfig("my_detector.Mine")
     return Loaded(model=model, detector=detector, extractor=extractor, n_views=2)

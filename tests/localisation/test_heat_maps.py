@@ -46,13 +46,13 @@ def localisation(defects: list[str]) -> Localisation:
     masks = torch.zeros(count, 16, 16, dtype=torch.bool)
     masks[[d != "good" for d in defects], :4, 4:8] = True
     return Localisation(
-        [f"{i}.png" for i in range(count)],
-        defects,
-        torch.zeros(count, 3, 16, 16, dtype=torch.uint8),
-        torch.rand(count, 16, 16),
-        masks,
-        0.5,
-        None,
+        names=[f"{i}.png" for i in range(count)],
+        defects=defects,
+        images=torch.zeros(count, 3, 16, 16, dtype=torch.uint8),
+        maps=torch.rand(count, 16, 16),
+        masks=masks,
+        pixel_auroc=0.5,
+        aupro=None,
     )
 
 

@@ -56,8 +56,15 @@ def test_the_draw_is_the_seeds() -> None:
 
 def seen(size: int, n_views: int) -> FeatureExtractor:
     """Sees what is brighter than a mid grey, and nothing else."""
-    backbone = BackboneConfig("random", weights=None, n_scales=1, seed=0)
-    views = ViewsConfig(n_views, 0, 1, 1, "bilinear", "zeros")
+    backbone = BackboneConfig(name="random", weights=None, n_scales=1, seed=0)
+    views = ViewsConfig(
+        count=n_views,
+        seed=0,
+        n_transforms=1,
+        n_transforms_test=1,
+        interpolation="bilinear",
+        fill="zeros",
+    )
     extractor = build_extractor(backbone, views, image_size=size, crop="none", autocast="none")
     extractor.backbone.features = torch.nn.Sequential(torch.nn.Threshold(0.5, 0.0))
     return extractor

@@ -8,6 +8,7 @@ import lightning as L
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from irp_lightning.detectors.differnet import DifferNet
 from irp_lightning.features.batches import RefinableData
@@ -254,3 +255,52 @@ def test_what_ended_is_not_fitted_again(tmp_path: Path) -> None:
     refinement, again, _, _ = fit(max_rounds=1, round_epochs=1, k=3.0, resume=tmp_path / "last.ckpt")
     assert torch.equal(again.centre, module.centre)  # type: ignore[arg-type]
     assert len(refinement.rounds) == 2
+
+
+class TheirData(L.LightningDataModule):
+    """A DataModule of somebody else's: rows of a table, and three members for the callback."""
+
+    def __init__(self, rows: Tensor) -> None:
+        super().__init__()
+        self.rows, self.active = rows, torch.ones(len(rows), dtype=torch.bool)
+
+    def train_dataloader(self) -> DataLoader[Tensor]:
+        return DataLoader(self.rows[self.active], batch_size=8, shuffle=True)  # type: ignore[arg-type]
+
+    def active_batches(self) -> list[Tensor]:
+        return list(self.rows[self.active].split(5))
+
+    def keep(self, mask: Tensor) -> None:
+        self.active = self.active & mask
+
+
+class Theirs(L.LightningModule):
+    """A LightningModule of somebody else's, which is given rows and no index."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.centre = nn.Parameter(torch.zeros(DIM))
+
+    def score(self, rows: Tensor) -> Tensor:
+        return (rows - self.centre).square().mean(dim=1)
+
+    def training_step(self, rows: Tensor, batch_idx: int) -> Tensor:
+        return self.score(rows).mean()
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+def test_it_refines_a_module_and_data_of_somebody_elses() -> None:
+    rows = features()[:N].mean(dim=1)
+    refinement = IterativeRefinement(
+        RefineConfig("mine", k=3.0, remove="all", max_rounds=4), epochs=2, round_epochs=1
+    )
+    data = TheirData(rows)
+    L.Trainer(
+        accelerator="cpu", max_epochs=refinement.max_epochs, callbacks=[refinement], logger=False,
+        reload_dataloaders_every_n_epochs=1, enable_checkpointing=False, enable_progress_bar=False,
+    ).fit(Theirs(), datamodule=data)  # fmt: skip
+    assert data.active.tolist() == [False] * 4 + [True] * (N - 4)
+    assert refinement.converged
+    assert all(r.test_scores is None for r in refinement.rounds)
