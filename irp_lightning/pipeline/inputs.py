@@ -1,6 +1,6 @@
 """What a run reads before anything is removed or fitted: images, pool, groups, features."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from irp_lightning.config.experiment import Experiment
+from irp_lightning.data.audit.remarks import Remark
 from irp_lightning.data.audit.survey import list_images
 from irp_lightning.data.contamination import TrainingPool, draw_pool
 from irp_lightning.data.dataset import KNOWN_IMAGES, Dataset, read_images
@@ -127,49 +128,27 @@ def prepare(
         InputError: A value cannot be used, or an image cannot be read.
     """
     with watch("read"):
-        with named("trainer"):
-            check_trainer(e.trainer)
-        if e.false_alarms is not None:
-            with named("refine"):
-                check_explains(e.refine)
+        _check(e)
         images, extractors = read_inputs(e, reading)
         if e.trainer.is_distributed:
             with named("model"):
                 check_shareable(e.model, extractors.detector.dim)
         pool = draw_pool(images, e.data.split, e.contamination.kind, e.noise, e.seed)
-        train = pool.of(images.samples)
+        train, hashes = pool.of(images.samples), pool.of(images.hashes)
         groups = None
         if grouped or e.refine.is_out_of_sample:
-            found, hashes = pool.of(images.groups), pool.of(images.hashes)
+            found = pool.of(images.groups)
             groups = fold_groups(train, found, hashes, e.data.groups, images.bit_depth)
         with named("refine"):
             check_refinement(e.refine, len(train), groups)
-        copies = number_copies(pool.of(images.hashes))
+        copies = number_copies(hashes)
         verdicts, remarks = read_verdicts(e.review, train) if e.review else ({}, [])
         shared = shared_verdicts(verdicts, copies, [sample.name for sample in train])
         check_verdicts(shared, len(train))
-    for remark in [*images.remarks, *remarks]:
-        report(f"! {remark.text}" if remark.falsifies else remark.text)
-    if not e.noise and (held_back := sum(images.samples[i].label for i in pool.dropped)):
-        report(f"{held_back} defective images are held back: the test set is the same at any noise")
-    if e.batch_size > len(train):
-        report(f"batch_size={e.batch_size}: an epoch is one batch of the {len(train)} images")
+    _report(e, images, pool, remarks, report)
     device = choose_device(e.trainer)
     with watch("features"):
-        paths = [sample.path for sample in images.samples]
-        extracted = [
-            prepare_features(
-                extractor,
-                bank,
-                paths,
-                images.hashes,
-                e.features,
-                device,
-                once=extractor is not extractors.detector,
-                say=report,
-            )
-            for extractor, bank in extractors.with_banks(Path(e.cache_dir))
-        ]
+        features, patches = _extract(e, images, extractors, device, report)
     return Inputs(
         images=images,
         pool=pool,
@@ -179,8 +158,57 @@ def prepare(
         shared_verdicts=shared,
         extractor=extractors.detector,
         views=extractors.views,
-        features=extracted[0],
-        patches=extracted[1] if len(extracted) > 1 else None,
+        features=features,
+        patches=patches,
         device=device,
         grouped_by=e.data.groups,
     )
+
+
+def _check(e: Experiment) -> None:
+    with named("trainer"):
+        check_trainer(e.trainer)
+    if e.false_alarms is not None:
+        with named("refine"):
+            check_explains(e.refine)
+
+
+def _report(
+    e: Experiment,
+    images: Dataset,
+    pool: TrainingPool,
+    remarks: Sequence[Remark],
+    report: Callable[[str], None],
+) -> None:
+    """Report what the user should know of the images before features are extracted."""
+    for remark in [*images.remarks, *remarks]:
+        report(f"! {remark.text}" if remark.falsifies else remark.text)
+    if not e.noise and (held_back := sum(images.samples[i].label for i in pool.dropped)):
+        report(f"{held_back} defective images are held back: the test set is the same at any noise")
+    if e.batch_size > len(pool.train):
+        report(f"batch_size={e.batch_size}: an epoch is one batch of the {len(pool.train)} images")
+
+
+def _extract(
+    e: Experiment,
+    images: Dataset,
+    extractors: Extractors,
+    device: torch.device,
+    report: Callable[[str], None],
+) -> tuple[ImageFeatures, ImageFeatures | None]:
+    """Features of all images for the detector, and patches where the removal has its own."""
+    paths = [sample.path for sample in images.samples]
+    found = [
+        prepare_features(
+            extractor,
+            bank,
+            paths,
+            images.hashes,
+            e.features,
+            device,
+            once=extractor is not extractors.detector,
+            say=report,
+        )
+        for extractor, bank in extractors.with_banks(Path(e.cache_dir))
+    ]
+    return found[0], found[1] if len(found) > 1 else None
