@@ -14,14 +14,17 @@ from checkpoint_files import write_checkpoint
 from hydra import compose, initialize_config_dir
 from hypothesis import settings
 from omegaconf import DictConfig
+from warm_commands import WarmCommands
 
 from irp_lightning.config.compose import CONF, checked
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.data.generated.category import write_category
 
 torch.set_num_threads(1)  # tests start processes of their own; two busy threads wait for each other
-settings.register_profile("busy", deadline=None)  # how long an example takes is the machine's affair
-settings.load_profile("busy")
+# How long an example takes is the machine's affair.
+settings.register_profile("quick", deadline=None, max_examples=25)
+settings.register_profile("full", deadline=None, max_examples=100)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 REPO = Path(__file__).parent.parent
 
@@ -113,17 +116,39 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.fixture(scope="session")
+def warm() -> Iterator[WarmCommands]:
+    """A server of commands, whose libraries are imported once."""
+    server = WarmCommands()
+    yield server
+    server.close()
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """That of a command: nobody is logged in to W&B, lines are long, one thread computes."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("WANDB")}
+    return kept | {"NETRC": "/no/netrc", "COLUMNS": "200", "OMP_NUM_THREADS": "1", **variables}
+
+
 @pytest.fixture
-def command() -> Callable[..., subprocess.CompletedProcess[str]]:
+def command(warm: WarmCommands) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run ``irp-lightning VERB ARGUMENTS`` in a folder, in a process of its own, and wait."""
+
+    def run(verb: str, *arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+        return warm.run([verb, *arguments], cwd, environment(**variables), timeout=300)
+
+    return run
+
+
+@pytest.fixture
+def cold_command() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Start ``python -m irp_lightning VERB ARGUMENTS`` in a folder, as a user does, and wait."""
 
     def run(verb: str, *arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("WANDB")}
-        environment |= {"NETRC": "/no/netrc", "COLUMNS": "200", "OMP_NUM_THREADS": "1", **variables}
         return subprocess.run(
             [sys.executable, "-m", "irp_lightning", verb, *arguments],
             cwd=cwd,
-            env=environment,
+            env=environment(**variables),
             stdin=subprocess.DEVNULL,  # nobody there to answer a prompt
             capture_output=True,
             text=True,

@@ -117,6 +117,7 @@ def test_a_detector_of_ones_own_is_loaded_where_its_code_is_named_or_allowed(
     assert torch.equal(again.score(good[:2]), mine.score(good[:2]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["README.md", "docs/cleaning.md"])
 def test_the_lines_that_the_pages_show_are_typed(page: str, tmp_path: Path) -> None:
     mypy = pytest.importorskip("mypy.api", reason="mypy is not installed")
@@ -129,6 +130,7 @@ def test_the_lines_that_the_pages_show_are_typed(page: str, tmp_path: Path) -> N
     assert status == 0, told
 
 
+@pytest.mark.slow
 def test_figures_leave_the_backend_of_a_notebook_alone() -> None:
     code = (
         "import matplotlib, irp_lightning.runs.figures, irp_lightning.localisation.heat_maps as h;"
@@ -244,6 +246,7 @@ def test_images_that_draw_numbers_go_on_drawing(usual: Detector, images: Path) -
     assert random.random() == expected[1]
 
 
+@pytest.mark.slow
 def test_threads_wait_for_each_other(small: Callable[[], Detector], usual: Detector) -> None:
     found: list[float] = []
     threads = [threading.Thread(target=lambda: found.append(small().threshold)) for _ in range(2)]

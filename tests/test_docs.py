@@ -98,6 +98,7 @@ def test_each_extension_has_a_command() -> None:
     assert sorted(map(chosen_by, blocks(EXTENDING, "sh"))) == sorted(EFFECTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shown", blocks(EXTENDING, "sh"), ids=chosen_by)
 def test_an_extension_runs_as_it_is_shown(
     shown: str, small: list[str], images: Path, command: Callable[..., Any], tmp_path: Path

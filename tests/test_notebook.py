@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow  # runs a notebook
+
 REPO = Path(__file__).parent.parent
 NOTEBOOK = REPO / "docs" / "cleaning.ipynb"
 

@@ -302,6 +302,7 @@ def test_photographs_where_a_run_clears_are_refused(
     assert len(list(inside.iterdir())) == len(list(photos.iterdir()))
 
 
+@pytest.mark.slow
 def test_beginning_anew_leaves_a_folder_that_only_has_the_name_of_one_of_ours(
     photos: Path, small_overrides: list[str], tmp_path: Path
 ) -> None:

@@ -79,6 +79,7 @@ def test_a_review_names_them_as_the_tables_do(
     assert odd / "normal/two\nlines.png" in found.kept
 
 
+@pytest.mark.slow
 def test_names_that_the_outputs_encoding_lacks_are_escaped(
     photos: Path,
     small_overrides: list[str],

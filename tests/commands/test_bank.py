@@ -49,6 +49,7 @@ def test_banks_are_listed(bank: FeatureBank, tmp_path: Path, capsys: pytest.Capt
     assert f"MiB in {tmp_path}" in shown
 
 
+@pytest.mark.slow
 def test_it_is_filled_ahead_of_a_run(
     small: list[str], tmp_path: Path, command: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
@@ -62,6 +63,7 @@ def test_it_is_filled_ahead_of_a_run(
     assert {file: file.stat().st_mtime_ns for file in entries(tmp_path / "cache")} == before
 
 
+@pytest.mark.slow
 def test_jobs_of_ray_fill_one_bank(
     small: list[str], tmp_path: Path, command: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:

@@ -13,6 +13,8 @@ from PIL import Image
 
 from irp_lightning.commands.predict import main
 
+pytestmark = pytest.mark.slow  # a process for each name
+
 POWERLESS = (
     "setpriv",
     "--bounding-set=-dac_override,-dac_read_search",

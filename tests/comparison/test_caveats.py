@@ -158,6 +158,7 @@ def test_many_lines_are_cut_short(write_run, titled) -> None:
     assert lines[-1] == "… and 3 more of this kind"
 
 
+@pytest.mark.slow
 def test_real_runs_tell_a_folder_that_changed_from_one_that_moved(
     config, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,6 +11,8 @@ from run_files import metrics, rows
 from irp_lightning.commands.run import run_composed as run
 from irp_lightning.foundation.errors import InputError
 
+pytestmark = pytest.mark.slow  # processes that train together
+
 TOLERANCE = 0.01
 """AUROC; sums in another order move scores by some 1e-4 of themselves, and ranks hardly ever."""
 

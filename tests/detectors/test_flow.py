@@ -144,6 +144,7 @@ def test_module_pickles(average: float) -> None:
     assert torch.equal(twin.score(features), module.score(features))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
 def test_compiled_scores_and_state_are_the_same() -> None:
     plain, compiled = (DifferNet(8, n_blocks=1, hidden=8, compile=flag) for flag in (False, True))

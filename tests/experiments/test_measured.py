@@ -11,6 +11,8 @@ from study_scripts import script, sweep
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.runs.record import Record
 
+pytestmark = pytest.mark.slow  # runs studies
+
 
 def as_of_the_grid(swept: Path, **figures: object) -> Record:
     """A run that says it is one of the measured grid."""

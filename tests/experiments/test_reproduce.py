@@ -27,6 +27,8 @@ from irp_lightning.comparison.runs import read_runs  # noqa: E402
 from irp_lightning.foundation.fields import plain  # noqa: E402
 from irp_lightning.sweeps.cells import cell_name  # noqa: E402
 
+pytestmark = pytest.mark.slow  # runs studies
+
 REPO = PAPER.parents[1]
 CELLS = {"table1": 558, "table2": 126, "fig3": 594, "fig4": 180, "fig5": 42}
 

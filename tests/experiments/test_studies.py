@@ -18,6 +18,8 @@ from irp_lightning.data.contamination import draw_pool
 from irp_lightning.data.dataset import read_images
 from irp_lightning.runs.record import Record
 
+pytestmark = pytest.mark.slow  # runs studies
+
 
 def test_the_study_of_robustness_is_of_real_configurations() -> None:
     study = script("robustness/run")

@@ -8,11 +8,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 import torch
 from prepared_features import check, extractor, load, write_images
 
 from irp_lightning.features.bank import FeatureBank
 from irp_lightning.features.image_features import LiveFeatures
+
+pytestmark = pytest.mark.slow  # processes that are killed
 
 EXTRACT = """
 import sys

@@ -36,6 +36,7 @@ def test_what_nobody_expects_is_raised() -> None:
         raise ZeroDivisionError
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", [["bank", "--cache-dir", ".", "list"], ["inspect", "data=generated", "data.root=x"]]
 )

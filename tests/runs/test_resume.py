@@ -55,6 +55,7 @@ def stop(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return stopped
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "checkpoints"),
     [
@@ -105,6 +106,7 @@ class Noisy(DifferNet):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "method", [IN_SAMPLE, [*LOCAL, "refine.scoring=cross_fit", "refine.max_rounds=4"]]
 )

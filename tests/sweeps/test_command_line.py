@@ -53,6 +53,7 @@ def test_a_refusal_is_one_line_and_leaves_nothing(command: Command, tmp_path: Pa
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_run_logs_to_wandb_offline_without_a_key(
     small: list[str], command: Command, tmp_path: Path
 ) -> None:
@@ -72,6 +73,7 @@ def test_a_run_logs_to_wandb_offline_without_a_key(
     assert not [file.name for file in folder.iterdir() if not file.name.startswith(".")]
 
 
+@pytest.mark.slow
 def test_a_sweep_goes_on_past_a_refused_job_and_compares(
     small: list[str], command: Command, tmp_path: Path
 ) -> None:
@@ -127,6 +129,7 @@ def test_compare_names_what_it_cannot_read(
     assert (tmp_path / "comparison" / "index.html").is_file()
 
 
+@pytest.mark.slow
 def test_a_run_whose_reader_goes_away_ends_in_silence_and_goes_on(
     small: list[str], command: Command, tmp_path: Path
 ) -> None:
@@ -151,6 +154,7 @@ def test_results_that_can_lie_nowhere_are_refused_in_a_line(command: Command, tm
     assert line.startswith(f"irp_lightning: {tmp_path / 'file'} is no folder")
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_says_so_and_keeps_its_features(small: list[str], tmp_path: Path) -> None:
     overrides = [s for s in small if not s.startswith(("epochs", "cache_dir"))]
     process = subprocess.Popen(

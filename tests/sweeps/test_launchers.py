@@ -12,6 +12,8 @@ from omegaconf import OmegaConf
 
 from hydra_plugins.irp_launchers.ray_launcher import RayLauncher
 
+pytestmark = pytest.mark.slow  # Ray, Slurm and searches
+
 REPO = Path(__file__).parent.parent.parent
 
 LEASED = """

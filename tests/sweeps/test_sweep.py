@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from run_files import metrics
 
+pytestmark = pytest.mark.slow  # whole sweeps
+
 MORTAL = """
 import os, signal
 from pathlib import Path
