@@ -23,6 +23,7 @@ from irp_lightning.foundation.amounts import counted, percent
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import printable
 from irp_lightning.localisation.overlay import overlay
+from irp_lightning.refinement.config import RuleConfig
 from irp_lightning.refinement.rounds import Round
 from irp_lightning.runs.pages import jpeg_uri, render_page
 from irp_lightning.runs.thumbnail import thumbnail
@@ -88,11 +89,14 @@ def render(content: Content) -> str:
 
 def settings_of(e: Experiment) -> list[tuple[str, str]]:
     """What the report says of how it came about."""
+    scoring, rule = e.refine.scoring, e.refine.rule
+    assert scoring is not None  # a cleaning removes out of sample
+    assert rule is not None
     asked = [] if e.false_alarms is None else [("false alarms asked for", percent(e.false_alarms))]
     return [
         ("folder", printable(e.data.root)),
-        ("removal", f"{e.refine.name}: {e.refine.scoring}, {e.refine.rule} (k = {e.refine.k})"),
-        ("looked through", f"{e.refine.network.name}, {e.patches.image_size} px"),
+        ("removal", f"{e.refine.name}: {scoring.title}, {_called(rule)}"),
+        ("looked through", f"{scoring.network.name}, {e.patches.image_size} px"),
         ("detector", f"{e.model.title} on {e.backbone.name}"),
         *asked,
         ("groups", str(e.data.groups)),
@@ -100,6 +104,12 @@ def settings_of(e: Experiment) -> list[tuple[str, str]]:
         ("irp_lightning", __version__),
         *((name, version(name)) for name in ("torch", "timm", "lightning")),
     ]
+
+
+def _called(rule: RuleConfig) -> str:
+    """A rule with its arguments."""
+    arguments = ", ".join(f"{key} = {value}" for key, value in rule.rest.items())
+    return f"{rule.title} ({arguments})" if arguments else rule.title
 
 
 def _facts(content: Content) -> list[tuple[str, str]]:

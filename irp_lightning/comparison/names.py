@@ -77,8 +77,10 @@ def _titled(values: Iterable[V]) -> dict[V, V]:
 
 
 def _known_as(key: str, value: Value) -> str:
-    if key == "refine.k" and value.settings.get("refine.rule") == "lambda_median":
+    if key == "refine.rule.k" and value.settings.get("refine.rule") == "lambda_median":
         return "lam"  # the paper's λ is the k of its rule
+    for part in ("refine.scoring.", "refine.rule."):
+        key = key.removeprefix(part)
     group, _, name = key.partition(".")
     return SHORT.get(key) or (name if group in GROUPS_LEFT_OUT else key)
 

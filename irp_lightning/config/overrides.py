@@ -10,9 +10,10 @@ from hydra.core.override_parser.types import ChoiceSweep, RangeSweep
 from hydra.errors import OverrideParseException
 
 from irp_lightning.config.experiment import Experiment
+from irp_lightning.config.older import RENAMED
 from irp_lightning.foundation.errors import InputError
 
-__all__ = ["check_overrides", "without_sweeps"]
+__all__ = ["check_overrides", "check_renamed", "without_sweeps"]
 
 OVERRIDE = re.compile(r"(?P<key>(\+{0,2}|~)\w[\w.@/:-]*)=(?P<value>.*)", re.DOTALL)
 
@@ -41,6 +42,7 @@ def check_overrides(arguments: Sequence[str]) -> None:
         if found is None:
             continue
         key, given = found["key"], found["value"]
+        check_renamed(argument)
         try:
             read = parser.parse_overrides([argument])[0]
         except OverrideParseException as error:
@@ -62,6 +64,22 @@ def check_overrides(arguments: Sequence[str]) -> None:
                 f"{argument} is read as {value}; a name that looks like a number or a truth value needs "
                 f"quotes within quotes: {_quoted(key, given)}"
             )
+
+
+def check_renamed(override: str) -> None:
+    """Refuse a key that is spelt in another way now, and give its new spelling.
+
+    Raises:
+        InputError: It is.
+    """
+    key, _, value = override.partition("=")
+    old = key.lstrip("+~")
+    known = next((k for k in RENAMED if old == k or old.startswith(f"{k}.")), None)
+    if known is None or old.startswith(RENAMED[known].replace("/", ".") + "."):
+        return
+    own = known in ("refine.scoring", "refine.rule") and "." in value
+    new = f"{RENAMED[known]}=custom {known}._target_" if own else RENAMED[known] + old[len(known) :]
+    raise InputError(f"{override} is spelt {new}={value} now; write that")
 
 
 def without_sweeps(arguments: Sequence[str]) -> list[list[str]]:

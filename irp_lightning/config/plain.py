@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from irp_lightning.config.checks import load_experiment
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.config.files import CONF, choices
+from irp_lightning.config.overrides import check_renamed
 from irp_lightning.foundation.errors import InputError, one_line
 from irp_lightning.foundation.suggestions import meant
 
@@ -62,6 +63,7 @@ def _composed(overrides: Sequence[str]) -> DictConfig:
         key, equals, value = override.lstrip("+").partition("=")
         if not equals:
             raise InputError(f"{override} is no key=value; give one such as seed=1")
+        check_renamed(override)
         group, _, package = key.partition("@")
         if key == "experiment":
             experiment = value
