@@ -80,7 +80,7 @@ def work(cell: Sequence[str], root: Path | None) -> tuple[Work, tuple[str, int]]
     data = None if root is None else replace(e.data, category=category)
     found = counts(category, e.contamination.kind, float(values["noise"]), data)
     batches, detector = -(-found.train // e.batch_size), check_detector(e.model)
-    again = e.epochs if e.refine.retrain == "scratch" else e.refine.round_epochs
+    again = e.epochs if e.refine.scoring.retrain == "scratch" else e.refine.scoring.round_epochs
     rounds = e.refine.max_rounds if e.refine.is_in_sample else 0
     return Work(
         model=e.model.title,

@@ -1,7 +1,7 @@
 """Published ways to score and to draw the line, in the same frame as ``robust``: for comparison only.
 
 The scorers see the same patches (one grid, 64 principal components) and make an image's score in the
-same way; a rule sees the same scores. Each is used as a user's own: ``refine.scoring=published.MuSc``.
+same way; a rule sees the same scores. Each is used as a user's own: ``refine/scoring=published.MuSc``.
 """
 
 from typing import ClassVar

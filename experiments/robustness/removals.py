@@ -40,36 +40,36 @@ SETTINGS = {
     "robust": {"robust": []},
     "tuning": {
         "robust": [],
-        "mutual, m = n": ["refine.scoring=mutual"],
-        "mutual, m = 0.3 n": ["refine.scoring=mutual", "refine.bank_share=0.3"],
-        "gaussian": ["refine.scoring=gaussian"],
-        "robust, m = 0.3 n": ["refine.bank_share=0.3"],
-        "robust, grid 5": ["refine.grid=5"],
-        "robust, grid 20": ["refine.grid=20"],
-        "robust, lower_mad 3": ["refine.rule=lower_mad", "refine.k=3"],
-        "robust, lower_mad 2.5": ["refine.rule=lower_mad", "refine.k=2.5"],
-        "robust, lower_mad 2": ["refine.rule=lower_mad", "refine.k=2"],
-        "robust, false_discovery 0.05": ["refine.k=0.05"],
-        "robust, false_discovery 0.2": ["refine.k=0.2"],
-        "robust, otsu": ["refine.rule=otsu", "refine.k=null"],
+        "mutual, m = n": ["refine/scoring=mutual"],
+        "mutual, m = 0.3 n": ["refine/scoring=mutual", "refine.scoring.bank_share=0.3"],
+        "gaussian": ["refine/scoring=gaussian"],
+        "robust, m = 0.3 n": ["refine.scoring.bank_share=0.3"],
+        "robust, grid 5": ["refine.scoring.grid=5"],
+        "robust, grid 20": ["refine.scoring.grid=20"],
+        "robust, lower_mad 3": ["refine/rule=lower_mad", "refine.rule.k=3"],
+        "robust, lower_mad 2.5": ["refine/rule=lower_mad", "refine.rule.k=2.5"],
+        "robust, lower_mad 2": ["refine/rule=lower_mad", "refine.rule.k=2"],
+        "robust, false_discovery 0.05": ["refine.rule.k=0.05"],
+        "robust, false_discovery 0.2": ["refine.rule.k=0.2"],
+        "robust, otsu": ["refine/rule=otsu", "refine.rule.k=null"],
         "robust, one round": ["refine.max_rounds=1"],
     },
     "published": {
-        name: [f"refine.scoring=published.{name}", "refine.max_rounds=1"]
+        name: [f"refine/scoring=published.{name}", "refine.max_rounds=1"]
         for name in ("Nearest", "MuSc", "MeDS", "Lof")
     }
-    | {"robust, mixture": ["refine.rule=published.mixture"]},
+    | {"robust, mixture": ["refine/rule=published.mixture"]},
     "thresholds": {
-        f"robust, pythresh {name}": [f"refine.rule=thresholds.{name}", "refine.max_rounds=1"]
+        f"robust, pythresh {name}": [f"refine/rule=thresholds.{name}", "refine.max_rounds=1"]
         for name in ("filtered", "iqr", "karch", "mad", "mtt", "yj")
     },
     "backbones": {
         "EfficientNet-Lite0": [],
         "AlexNet, last maps": [
-            *("backbone@refine.backbone=alexnet", "refine.backbone.weights=${oc.env:ALEXNET}"),
+            *("backbone@refine.scoring.backbone=alexnet", "refine.scoring.backbone.weights=${oc.env:ALEXNET}"),
         ],
     },
-    "views": {f"{n} views": [f"refine.views={n}"] for n in (1, 4, 8)},
+    "views": {f"{n} views": [f"refine.scoring.views={n}"] for n in (1, 4, 8)},
 }
 
 

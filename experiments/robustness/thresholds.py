@@ -1,4 +1,4 @@
-"""Rules of pythresh, on robust's scores: for comparison only, ``refine.rule=thresholds.karch``.
+"""Rules of pythresh, on robust's scores: for comparison only, ``refine/rule=thresholds.karch``.
 
 pythresh is no dependency of this project: ``pip install pythresh`` into an environment of its own (1.1.1
 here).

@@ -7,20 +7,7 @@ from typing import Any
 from irp_lightning.foundation.fields import file_name
 from irp_lightning.refinement.config import RULES, SCORERS
 
-__all__ = ["RENAMED", "brought_up_to_date"]
-
-RENAMED = {
-    "refine.scoring": "refine/scoring",
-    "refine.rule": "refine/rule",
-    "refine.k": "refine.rule.k",
-    **{
-        f"refine.{name}": f"refine.scoring.{name}"
-        for name in ("folds", "grid", "views", "references", "bank_share", "round_epochs", "retrain")
-    },
-    "refine.backbone": "refine.scoring.backbone",
-    "backbone@refine.backbone": "backbone@refine.scoring.backbone",
-}
-"""Keys of the command line that are spelt in another way now."""
+__all__ = ["brought_up_to_date"]
 
 OF_SCORING = {
     **{"folds": 3, "backbone": None, "grid": 10, "views": 1, "references": 2000, "bank_share": 0.3},

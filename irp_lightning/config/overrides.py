@@ -10,14 +10,17 @@ from hydra.core.override_parser.types import ChoiceSweep, RangeSweep
 from hydra.errors import OverrideParseException
 
 from irp_lightning.config.experiment import Experiment
-from irp_lightning.config.older import RENAMED
+from irp_lightning.config.renamed import check_renamed
 from irp_lightning.foundation.errors import InputError
 
-__all__ = ["check_overrides", "check_renamed", "without_sweeps"]
+__all__ = ["check_overrides", "without_sweeps"]
 
 OVERRIDE = re.compile(r"(?P<key>(\+{0,2}|~)\w[\w.@/:-]*)=(?P<value>.*)", re.DOTALL)
 
-GROUPS = {field.name for field in fields(Experiment) if "group" in field.metadata} | {"experiment"}
+GROUPS = {
+    *(field.name for field in fields(Experiment) if "group" in field.metadata),
+    *("experiment", "refine/scoring", "refine/rule"),
+}
 """Keys whose values are files of ``conf/``."""
 
 NAMES = ("data.category", "name", "sweep.name")
@@ -64,22 +67,6 @@ def check_overrides(arguments: Sequence[str]) -> None:
                 f"{argument} is read as {value}; a name that looks like a number or a truth value needs "
                 f"quotes within quotes: {_quoted(key, given)}"
             )
-
-
-def check_renamed(override: str) -> None:
-    """Refuse a key that is spelt in another way now, and give its new spelling.
-
-    Raises:
-        InputError: It is.
-    """
-    key, _, value = override.partition("=")
-    old = key.lstrip("+~")
-    known = next((k for k in RENAMED if old == k or old.startswith(f"{k}.")), None)
-    if known is None or old.startswith(RENAMED[known].replace("/", ".") + "."):
-        return
-    own = known in ("refine.scoring", "refine.rule") and "." in value
-    new = f"{RENAMED[known]}=custom {known}._target_" if own else RENAMED[known] + old[len(known) :]
-    raise InputError(f"{override} is spelt {new}={value} now; write that")
 
 
 def without_sweeps(arguments: Sequence[str]) -> list[list[str]]:

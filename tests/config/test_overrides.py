@@ -72,8 +72,8 @@ def test_a_group_chooses_a_file(value: str) -> None:
         (["+experiment=[demo,foldr]"], "experiment=foldr is unknown; did you mean folder?"),
         (["logger=x"], "logger=x is unknown; choose one of: csv, wandb"),
         (
-            ["backbone@refine.backbone=resnet"],
-            "backbone@refine.backbone=resnet is unknown; did",
+            ["backbone@refine.scoring.backbone=resnet"],
+            "backbone@refine.scoring.backbone=resnet is unknown; did",
         ),
         (["zzz=1"], "zzz=1 is unknown; irp-lightning run --help shows all keys"),
     ],

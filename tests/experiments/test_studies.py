@@ -123,7 +123,7 @@ def test_a_study_sees_images_as_a_run_does(images: Path, cache: Path, tmp_path: 
             *("+experiment=demo", f"data.root={tmp_path}", "data.category=fabric", "backbone=random"),
             *("data.image_size=64", "patches.image_size=64", "patches.grid=4", "patches.width=9"),
             *("views.count=2", "views.n_transforms=2", "views.n_transforms_test=2", "refine=robust"),
-            *("refine.views=3", "trainer.accelerator=cpu", f"cache_dir={cache}"),
+            *("refine.scoring.views=3", "trainer.accelerator=cpu", f"cache_dir={cache}"),
         )
     )
     of_views, of_patches = inputs.extractors.detector.spec, inputs.extractors.removal.spec
@@ -176,7 +176,7 @@ def test_every_epoch_of_the_study_of_steadiness_is_a_round_without_removals() ->
         found = judge(scores, active, watching)
         assert not found.removed.any()
         assert not is_over(found, before, watching.patience)
-        before.append(Round(len(before), active, scores, None, found.removed, found.threshold, 0.0))
+        before.append(Round(number=len(before), active=active, scores=scores, removed=found.removed, threshold=found.threshold, seconds=0.0))
     assert len(before) == 3
 
 

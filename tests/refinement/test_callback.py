@@ -1,6 +1,7 @@
 """The callback, in a real ``trainer.fit`` on small tensors."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from irp_lightning.features.batches import RefinableData
 from irp_lightning.features.image_features import ResidentFeatures
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.refinement.callback import IterativeRefinement
-from irp_lightning.refinement.config import RefineConfig
+from irp_lightning.refinement.judgement import Pruning
 from irp_lightning.refinement.rounds import Round
+from irp_lightning.refinement.rules import lambda_median
 
 N, TEST, DIM = 24, 6, 4
 
@@ -55,13 +57,20 @@ def fit(
     outliers: int = 4,
     resume: Path | None = None,
     keep: Callable[[L.Trainer], None] = lambda trainer: None,
+    rule: Callable[..., float] = lambda_median,
+    k: float = 1.5,
+    round_epochs: int = 2,
+    from_scratch: bool = False,
     **settings: Any,
 ) -> tuple[IterativeRefinement, L.LightningModule, RefinableData, L.Trainer]:
     torch.manual_seed(0)
     module = Distance() if module is None else module
-    config = RefineConfig("mine", **settings)
     refinement = IterativeRefinement(
-        config, epochs=3, round_epochs=config.round_epochs, after_round=keep
+        Pruning(rule=partial(rule, k=k), **settings),
+        epochs=3,
+        round_epochs=round_epochs,
+        from_scratch=from_scratch,
+        after_round=keep,
     )
     data = RefinableData(
         ResidentFeatures(features(outliers)),
@@ -148,7 +157,7 @@ def test_scratch_starts_each_round_from_the_first_weights_and_a_new_optimiser() 
             self.starts = [*getattr(self, "starts", []), (first.detach().clone(), len(state))]
 
     _, module, _, trainer = fit(
-        Watched(DIM, n_blocks=1, hidden=4), max_rounds=1, k=1.01, retrain="scratch"
+        Watched(DIM, n_blocks=1, hidden=4), max_rounds=1, k=1.01, from_scratch=True
     )
     assert trainer.current_epoch == 3 + 3  # each round for the full number of epochs
     weights, moments = zip(*module.starts, strict=True)  # type: ignore[arg-type]
@@ -209,7 +218,7 @@ def test_a_checkpoint_carries_rounds_and_active_images(tmp_path: Path) -> None:
     refinement, _, data, trainer = fit(max_rounds=2, round_epochs=1, k=3.0)
     trainer.save_checkpoint(tmp_path / "last.ckpt")
     state = torch.load(tmp_path / "last.ckpt", weights_only=True)
-    twin = IterativeRefinement(RefineConfig("mine", max_rounds=2), epochs=3, round_epochs=1)
+    twin = IterativeRefinement(Pruning(rule=lambda_median, max_rounds=2), epochs=3, round_epochs=1)
     twin.load_state_dict(state["callbacks"]["IterativeRefinement"])
     assert removed_per_round(twin.rounds) == removed_per_round(refinement.rounds)
     assert torch.equal(state["RefinableData"]["active"], data.active)
