@@ -201,7 +201,7 @@ def test_a_rule_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for target, rest, told in (
         ("my_rules.median", {}, "is not there: my_rules has no median"),
         ("nowhere.rule", {}, "cannot be imported"),
-        ("my_rules.mean", {"share": 1}, "cannot be called: .*share"),
+        ("my_rules.mean", {"k": 1, "share": 1}, "cannot be called: .*share"),
         ("my_rules.mean", {}, "cannot be called: .*'k'"),
     ):
         with pytest.raises(WrongValue, match=rf"^_target_={target} {told}"):
