@@ -298,7 +298,9 @@ def test_weights_of_another_architecture(refused: Callable[..., str], tmp_path: 
     assert f"backbone.weights={tmp_path}/squeezenet.pth does not fit alexnet" in message
 
 
-@pytest.mark.parametrize("override", ["nosie=0.1", "refine.lambda=2", "data.rooot=x", "refine=magic", "refine/rule=magic"])
+@pytest.mark.parametrize(
+    "override", ["nosie=0.1", "refine.lambda=2", "data.rooot=x", "refine=magic", "refine/rule=magic"]
+)
 def test_unknown_keys_and_choices_are_hydras_own_errors(config: Config, override: str) -> None:
     with pytest.raises(ConfigCompositionException):
         config(override)

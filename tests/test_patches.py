@@ -58,9 +58,16 @@ def test_a_removal_is_explained_by_its_map(
 
 
 def test_the_cleaning_may_look_through_a_backbone_of_its_own(config: Config, tmp_path: Path) -> None:
-    own = ["backbone@refine.scoring.backbone=random", "refine.scoring.views=2", "refine.scoring.grid=2", "refine.rule.k=0.9"]
+    own = [
+        "backbone@refine.scoring.backbone=random",
+        "refine.scoring.views=2",
+        "refine.scoring.grid=2",
+        "refine.rule.k=0.9",
+    ]
     m = run(config("+experiment=demo", *own, "model=gaussian"), tmp_path / "own")
-    default = run(config("+experiment=demo", "refine.rule.k=0.9", "model=gaussian"), tmp_path / "default")
+    default = run(
+        config("+experiment=demo", "refine.rule.k=0.9", "model=gaussian"), tmp_path / "default"
+    )
     assert (m["removal_backbone"], default["removal_backbone"]) == ("random", "tf_efficientnet_lite0")
     written = OmegaConf.load(tmp_path / "default" / "config.yaml")
     assert written.refine.scoring.backbone.name == "tf_efficientnet_lite0"

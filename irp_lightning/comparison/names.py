@@ -98,5 +98,6 @@ def _differing(values: Sequence[Value]) -> list[str]:
     every = [key for key in keys if len({settings.get(key) for settings in found}) > 1]
     told = several if apart(several) == apart(every) else every
     # Of a network its name is enough, unless one name has several settings.
-    short = [key for key in told if not any(key.startswith(f"{name}.") for name in told)]
+    networks = [f"{key}." for key in told if key.endswith("backbone")]
+    short = [key for key in told if not key.startswith(tuple(networks))]
     return short if apart(short) == apart(told) else told

@@ -29,9 +29,10 @@ LOOKED_THROUGH = {
 def brought_up_to_date(config: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration in today's words.
 
-    Scoring and rule were names in ``refine``, and their arguments stood beside them. Where ``refine.backbone`` was null, a method of patches looked through the run's own backbone if that
-    named ``layers``, else through EfficientNet-Lite0. A review counted by its file's name: of an older
-    run there is no digest of what it said. ``data.bit_depth`` was called ``data.depth``.
+    Scoring and rule were names in ``refine``, and their arguments stood beside them. Where
+    ``refine.backbone`` was null, a method of patches looked through the run's own backbone if that named
+    ``layers``, else through EfficientNet-Lite0. A review counted by its file's name: of an older run there
+    is no digest of what it said. ``data.bit_depth`` was called ``data.depth``.
 
     Args:
         config: As read from a run folder of this or an older version; it is left as it is.
@@ -70,7 +71,11 @@ def _with_nodes(refine: Mapping[str, Any], backbone: Any) -> dict[str, Any]:
 
 def _node(name: str, declared: Mapping[str, type], beside: Mapping[str, Any]) -> dict[str, Any]:
     """One of the project's by the name of its file or function, or one of the user's; what it took."""
-    own = {target.split(".")[-2 if declared is SCORERS else -1]: target for target in declared if "." in target}
+    own = {
+        target.split(".")[-2 if declared is SCORERS else -1]: target
+        for target in declared
+        if "." in target
+    }
     target = own.get(name, name)
     if target not in declared:
         return {"_target_": target, **beside}

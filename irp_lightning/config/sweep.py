@@ -15,8 +15,8 @@ class SweepConfig:
         name: Of its folder.
         force: Compute again what is complete.
         command: When the command was given: what it forced once it does not force again.
-        objective: The figure of ``metrics.json`` that a sweeper which searches maximises. Every one looks at
-            the test labels.
+        objective: The figure of ``metrics.json`` that a sweeper which searches maximises. Every
+            one looks at the test labels.
     """
 
     name: str = text(says=nothing)

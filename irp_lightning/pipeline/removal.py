@@ -9,8 +9,8 @@ from torch import Tensor
 from irp_lightning.foundation.errors import named
 from irp_lightning.pipeline.fitting import Fitting
 from irp_lightning.pipeline.inputs import Inputs
-from irp_lightning.refinement.clean import Cleaning, clean
 from irp_lightning.refinement.build import build_pruning, build_scorer
+from irp_lightning.refinement.clean import Cleaning, clean
 from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.ranking import Ranking, follow, rank
 from irp_lightning.refinement.scoring import TrainingImages

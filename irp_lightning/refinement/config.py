@@ -149,7 +149,7 @@ RULES: dict[str, type] = {
         ("otsu", NoArguments),
     )
 }
-"""The arguments of the project's own rules. A user's function declares its arguments by its signature."""
+"""The arguments of the project's own rules; a user's function declares its arguments by its signature."""
 
 
 def _dotted(value: Any) -> str:
@@ -220,7 +220,9 @@ class ScoringConfig:
         """The arguments, those left out by their defaults where they are declared."""
         declared, backbone = SCORERS.get(str(values.get("_target_"))), values.get("backbone")
         found = _arguments(values, declared)
-        if isinstance(backbone, Mapping) and (declared is None or issubclass(declared, PatchScorerConfig)):
+        if isinstance(backbone, Mapping) and (
+            declared is None or issubclass(declared, PatchScorerConfig)
+        ):
             network = identity(BackboneConfig, backbone)
             found |= {"backbone": network["name"], **{f"backbone.{k}": v for k, v in network.items()}}
         return found

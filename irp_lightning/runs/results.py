@@ -44,7 +44,9 @@ def facts(e: Experiment) -> dict[str, Any]:
         "method": refine.name,
         "model": e.model.title,
         "backbone": e.backbone.name,
-        "removal_backbone": refine.scoring.network.name if refine.scoring and looks_at_patches(refine) else None,
+        "removal_backbone": refine.scoring.network.name
+        if refine.scoring and looks_at_patches(refine)
+        else None,
         "contamination": e.contamination.kind,
         "lam": e.lam,
         "k": refine.rule.rest.get("k") if refine.rule and refine.scorer else None,

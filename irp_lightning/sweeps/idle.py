@@ -14,8 +14,8 @@ KNOBS = ("lam", "max_rounds", "round_epochs")
 def key_of(override: str) -> str:
     """The key that an override sets.
 
-    >>> key_of("+refine.rule.k=2"), key_of("refine/rule=mad"), key_of("backbone@refine.scoring.backbone=timm")
-    ('refine.rule.k', 'refine/rule', 'backbone')
+    >>> key_of("+refine.rule.k=2"), key_of("refine/rule=mad"), key_of("lam=1.5,2")
+    ('refine.rule.k', 'refine/rule', 'lam')
     """
     return str(OverridesParser.create().parse_override(override).key_or_group)
 

@@ -41,8 +41,8 @@ class CommandStart(Callback):
             raise SystemExit(f"irp_lightning: {error}") from None
         if cells is None and not str(config.hydra.sweeper._target_).endswith(".BasicSweeper"):
             print(
-                f"sweep.objective={config.sweep.objective}: this search looks at the test labels. What it "
-                "finds is tuned on the test set and is no result."
+                f"sweep.objective={config.sweep.objective}: this search looks at the test labels. What "
+                "it finds is tuned on the test set and is no result."
             )
         print(f"sweep folder {folder}" + (f", {len(cells)} cells" if cells else ""))
         # Looked up here, it is the same for all cells.

@@ -25,7 +25,9 @@ def _block(group: str, name: str) -> dict[str, Any]:
             continue
         ((key, choice),) = entry.items()
         below, _, package = key.partition("@")
-        own = {package or below: _block(below[1:] if below[0] == "/" else f"{group}/{below}", choice)} | own
+        own = {
+            package or below: _block(below[1:] if below[0] == "/" else f"{group}/{below}", choice)
+        } | own
     return own
 
 

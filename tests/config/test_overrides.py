@@ -75,7 +75,10 @@ def test_a_group_chooses_a_file(value: str) -> None:
             ["backbone@refine.scoring.backbone=resnet"],
             "backbone@refine.scoring.backbone=resnet is unknown; did",
         ),
-        (["refine.scoring.fold=2"], "refine.scoring.fold=2 is unknown; did you mean refine.scoring.folds?"),
+        (
+            ["refine.scoring.fold=2"],
+            "refine.scoring.fold=2 is unknown; did you mean refine.scoring.folds?",
+        ),
         (["-m", "refine/rule=mad,mda"], "refine/rule=mda is unknown; did you mean mad?"),
         (["zzz=1"], "zzz=1 is unknown; irp-lightning run --help shows all keys"),
     ],

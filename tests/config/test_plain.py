@@ -33,11 +33,7 @@ def choices(group: str) -> list[str]:
     "overrides",
     [
         [],
-        *(
-            [choice]
-            for group in GROUPS
-            for choice in choices(group)
-        ),
+        *([choice] for group in GROUPS for choice in choices(group)),
         *([f"+{choice}"] for choice in choices("experiment")),
         ["+experiment=folder", "backbone=alexnet", "refine.max_rounds=1", "data.groups=auto", "lam=2"],
         ["trainer=ddp", "trainer.devices=2", "logger=csv", "features.memory_limit_gb=null"],

@@ -166,17 +166,28 @@ def test_the_study_of_views_reads_records_and_draws_them(swept: Path, tmp_path: 
 
 def test_every_epoch_of_the_study_of_steadiness_is_a_round_without_removals() -> None:
     torch = pytest.importorskip("torch")
+    from irp_lightning.refinement.build import build_pruning
     from irp_lightning.refinement.judgement import is_over, judge
     from irp_lightning.refinement.rounds import Round
 
-    watching = script("common/wander").watching(4)
+    method = script("common/wander").watching(4)
+    watching = build_pruning(method)
     scores, active = torch.tensor([1.0, 2.0, 3.0, 1e6]), torch.ones(4, dtype=torch.bool)
     before: list[Round] = []
     while len(before) < watching.max_rounds:
         found = judge(scores, active, watching)
         assert not found.removed.any()
         assert not is_over(found, before, watching.patience)
-        before.append(Round(number=len(before), active=active, scores=scores, removed=found.removed, threshold=found.threshold, seconds=0.0))
+        before.append(
+            Round(
+                number=len(before),
+                active=active,
+                scores=scores,
+                removed=found.removed,
+                threshold=found.threshold,
+                seconds=0.0,
+            )
+        )
     assert len(before) == 3
 
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from irp_lightning.foundation.errors import WrongValue
-from irp_lightning.refinement.checks import check_explains
 from irp_lightning.foundation.fields import load
+from irp_lightning.refinement.checks import check_explains
 from irp_lightning.refinement.config import SCORERS, RefineConfig
 
 OWN = """

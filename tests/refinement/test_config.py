@@ -12,7 +12,13 @@ SCORER = "irp_lightning.refinement.scorers"
 MUTUAL, CROSS_FIT = f"{SCORER}.mutual.Mutual", f"{SCORER}.cross_fit.CrossFit"
 RULES = "irp_lightning.refinement.rules"
 OTSU = {"_target_": f"{RULES}.otsu"}
-BACKBONE = {"name": "convnext_tiny", "library": "timm", "weights": "/a/b/w.pth", "n_scales": 1, "seed": 0}
+BACKBONE = {
+    "name": "convnext_tiny",
+    "library": "timm",
+    "weights": "/a/b/w.pth",
+    "n_scales": 1,
+    "seed": 0,
+}
 
 
 def block(scoring: Any = None, rule: Any = None, **values: Any) -> dict[str, Any]:
@@ -30,14 +36,23 @@ def test_a_method_that_never_prunes_has_no_settings(values: dict[str, Any]) -> N
     [
         (block(rule={"_target_": f"{RULES}.mad", "k": 0}), "rule.k=0 is not allowed; give a number"),
         (block(rule={"_target_": f"{RULES}.mad"}), "rule.k=??? is not set"),
-        (block(rule={"_target_": f"{RULES}.top_share", "k": 1}), "rule.k=1 is not allowed; give a share"),
+        (
+            block(rule={"_target_": f"{RULES}.top_share", "k": 1}),
+            "rule.k=1 is not allowed; give a share",
+        ),
         (block(rule={**OTSU, "k": 1}), "rule.k=1 is unknown"),
         (block(rule={"_target_": "mad", "k": 1}), "rule._target_=mad is not allowed; name your own"),
         (block({"_target_": CROSS_FIT, "folds": 1}), "scoring.folds=1 is not allowed; give a whole"),
         (block({"_target_": CROSS_FIT, "grid": 4}), "scoring.grid=4 is unknown"),
-        (block({"_target_": CROSS_FIT, "backbone": BACKBONE}), "scoring.backbone=convnext_tiny does nothi"),
+        (
+            block({"_target_": CROSS_FIT, "backbone": BACKBONE}),
+            "scoring.backbone=convnext_tiny does nothi",
+        ),
         (block({"_target_": MUTUAL, "folds": 4}), "scoring.folds=4 is unknown"),
-        (block({"_target_": MUTUAL, "bank_share": 0}), "scoring.bank_share=0 is not allowed; give a share"),
+        (
+            block({"_target_": MUTUAL, "bank_share": 0}),
+            "scoring.bank_share=0 is not allowed; give a share",
+        ),
         (block({"_target_": MUTUAL, "backbone": {**BACKBONE, "library": "keras"}}), "library=keras"),
         (block(max_removed=1), "max_removed=1 is not allowed"),
         (block(remove="most"), "remove=most is unknown; choose one of: worst, all"),

@@ -26,7 +26,9 @@ def config(k: float = 3.0, **values: Any) -> Pruning:
 def quiet(*removals: bool) -> list[Round]:
     """Rounds that removed something, or not."""
     one = torch.ones(4, dtype=torch.bool)
-    return [Round(number=i, active=one, scores=one.float(), removed=one & r) for i, r in enumerate(removals)]
+    return [
+        Round(number=i, active=one, scores=one.float(), removed=one & r) for i, r in enumerate(removals)
+    ]
 
 
 def test_what_stands_out_goes() -> None:
@@ -90,7 +92,10 @@ def test_the_budget_holds_whatever_the_scores(
 )
 def test_patience_counts_quiet_rounds_in_a_row(patience: int, before: list[bool], over: bool) -> None:
     nothing: Tensor = torch.zeros(4, dtype=torch.bool)
-    assert is_over(Judgement(threshold=1.0, removed=nothing, converged=True), quiet(*before), patience) is over
+    assert (
+        is_over(Judgement(threshold=1.0, removed=nothing, converged=True), quiet(*before), patience)
+        is over
+    )
 
 
 def test_a_used_up_budget_is_the_end_and_a_removal_is_not() -> None:

@@ -147,7 +147,14 @@ def evaluated(dataset: Dataset, localised: list[str]) -> Evaluation:
     maps = torch.rand(len(localised), 8, 8)
     rounds = [
         Round(number=0, active=~nobody, scores=scores, removed=removed, threshold=2.25, seconds=1.0),
-        Round(number=1, active=~removed, scores=scores.where(~removed, torch.nan), test_scores=test_scores, removed=nobody, seconds=1.0),
+        Round(
+            number=1,
+            active=~removed,
+            scores=scores.where(~removed, torch.nan),
+            test_scores=test_scores,
+            removed=nobody,
+            seconds=1.0,
+        ),
     ]
     train, test = ([dataset.samples[i] for i in part] for part in (POOL.train, POOL.test))
     labels, test_labels = (torch.tensor([s.label for s in part]) for part in (train, test))

@@ -242,7 +242,16 @@ def test_of_many_removed_images_the_first_are_shown(
         Sample(tmp_path / f"{file}.png", name, "train") for file, name in zip("xyz", names, strict=True)
     ]
     everything = torch.ones(3, dtype=torch.bool)
-    rounds = [Round(number=0, active=everything, scores=torch.tensor([3.0, 2.0, 1.0]), removed=everything, threshold=0.5, seconds=0.0)]
+    rounds = [
+        Round(
+            number=0,
+            active=everything,
+            scores=torch.tensor([3.0, 2.0, 1.0]),
+            removed=everything,
+            threshold=0.5,
+            seconds=0.0,
+        )
+    ]
     run: Any = SimpleNamespace(logged={}, summary={})
     run.log = run.logged.update
     show_removed(run, removed_rows(rounds, samples), samples)

@@ -51,8 +51,8 @@ class Mutual:
 
     Args:
         images: The training images, with their patches.
-        arguments: Of :class:`MutualConfig`; ``bank_share`` is m as a share of n. Neighbours of a grid finer
-            than ``grid`` are averaged.
+        arguments: Of :class:`MutualConfig`; ``bank_share`` is m as a share of n. Neighbours of a
+            grid finer than ``grid`` are averaged.
     """
 
     wants: ClassVar[str] = "patches"
