@@ -13,8 +13,10 @@ from irp_lightning.data.samples import Sample
 from irp_lightning.detectors.config import ModelConfig, TrainerConfig
 from irp_lightning.features.config import ViewsConfig
 from irp_lightning.features.image_features import ResidentFeatures
+from irp_lightning.foundation.fields import load
 from irp_lightning.pipeline.fitting import Fitting
 from irp_lightning.pipeline.inputs import Inputs
+from irp_lightning.refinement.config import SCORERS, RefineConfig
 from irp_lightning.refinement.scoring import TrainingImages
 
 N, TEST, VIEWS, DIM = 30, 6, 2, 3
@@ -102,7 +104,30 @@ def inputs(fits: Fitting, groups: list[int] | None = None) -> Inputs:
     )
 
 
+def method(
+    scoring: str = "in_sample", rule: str = "lambda_median", k: float = 1.5, **values: Any
+) -> RefineConfig:
+    """A method in short: a few of its arguments are those of its scoring."""
+    own = {target.split(".")[-2]: target for target in SCORERS if "." in target}
+    arguments = {key: values.pop(key) for key in ("round_epochs", "retrain") if key in values}
+    return load(
+        RefineConfig,
+        {
+            "name": "x",
+            "scoring": {"_target_": own.get(scoring, scoring), **arguments},
+            "rule": {"_target_": f"irp_lightning.refinement.rules.{rule}", "k": k},
+            **values,
+        },
+    )
+
+
 def training_images(fits: Fitting, groups: Tensor | None = None) -> TrainingImages:
     positions = torch.tensor(fits.pool.train)
     groups = torch.arange(len(positions)) if groups is None else groups
-    return TrainingImages(fits.features, positions, groups, fits.seed, fits.fit_and_score)
+    return TrainingImages(
+        features=fits.features,
+        positions=positions,
+        groups=groups,
+        seed=fits.seed,
+        fit_and_score=fits.fit_and_score,
+    )

@@ -51,7 +51,7 @@ def test_clean_fit_score_explain_save_load(images: Path, cache: Path, tmp_path: 
 def test_it_prints_no_summary_and_follows_a_review(
     images: Path, cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    overrides = [*SMALL, "refine.k=0.3", "batch_size=8", f"cache_dir={cache}"]
+    overrides = [*SMALL, "refine.rule.k=0.3", "batch_size=8", f"cache_dir={cache}"]
     good = images / "fabric/train/good"
     before = clean(good, tmp_path / "out", false_alarms=0.1, overrides=overrides)
     spared, caught = before.suspects[0], before.kept[0].name
@@ -295,7 +295,7 @@ def test_images_in_memory_are_cleaned_as_their_files_are(
     images: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IRP_CACHE", str(tmp_path / "cache"))
-    overrides = [*SMALL, "refine.k=0.3", "batch_size=8"]
+    overrides = [*SMALL, "refine.rule.k=0.3", "batch_size=8"]
     files = sorted((images / "fabric/train/good").iterdir())
     written = clean(
         files[0].parent, tmp_path / "out", false_alarms=0.1, overrides=[*overrides, f"cache_dir={cache}"]

@@ -76,22 +76,19 @@ def copied(images: Path, tmp_path: Path) -> Path:
         ("seed=-1", "at least 0"),
         ("refine.max_removed=0", "share between 0 and 1"),
         ("refine.max_removed=1", "share between 0 and 1"),
-        ("refine.retrain=again", "continue, scratch"),
         ("refine.remove=some", "worst, all"),
-        ("refine.rule=median", "lambda_median, mad"),
-        ("refine.scoring=once", "in_sample, cross_fit, ensemble, gaussian, mutual"),
-        ("refine.folds=1", "at least 2"),
-        ("refine.grid=0", "at least 1"),
-        ("refine.bank_share=2", "a share above 0"),
-        ("refine.references=1", "at least 2"),
+        ("refine.scoring.folds=1", "at least 2"),
+        ("refine.scoring.grid=0", "at least 1"),
+        ("refine.scoring.bank_share=2", "a share above 0"),
+        ("refine.scoring.references=1", "at least 2"),
         ("patches.neighbourhood=2", "give an odd number"),
         ("patches.grid=1", "at least 2"),
         ("backbone.layers=[1.5]", "a list of layers"),
         ("backbone.library=keras", "torchvision, timm"),
-        ("refine.k=0", "a share between 0 and 1"),
-        ("refine.bank_share=0", "a share above 0"),
-        ("refine.k=-1", "a share between 0 and 1"),
-        ("refine.k=wide", "a share between 0 and 1"),
+        ("refine.rule.k=0", "a share between 0 and 1"),
+        ("refine.scoring.bank_share=0", "a share above 0"),
+        ("refine.rule.k=-1", "a share between 0 and 1"),
+        ("refine.rule.k=wide", "a share between 0 and 1"),
         ("model.average=1", "a decay below 1"),
         ("localise=-1", "at least 0"),
         ("localise=some", "at least 0"),
@@ -153,15 +150,17 @@ def test_a_remedy_is_not_what_is_set_already(refused: Callable[..., str]) -> Non
 
 
 def test_a_share_must_be_one(refused: Callable[..., str]) -> None:
-    assert "refine.k=1.5" in refused("refine.rule=top_share", "refine.k=1.5")
-    # The share of robust's rule would be a tenth of a spread, and remove half of all.
-    assert "refine.k=0.1 is not allowed for lower_mad" in refused("refine.rule=lower_mad")
+    assert "refine.rule.k=1.5" in refused("refine/rule=top_share", "refine.rule.k=1.5")
+    # As spreads, the share of robust's rule would remove half of all.
+    assert "refine.rule.k=0.1 is not" in refused("refine/rule=lower_mad", "refine.rule.k=0.1")
+    retrain = "refine.scoring.retrain=again"
+    assert "choose one of: continue, scratch" in refused("refine=irp", retrain)
 
 
 def test_more_folds_than_groups(refused: Callable[..., str]) -> None:
-    message = refused("refine.scoring=cross_fit", "refine.folds=500")
-    assert "refine.folds=500" in message
-    assert "scoring=in_sample" in message
+    message = refused("refine/scoring=cross_fit", "refine.scoring.folds=500")
+    assert "refine.scoring.folds=500" in message
+    assert "refine/scoring=in_sample" in message
 
 
 def test_a_detector_without_a_name(refused: Callable[..., str]) -> None:
@@ -299,7 +298,9 @@ def test_weights_of_another_architecture(refused: Callable[..., str], tmp_path: 
     assert f"backbone.weights={tmp_path}/squeezenet.pth does not fit alexnet" in message
 
 
-@pytest.mark.parametrize("override", ["nosie=0.1", "refine.lambda=2", "data.rooot=x", "refine=magic"])
+@pytest.mark.parametrize(
+    "override", ["nosie=0.1", "refine.lambda=2", "data.rooot=x", "refine=magic", "refine/rule=magic"]
+)
 def test_unknown_keys_and_choices_are_hydras_own_errors(config: Config, override: str) -> None:
     with pytest.raises(ConfigCompositionException):
         config(override)

@@ -38,7 +38,8 @@ PLACEHOLDER = re.compile(r"(?:[A-Z_]+|FILE\.csv|[\w.]+\.pth)\Z")
 
 
 def blocks(text: str, *languages: str) -> list[str]:
-    return re.findall(rf"```(?:{'|'.join(languages)})\n(.*?)```", text, re.DOTALL)
+    found: list[str] = re.findall(rf"```(?:{'|'.join(languages)})\n(.*?)```", text, re.DOTALL)
+    return [block.replace("\\\n", " ") for block in found]
 
 
 # What each extension must have changed in the run folder, besides the word in config.yaml.
@@ -75,8 +76,8 @@ EFFECTS = {
     "data.reader": ("my_dataset.read", _photos),
     "data": ("my_dataset.read", _photos),
     "backbone.name": ("my_backbone.build", _backbone),
-    "refine.rule": ("my_rules.above_mean", _rule),
-    "refine.scoring": ("my_scorer.FarFromTheMean", _scorer),
+    "refine.rule._target_": ("my_rules.above_mean", _rule),
+    "refine.scoring._target_": ("my_scorer.FarFromTheMean", _scorer),
     "model._target_": ("my_detector.Centre", _detector),
 }
 """By the override that chooses the extension: its name in config.yaml, and what it must have done."""
@@ -137,7 +138,7 @@ def shown_commands(command: str) -> list[str]:
     found = set()
     for page in PAGES:
         for block in blocks(page.read_text(encoding="utf-8"), "sh"):
-            lines = block.replace("\\\n", " ").splitlines()
+            lines = block.splitlines()
             found |= {re.split(r"\s#", line)[0].strip() for line in lines if f"{command} " in line}
     return sorted(line for line in found if not OWN.search(line))
 

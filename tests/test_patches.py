@@ -51,26 +51,33 @@ def test_a_removal_is_explained_by_its_map(
         return gallery(table, train, maps, *more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(results, "removed_gallery", watched)
-    run(config("+experiment=demo", "refine.k=0.9", "model=gaussian"), tmp_path)
+    run(config("+experiment=demo", "refine.rule.k=0.9", "model=gaussian"), tmp_path)
     removed = metrics(tmp_path)["removed_good"] + metrics(tmp_path)["removed_bad"]
     assert removed > 0
     assert drawn == [(removed, (removed, 4, 4))]  # no finer than the patches there are
 
 
 def test_the_cleaning_may_look_through_a_backbone_of_its_own(config: Config, tmp_path: Path) -> None:
-    own = ["backbone@refine.backbone=random", "refine.views=2", "refine.grid=2", "refine.k=0.9"]
+    own = [
+        "backbone@refine.scoring.backbone=random",
+        "refine.scoring.views=2",
+        "refine.scoring.grid=2",
+        "refine.rule.k=0.9",
+    ]
     m = run(config("+experiment=demo", *own, "model=gaussian"), tmp_path / "own")
-    default = run(config("+experiment=demo", "refine.k=0.9", "model=gaussian"), tmp_path / "default")
+    default = run(
+        config("+experiment=demo", "refine.rule.k=0.9", "model=gaussian"), tmp_path / "default"
+    )
     assert (m["removal_backbone"], default["removal_backbone"]) == ("random", "tf_efficientnet_lite0")
     written = OmegaConf.load(tmp_path / "default" / "config.yaml")
-    assert written.refine.backbone.name == "tf_efficientnet_lite0"
+    assert written.refine.scoring.backbone.name == "tf_efficientnet_lite0"
     tables = [rows(tmp_path / name / "rounds.csv")[0]["max_score"] for name in ("own", "default")]
     assert tables[0] != tables[1]
 
 
-@pytest.mark.parametrize("network", ["refine.backbone=null", "~backbone@refine.backbone"])
+@pytest.mark.parametrize("network", ["refine.scoring.backbone=null", "~refine.scoring.backbone"])
 def test_a_removal_by_patches_needs_a_network(config: Config, tmp_path: Path, network: str) -> None:
-    with pytest.raises(InputError, match=r"^refine\.backbone=None leaves scoring=ensemble no network"):
+    with pytest.raises(InputError, match=r"^refine\.scoring\.backbone=None leaves ensemble no network"):
         run(config("+experiment=demo", network), tmp_path)
     assert not list(tmp_path.iterdir())
 

@@ -159,7 +159,7 @@ def lambdas(rows: Sequence[Row]) -> str:
                 ]
                 loss = float(of[chosen]["image_auroc"]) - float(of[best]["image_auroc"])
                 lines.append([retrain, category, method, *shown, f"λ = {chosen}: {loss:+.3f}"])
-    head = ["refine.retrain", "category", "method", *(f"λ = {lam}" for lam in lams)]
+    head = ["refine.scoring.retrain", "category", "method", *(f"λ = {lam}" for lam in lams)]
     return markdown([*head, "by separation, against the best"], lines)
 
 

@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from common import sweeps
 from common.tables import read_rows
 
+from irp_lightning.config.identity import run_identity
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.runs.record import Record
 
@@ -49,13 +50,13 @@ SOURCES = ("robustness", "first round", "sweep")
 FIGURES = ("image_auroc", "removed_good", "removed_bad", "train_images", "rounds", "separation")
 
 PROTOCOL = {
-    "kind": "contamination",
-    "rule": "refine",
-    "retrain": "refine",
-    "score": "model",
-    "precision": "model",
+    "kind": "contamination.kind",
+    "rule": "refine.rule",
+    "retrain": "refine.scoring.retrain",
+    "score": "model.score",
+    "precision": "model.precision",
 }
-"""What else may differ between runs, and the group of the configuration that says so."""
+"""What else may differ between runs, and the key of a run's identity that says so."""
 
 FLOWS = {
     "differnet_small": {"epochs": 60, "batch_size": 32},
@@ -158,7 +159,7 @@ def protocol_of(record: Record, key: str) -> str:
     """A value of the run's configuration that protocols differ in."""
     if key == "rule" and record.metrics["method"] not in IN_SAMPLE:
         return USUAL["rule"]  # it removes nothing, or by a rule that is its own
-    return str(record.config[PROTOCOL[key]].get(key, USUAL[key]))  # an older run has no precision
+    return str(run_identity(record.config).get(PROTOCOL[key], USUAL[key]))
 
 
 def of_study(row: Mapping[str, str]) -> Row:

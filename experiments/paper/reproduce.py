@@ -33,6 +33,8 @@ from irp_lightning.detectors.build import check_detector
 from irp_lightning.detectors.contract import epochs_of
 from irp_lightning.features.networks import architecture, smallest_image
 from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.fields import load
+from irp_lightning.refinement.config import InSampleConfig
 
 MEASURED = Path(__file__).parent / "measured"
 
@@ -80,8 +82,11 @@ def work(cell: Sequence[str], root: Path | None) -> tuple[Work, tuple[str, int]]
     data = None if root is None else replace(e.data, category=category)
     found = counts(category, e.contamination.kind, float(values["noise"]), data)
     batches, detector = -(-found.train // e.batch_size), check_detector(e.model)
-    again = e.epochs if e.refine.retrain == "scratch" else e.refine.round_epochs
-    rounds = e.refine.max_rounds if e.refine.is_in_sample else 0
+    refine, again, rounds = e.refine, 0, 0
+    if refine.scoring is not None and refine.is_in_sample:
+        scoring = load(InSampleConfig, refine.scoring.rest)
+        again = e.epochs if scoring.retrain == "scratch" else scoring.round_epochs
+        rounds = refine.max_rounds
     return Work(
         model=e.model.title,
         precision=e.model.rest.get("precision", "fp32"),

@@ -1,7 +1,8 @@
 """Published ways to score and to draw the line, in the same frame as ``robust``: for comparison only.
 
 The scorers see the same patches (one grid, 64 principal components) and make an image's score in the
-same way; a rule sees the same scores. Each is used as a user's own: ``refine.scoring=published.MuSc``.
+same way; a rule sees the same scores. Each is used as a user's own:
+``refine/scoring=custom refine.scoring._target_=published.MuSc``.
 """
 
 from typing import ClassVar
@@ -12,7 +13,6 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import LocalOutlierFactor
 from torch import Tensor
 
-from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.patch_maps import grid_sides, pool_patches, relative_scores
 from irp_lightning.refinement.scorers.mutual import nearest_in_each, principal_axes, table_of, weights
 from irp_lightning.refinement.scoring import TrainingImages
@@ -23,11 +23,11 @@ class OfPatches:
 
     wants: ClassVar[str] = "patches"
 
-    def __init__(self, images: TrainingImages, config: RefineConfig) -> None:
-        sides = grid_sides(config.grid, images.features.n_views // config.views)[:1]
+    def __init__(self, images: TrainingImages, grid: int = 10, views: int = 1) -> None:
+        sides = grid_sides(grid, images.features.n_views // views)[:1]
         everything = torch.arange(len(images.positions))
         pooled = torch.cat(
-            [pool_patches(images.vectors(p), config.views, sides)[0] for p in everything.split(64)]
+            [pool_patches(images.vectors(p), views, sides)[0] for p in everything.split(64)]
         )
         self.patches = pooled @ principal_axes(pooled[:256].flatten(0, 1), 64)
         self.own = images.groups[:, None] == images.groups
@@ -101,8 +101,8 @@ class Lof(OfPatches):
         return torch.tensor(np.stack(found, axis=1)).float()
 
 
-def mixture(scores: Tensor, k: float) -> float:
-    """Where the higher of two normal distributions of log scores becomes the likelier; ``k`` is unused.
+def mixture(scores: Tensor) -> float:
+    """Where the higher of two normal distributions of log scores becomes the likelier.
 
     Nothing, if one distribution explains the scores better (by BIC).
     """

@@ -27,9 +27,10 @@ from common.tables import read_rows, write_rows
 from irp_lightning.data.groups import fold_groups
 from irp_lightning.evaluation.metrics import auroc
 from irp_lightning.features.image_features import ImageFeatures
+from irp_lightning.refinement.build import build_pruning, build_scorer
 from irp_lightning.refinement.clean import Cleaning, clean
 from irp_lightning.refinement.copies import number_copies
-from irp_lightning.refinement.scoring import TrainingImages, find_scorer
+from irp_lightning.refinement.scoring import TrainingImages
 
 HERE = Path(__file__).parent
 CATEGORIES = ("bottle", "pill", "screw", "capsule", "magnetic_tile")
@@ -40,36 +41,42 @@ SETTINGS = {
     "robust": {"robust": []},
     "tuning": {
         "robust": [],
-        "mutual, m = n": ["refine.scoring=mutual"],
-        "mutual, m = 0.3 n": ["refine.scoring=mutual", "refine.bank_share=0.3"],
-        "gaussian": ["refine.scoring=gaussian"],
-        "robust, m = 0.3 n": ["refine.bank_share=0.3"],
-        "robust, grid 5": ["refine.grid=5"],
-        "robust, grid 20": ["refine.grid=20"],
-        "robust, lower_mad 3": ["refine.rule=lower_mad", "refine.k=3"],
-        "robust, lower_mad 2.5": ["refine.rule=lower_mad", "refine.k=2.5"],
-        "robust, lower_mad 2": ["refine.rule=lower_mad", "refine.k=2"],
-        "robust, false_discovery 0.05": ["refine.k=0.05"],
-        "robust, false_discovery 0.2": ["refine.k=0.2"],
-        "robust, otsu": ["refine.rule=otsu", "refine.k=null"],
+        "mutual, m = n": ["refine/scoring=mutual"],
+        "mutual, m = 0.3 n": ["refine/scoring=mutual", "refine.scoring.bank_share=0.3"],
+        "gaussian": ["refine/scoring=gaussian"],
+        "robust, m = 0.3 n": ["refine.scoring.bank_share=0.3"],
+        "robust, grid 5": ["refine.scoring.grid=5"],
+        "robust, grid 20": ["refine.scoring.grid=20"],
+        "robust, lower_mad 3": ["refine/rule=lower_mad", "refine.rule.k=3"],
+        "robust, lower_mad 2.5": ["refine/rule=lower_mad", "refine.rule.k=2.5"],
+        "robust, lower_mad 2": ["refine/rule=lower_mad", "refine.rule.k=2"],
+        "robust, false_discovery 0.05": ["refine.rule.k=0.05"],
+        "robust, false_discovery 0.2": ["refine.rule.k=0.2"],
+        "robust, otsu": ["refine/rule=otsu"],
         "robust, one round": ["refine.max_rounds=1"],
     },
     "published": {
-        name: [f"refine.scoring=published.{name}", "refine.max_rounds=1"]
+        name: [
+            *("refine/scoring=custom", f"refine.scoring._target_=published.{name}"),
+            *("+backbone@refine.scoring.backbone=efficientnet_lite0", "refine.max_rounds=1"),
+        ]
         for name in ("Nearest", "MuSc", "MeDS", "Lof")
     }
-    | {"robust, mixture": ["refine.rule=published.mixture"]},
+    | {"robust, mixture": ["refine/rule=custom", "refine.rule._target_=published.mixture"]},
     "thresholds": {
-        f"robust, pythresh {name}": [f"refine.rule=thresholds.{name}", "refine.max_rounds=1"]
+        f"robust, pythresh {name}": [
+            *("refine/rule=custom", f"refine.rule._target_=thresholds.{name}", "refine.max_rounds=1"),
+        ]
         for name in ("filtered", "iqr", "karch", "mad", "mtt", "yj")
     },
     "backbones": {
         "EfficientNet-Lite0": [],
         "AlexNet, last maps": [
-            *("backbone@refine.backbone=alexnet", "refine.backbone.weights=${oc.env:ALEXNET}"),
+            "backbone@refine.scoring.backbone=alexnet",
+            "refine.scoring.backbone.weights=${oc.env:ALEXNET}",
         ],
     },
-    "views": {f"{n} views": [f"refine.views={n}"] for n in (1, 4, 8)},
+    "views": {f"{n} views": [f"refine.scoring.views={n}"] for n in (1, 4, 8)},
 }
 
 
@@ -99,10 +106,13 @@ def measure(inputs: Inputs, patches: ImageFeatures, noise: float, seed: int) -> 
     )
     labels = torch.tensor([i in pool.injected for i in pool.train])
     began = time.perf_counter()
-    images = TrainingImages(patches, torch.tensor(pool.train), groups, seed, lambda fit, scored: scored)
-    scorer = find_scorer(e.refine.scoring)(images, e.refine)
+    images = TrainingImages(
+        features=patches, positions=torch.tensor(pool.train), groups=groups, seed=seed
+    )
+    assert e.refine.scoring is not None
+    scorer = build_scorer(e.refine.scoring, images)
     begun = Cleaning(torch.ones(len(labels)).bool())
-    done = clean(scorer, e.refine, begun, copies=number_copies(hashes))
+    done = clean(scorer, build_pruning(e.refine), begun, copies=number_copies(hashes))
     gone = ~done.active
     return {
         "images": len(labels),

@@ -1,7 +1,7 @@
-"""Rules of pythresh, on robust's scores: for comparison only, ``refine.rule=thresholds.karch``.
+"""Rules of pythresh, on robust's scores: for comparison only.
 
-pythresh is no dependency of this project: ``pip install pythresh`` into an environment of its own (1.1.1
-here).
+Each is used as a user's own: ``refine/rule=custom refine.rule._target_=thresholds.karch``. pythresh is
+no dependency of this project: ``pip install pythresh`` into an environment of its own (1.1.1 here).
 """
 
 from functools import partial
@@ -16,7 +16,7 @@ from pythresh.thresholds.yj import YJ
 from torch import Tensor
 
 
-def _highest_inlier(kind: type[BaseThresholder], scores: Tensor, k: float) -> float:
+def _highest_inlier(kind: type[BaseThresholder], scores: Tensor) -> float:
     outlying = kind().eval(scores.double().numpy()).astype(bool)
     lowest = scores[outlying].min() if outlying.any() else scores.max() + 1
     below = scores[scores < lowest]

@@ -44,5 +44,6 @@ True
 from irp_lightning.api.cleaning import Cleaning, ReviewCheck, clean
 from irp_lightning.api.detector import Detector
 from irp_lightning.api.fitting import fit
+from irp_lightning.api.refining import Removal, refine
 
-__all__ = ["Cleaning", "Detector", "ReviewCheck", "clean", "fit"]
+__all__ = ["Cleaning", "Detector", "Removal", "ReviewCheck", "clean", "fit", "refine"]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from irp_lightning.config.older import brought_up_to_date
 from irp_lightning.detectors.config import ONE_PASS, current
 from irp_lightning.refinement.config import IN_SAMPLE, LABELS
 
@@ -56,16 +57,17 @@ def budget_of(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> Budget:
     Raises:
         KeyError: A value is missing.
     """
-    refine, rounds = config["refine"], int(metrics["rounds"])
-    scoring, most = refine.get("scoring", IN_SAMPLE), int(refine.get("max_rounds", 0))
+    refine, rounds = brought_up_to_date(config)["refine"], int(metrics["rounds"])
+    scoring, most = refine.get("scoring") or {}, int(refine.get("max_rounds", 0))
+    is_in_sample = scoring.get("_target_") == IN_SAMPLE
     is_one_pass = current(str(config["model"]["_target_"])) in ONE_PASS
     references = 1 if is_one_pass else int(config["epochs"])
     epochs = metrics.get("epochs_trained")
     if epochs is None:
-        continues = scoring == IN_SAMPLE and refine.get("retrain", "continue") == "continue"
-        later = rounds * int(refine.get("round_epochs", 2)) if continues and most else 0
+        continues = is_in_sample and scoring.get("retrain", "continue") == "continue"
+        later = rounds * int(scoring.get("round_epochs", 2)) if continues and most else 0
         epochs = references if is_one_pass else references + later
-    removes = most > 0 and scoring != LABELS
+    removes = most > 0 and scoring.get("_target_") != LABELS
     is_one_shot = most == 1 and refine.get("remove") == "all"  # stops after a round by design
     return Budget(
         epochs=int(epochs),

@@ -77,8 +77,10 @@ def _titled(values: Iterable[V]) -> dict[V, V]:
 
 
 def _known_as(key: str, value: Value) -> str:
-    if key == "refine.k" and value.settings.get("refine.rule") == "lambda_median":
+    if key == "refine.rule.k" and value.settings.get("refine.rule") == "lambda_median":
         return "lam"  # the paper's λ is the k of its rule
+    for part in ("refine.scoring.", "refine.rule."):
+        key = key.removeprefix(part)
     group, _, name = key.partition(".")
     return SHORT.get(key) or (name if group in GROUPS_LEFT_OUT else key)
 
@@ -96,5 +98,6 @@ def _differing(values: Sequence[Value]) -> list[str]:
     every = [key for key in keys if len({settings.get(key) for settings in found}) > 1]
     told = several if apart(several) == apart(every) else every
     # Of a network its name is enough, unless one name has several settings.
-    short = [key for key in told if not any(key.startswith(f"{name}.") for name in told)]
+    networks = [f"{key}." for key in told if key.endswith("backbone")]
+    short = [key for key in told if not key.startswith(tuple(networks))]
     return short if apart(short) == apart(told) else told

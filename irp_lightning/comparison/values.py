@@ -50,8 +50,8 @@ OF_DATASETS = (
 )
 """Keys, or groups of keys; all that is named in neither and makes a run is the detector's."""
 
-NAMES = ("refine.name", "backbone.name", "data.reader", "refine.backbone.name")
-"""Shown as names, not as settings; the last is ``refine.backbone``, too."""
+NAMES = ("refine.name", "backbone.name", "data.reader", "refine.scoring.backbone.name")
+"""Shown as names, not as settings; the last is ``refine.scoring.backbone``, too."""
 
 OF_RUNS = ("noise", "seed", "data.category")
 """What every run says for itself, whatever its method, detector and dataset."""

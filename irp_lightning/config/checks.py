@@ -15,6 +15,7 @@ from irp_lightning.detectors.config import DECLARED
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.fields import load
 from irp_lightning.foundation.spelling import spelt
+from irp_lightning.refinement.config import CROSS_FIT
 
 __all__ = ["load_experiment"]
 
@@ -35,9 +36,10 @@ def load_experiment(values: Mapping[str, Any]) -> Experiment:
     _check_precision(experiment)
     if experiment.trainer.is_distributed:
         _check_distributed(experiment)
+    scoring = experiment.refine.scoring
     for group, backbone in (
         ("backbone", experiment.backbone),
-        ("refine.backbone", experiment.refine.backbone),
+        ("refine.scoring.backbone", scoring.backbone if scoring is not None else None),
     ):
         weights = backbone.weights if backbone is not None else None
         if weights is not None and not Path(weights).is_file():
@@ -109,10 +111,10 @@ def _check_distributed(experiment: Experiment) -> None:
         raise InputError(
             f"batch_size={experiment.batch_size} is too few for trainer.devices={devices}; raise it"
         )
-    if experiment.refine.scoring == "cross_fit" and experiment.refine.is_out_of_sample:
+    if experiment.refine.scorer == CROSS_FIT:
         raise InputError(
-            "refine.scoring=cross_fit fits detectors of its own and cannot share processes with "
-            "trainer.strategy=ddp; set refine.scoring=ensemble or in_sample, or trainer=default"
+            "refine/scoring=cross_fit fits detectors of its own and cannot share processes with "
+            "trainer.strategy=ddp; set refine/scoring=ensemble or in_sample, or trainer=default"
         )
     if experiment.features.cache != "bank":
         raise InputError(

@@ -17,11 +17,12 @@ def choices(group: str) -> list[str]:
 def choices_text() -> str:
     """Every group with its choices, each with the first line of its comment."""
     lines = []
-    for folder in sorted(
-        folder for folder in CONF.iterdir() if folder.is_dir() and folder.name != "hydra"
-    ):
-        lines.append(f"{'+' if folder.name == 'experiment' else ''}{folder.name}=")
-        for name in choices(folder.name):
+    for folder in sorted(folder for folder in CONF.rglob("*") if folder.is_dir()):
+        group = folder.relative_to(CONF).as_posix()
+        if group.startswith("hydra"):
+            continue
+        lines.append(f"{'+' if group == 'experiment' else ''}{group}=")
+        for name in choices(group):
             lines.append(f"  {name:20} {_first_comment(folder / f'{name}.yaml')}".rstrip())
     return "\n".join(lines)
 

@@ -10,13 +10,17 @@ from hydra.core.override_parser.types import ChoiceSweep, RangeSweep
 from hydra.errors import OverrideParseException
 
 from irp_lightning.config.experiment import Experiment
+from irp_lightning.config.renamed import check_renamed
 from irp_lightning.foundation.errors import InputError
 
 __all__ = ["check_overrides", "without_sweeps"]
 
 OVERRIDE = re.compile(r"(?P<key>(\+{0,2}|~)\w[\w.@/:-]*)=(?P<value>.*)", re.DOTALL)
 
-GROUPS = {field.name for field in fields(Experiment) if "group" in field.metadata} | {"experiment"}
+GROUPS = {
+    *(field.name for field in fields(Experiment) if "group" in field.metadata),
+    *("experiment", "refine/scoring", "refine/rule"),
+}
 """Keys whose values are files of ``conf/``."""
 
 NAMES = ("data.category", "name", "sweep.name")
@@ -41,6 +45,7 @@ def check_overrides(arguments: Sequence[str]) -> None:
         if found is None:
             continue
         key, given = found["key"], found["value"]
+        check_renamed(argument)
         try:
             read = parser.parse_overrides([argument])[0]
         except OverrideParseException as error:

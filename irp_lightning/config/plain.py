@@ -15,8 +15,9 @@ from omegaconf.errors import OmegaConfBaseException
 from irp_lightning.config.checks import load_experiment
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.config.files import CONF, choices
+from irp_lightning.config.renamed import check_renamed
 from irp_lightning.foundation.errors import InputError, one_line
-from irp_lightning.foundation.suggestions import meant
+from irp_lightning.foundation.suggestions import meant, without_place
 
 __all__ = ["experiment_of"]
 
@@ -57,16 +58,19 @@ def experiment_of(overrides: Sequence[str], **values: Any) -> Experiment:
 def _composed(overrides: Sequence[str]) -> DictConfig:
     """The configuration's nodes, merged in Hydra's order; the node ``hydra`` is left out."""
     chosen: Choices = {}
+    added: Choices = {}
     experiment, assigned = None, []
     for override in overrides:
         key, equals, value = override.lstrip("+").partition("=")
         if not equals:
             raise InputError(f"{override} is no key=value; give one such as seed=1")
+        check_renamed(override)
         group, _, package = key.partition("@")
         if key == "experiment":
             experiment = value
         elif (CONF / group).is_dir():
-            chosen[group, package or group.replace("/", ".")] = value
+            target = added if override.startswith("+") else chosen
+            target[group, package or group.replace("/", ".")] = value
         else:
             assigned.append((override, key, value))
     if experiment is not None:
@@ -76,6 +80,11 @@ def _composed(overrides: Sequence[str]) -> DictConfig:
                 group, _, package = key.removeprefix("override ").lstrip("/").partition("@")
                 chosen.setdefault((group, package or group.replace("/", ".")), choice)
     nodes = [*_nodes("", "config", "", chosen)]
+    for (group, package), choice in chosen.items():  # nothing took it
+        key = group if package == group.replace("/", ".") else f"{group}@{package}"
+        raise InputError(without_place(f"{key}={choice}"))
+    for (group, package), choice in added.items():
+        nodes += _nodes(group, choice, package, {})
     if experiment is not None:
         nodes.append(_read("experiment", experiment)[0])
     cfg: Any = OmegaConf.merge(*nodes)
@@ -115,7 +124,7 @@ def _nodes(group: str, name: str, package: str, chosen: Choices) -> Iterator[Dic
             below, _, inside = key.partition("@")
             child = below.lstrip("/") if below.startswith("/") or not group else f"{group}/{below}"
             place = ".".join(filter(None, (package, inside or below.lstrip("/").replace("/", "."))))
-            choice = chosen.get((child, place), choice)
+            choice = chosen.pop((child, place), choice)
             if choice is not None and not child.startswith("hydra"):
                 yield from _nodes(child, choice, place, chosen)
 

@@ -15,10 +15,11 @@ class SweepConfig:
         name: Of its folder.
         force: Compute again what is complete.
         command: When the command was given: what it forced once it does not force again.
-        objective: What a sweeper that searches maximises.
+        objective: The figure of ``metrics.json`` that a sweeper which searches maximises. Every
+            one looks at the test labels.
     """
 
     name: str = text(says=nothing)
     force: bool = flag(says=nothing)
     command: str = text(says=nothing)
-    objective: str = choice("separation", "image_auroc", says=nothing)
+    objective: str = choice("image_auroc", "image_ap", "pixel_auroc", "aupro", says=nothing)

@@ -9,7 +9,6 @@ from irp_lightning.config.experiment import Experiment
 from irp_lightning.data.files.content import masks_digest, set_digest
 from irp_lightning.evaluation.evaluation import OF_LABELS, Evaluation, labels_of
 from irp_lightning.evaluation.metrics import auroc, average_precision, removal_counts
-from irp_lightning.evaluation.separation import separation
 from irp_lightning.evaluation.tables import removed_rows, round_rows, score_rows
 from irp_lightning.localisation.localisation import Localisation, localise_some
 from irp_lightning.pipeline.fitting import Fitted
@@ -80,7 +79,6 @@ def evaluate(
         "rounds": len(rounds) - 1,
         "converged": fitted.converged,
         "epochs_trained": fitted.epochs,
-        "separation": separation(fitted.train_scores, removed),
         "train_images": len(train),
         "unlabelled_images": unlabelled,
         "test_images": len(test),

@@ -77,13 +77,13 @@ def extractors_of(e: Experiment) -> Extractors:
     with named("model"):
         check_size(e.model, detector.dim, detector.spec.n_vectors)
     removal = None
-    if looks_at_patches(e.refine):
-        with named("refine"):
-            network = e.refine.network
-        with named("refine.backbone"):
+    if e.refine.scoring is not None and looks_at_patches(e.refine):
+        with named("refine.scoring"):
+            network = e.refine.scoring.network
+        with named("refine.scoring.backbone"):
             through = build(network, image_size=e.patches.image_size)
         with named("patches"):
-            removal = through.of_patches(e.patches, e.refine.views)
+            removal = through.of_patches(e.patches, e.refine.scoring.views)
     return Extractors(
         detector=detector, dtype=dtype, views=views, removal=removal, patches_dtype=e.patches.dtype
     )

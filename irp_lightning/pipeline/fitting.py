@@ -28,10 +28,12 @@ from irp_lightning.features.config import ViewsConfig
 from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.features.image_features import ImageFeatures
 from irp_lightning.foundation.errors import InputError
+from irp_lightning.foundation.fields import load
 from irp_lightning.pipeline.inputs import Inputs
+from irp_lightning.refinement.build import build_pruning
 from irp_lightning.refinement.callback import IterativeRefinement
 from irp_lightning.refinement.clean import Cleaning
-from irp_lightning.refinement.config import RefineConfig
+from irp_lightning.refinement.config import InSampleConfig, RefineConfig
 from irp_lightning.refinement.folds import draw_folds
 from irp_lightning.refinement.rounds import Round
 
@@ -40,7 +42,7 @@ __all__ = ["Fitted", "Fitting"]
 CALIBRATION_FOLDS = 5
 """Detectors that are each fitted without a fold of what is kept: more know more, and take longer."""
 
-NOTHING_REMOVED = RefineConfig("none")
+NOTHING_REMOVED = RefineConfig(name="none")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -287,12 +289,14 @@ class Fitting:
     def _in_sample(
         self, detector: L.LightningModule, refine: RefineConfig, checkpoints: Checkpoints | None
     ) -> IterativeRefinement | None:
-        if not refine.is_in_sample:
+        if refine.scoring is None or not refine.is_in_sample:
             return None
+        scoring = load(InSampleConfig, refine.scoring.rest)
         return IterativeRefinement(
-            refine,
+            build_pruning(refine),
             epochs=epochs_of(detector, self.epochs),
-            round_epochs=epochs_of(detector, refine.round_epochs),
+            round_epochs=epochs_of(detector, scoring.round_epochs),
+            from_scratch=scoring.retrain == "scratch",
             seed=self.seed,
             after_round=checkpoints.keep if checkpoints else lambda trainer: None,
         )
@@ -309,4 +313,11 @@ def _last_round(
     # What went by the labels, without a round of its own, is told in the only round there is.
     removed = torch.zeros_like(active) if cleaning.rounds else ~active
     seconds = time.perf_counter() - began
-    return Round(len(cleaning.rounds), active, scores, test_scores, removed, None, seconds)
+    return Round(
+        number=len(cleaning.rounds),
+        active=active,
+        scores=scores,
+        test_scores=test_scores,
+        removed=removed,
+        seconds=seconds,
+    )

@@ -30,6 +30,7 @@ from irp_lightning.pipeline.fitting import Fitted, Fitting
 from irp_lightning.pipeline.inputs import Inputs
 from irp_lightning.pipeline.removal import Removal
 from irp_lightning.refinement.clean import Cleaning
+from irp_lightning.refinement.config import RuleConfig
 from irp_lightning.refinement.ranking import Ranking
 from irp_lightning.refinement.scoring import TrainingImages
 from irp_lightning.runs.folder import CHECKPOINT, CLEAN, DETECTOR, REPORT, SUSPECTS, RunFolder
@@ -146,11 +147,14 @@ def _write(folder: RunFolder, test: Sequence[Sample], content: Content) -> dict[
 
 def _settings(e: Experiment) -> list[tuple[str, str]]:
     """What the report says of how it came about."""
+    scoring, rule = e.refine.scoring, e.refine.rule
+    assert scoring is not None  # a cleaning removes out of sample
+    assert rule is not None
     asked = [] if e.false_alarms is None else [("false alarms asked for", percent(e.false_alarms))]
     return [
         ("folder", printable(e.data.root)),
-        ("removal", f"{e.refine.name}: {e.refine.scoring}, {e.refine.rule} (k = {e.refine.k})"),
-        ("looked through", f"{e.refine.network.name}, {e.patches.image_size} px"),
+        ("removal", f"{e.refine.name}: {scoring.title}, {_called(rule)}"),
+        ("looked through", f"{scoring.network.name}, {e.patches.image_size} px"),
         ("detector", f"{e.model.title} on {e.backbone.name}"),
         *asked,
         ("groups", str(e.data.groups)),
@@ -158,3 +162,9 @@ def _settings(e: Experiment) -> list[tuple[str, str]]:
         ("irp_lightning", __version__),
         *((name, version(name)) for name in ("torch", "timm", "lightning")),
     ]
+
+
+def _called(rule: RuleConfig) -> str:
+    """A rule with its arguments."""
+    arguments = ", ".join(f"{key} = {value}" for key, value in rule.rest.items())
+    return f"{rule.title} ({arguments})" if arguments else rule.title

@@ -12,8 +12,8 @@ from irp_lightning.pipeline.fitting import Fitting
 from irp_lightning.pipeline.inputs import prepare
 from irp_lightning.pipeline.product import write_product
 from irp_lightning.pipeline.removal import remove
-from irp_lightning.refinement.clean import Cleaning
 from irp_lightning.runs.folder import CHECKPOINT, CLEANING
+from irp_lightning.runs.kept_cleaning import load_cleaning, save_cleaning
 from irp_lightning.runs.manifest import manifest_text
 from irp_lightning.runs.results import facts, write_evaluation
 from irp_lightning.runs.session import session
@@ -50,8 +50,8 @@ def run(e: Experiment, folder: Path, report: Callable[[str], None] = print) -> d
                     e.refine,
                     fitting,
                     ranked=e.false_alarms is not None,
-                    begun=Cleaning.load(here.cleaning),
-                    after_round=lambda cleaning: keep(CLEANING, cleaning.save),
+                    begun=load_cleaning(here.cleaning),
+                    after_round=lambda cleaning: keep(CLEANING, partial(save_cleaning, cleaning)),
                 )
                 fitted = fitting.fit(
                     e.refine,

@@ -9,10 +9,11 @@ from torch import Tensor
 from irp_lightning.foundation.errors import named
 from irp_lightning.pipeline.fitting import Fitting
 from irp_lightning.pipeline.inputs import Inputs
+from irp_lightning.refinement.build import build_pruning, build_scorer
 from irp_lightning.refinement.clean import Cleaning, clean
-from irp_lightning.refinement.config import LABELS, RefineConfig
+from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.ranking import Ranking, follow, rank
-from irp_lightning.refinement.scoring import TrainingImages, find_scorer
+from irp_lightning.refinement.scoring import TrainingImages
 
 __all__ = ["Removal", "remove"]
 
@@ -58,17 +59,19 @@ def remove(
         begun: How far a stopped run had come.
         after_round: Called after each round.
     """
-    if refine.scoring == LABELS:
+    if refine.is_oracle:
         cleaning = Cleaning(fitting.without_injected)
         return Removal(cleaning=cleaning, proposed=int((~cleaning.active).sum()))
-    if not refine.is_out_of_sample or inputs.groups is None:
+    if refine.scoring is None or not refine.is_out_of_sample or inputs.groups is None:
         return Removal(cleaning=Cleaning(fitting.everything), proposed=0)
     scored = training_images(inputs, inputs.groups, fitting)
+    with named("refine.scoring"):
+        scorer = build_scorer(refine.scoring, scored)
     with named("refine"):
-        scorer = find_scorer(refine.scoring)(scored, refine)
+        pruning = build_pruning(refine)
     cleaning = clean(
         scorer,
-        refine,
+        pruning,
         begun or Cleaning(fitting.everything),
         copies=inputs.copies,
         trusted=inputs.trusted,
@@ -86,9 +89,9 @@ def remove(
 def training_images(inputs: Inputs, groups: Sequence[int], fitting: Fitting) -> TrainingImages:
     """What a scorer may know of the training images."""
     return TrainingImages(
-        inputs.features if inputs.patches is None else inputs.patches,
-        torch.tensor(inputs.pool.train),
-        torch.tensor(groups),
-        fitting.seed,
-        fitting.fit_and_score,
+        features=inputs.features if inputs.patches is None else inputs.patches,
+        positions=torch.tensor(inputs.pool.train),
+        groups=torch.tensor(groups),
+        seed=fitting.seed,
+        fit_and_score=fitting.fit_and_score,
     )

@@ -10,8 +10,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor
 
 from irp_lightning.detectors.scoring import score_images
-from irp_lightning.refinement.config import RefineConfig
-from irp_lightning.refinement.judgement import is_over, judge
+from irp_lightning.refinement.judgement import Pruning, is_over, judge
 from irp_lightning.refinement.rounds import Round, as_state, from_state
 
 __all__ = ["IterativeRefinement", "Prunable"]
@@ -52,10 +51,10 @@ class IterativeRefinement(L.Callback):
     resumes from a round's checkpoint ends as if it had not been stopped.
 
     Args:
-        config: The rule, how often to prune, and how to train on.
+        pruning: The rule, what it removes, and how often.
         epochs: Of round 0, the pre-training fit.
-        round_epochs: Of the later rounds, when they continue. The last round is scored too, but nothing
-            is removed after it.
+        round_epochs: Of each later round. The last round is scored too, but nothing is removed after it.
+        from_scratch: Begin each later round with the weights of the start, and fit ``epochs``.
         seed: Of the rounds' random numbers.
         after_round: Called when a round is finished and another follows, to keep a checkpoint.
 
@@ -67,16 +66,17 @@ class IterativeRefinement(L.Callback):
 
     def __init__(
         self,
-        config: RefineConfig,
+        pruning: Pruning,
         *,
         epochs: int,
         round_epochs: int,
+        from_scratch: bool = False,
         seed: int = 0,
         after_round: Callable[[L.Trainer], None] = lambda trainer: None,
     ) -> None:
-        self.config, self.epochs, self.seed, self.after_round = config, epochs, seed, after_round
-        self.from_scratch = config.retrain == "scratch"
-        self.round_epochs = epochs if self.from_scratch else round_epochs
+        self.pruning, self.epochs, self.seed, self.after_round = pruning, epochs, seed, after_round
+        self.from_scratch = from_scratch
+        self.round_epochs = epochs if from_scratch else round_epochs
         self.rounds: list[Round] = []
         self.converged: bool | None = None
         self.settled = False
@@ -86,7 +86,7 @@ class IterativeRefinement(L.Callback):
     @property
     def max_epochs(self) -> int:
         """Epochs of a run that uses all its rounds."""
-        return self.epochs + self.config.max_rounds * self.round_epochs
+        return self.epochs + self.pruning.max_rounds * self.round_epochs
 
     @property
     def epochs_trained(self) -> int:
@@ -120,16 +120,25 @@ class IterativeRefinement(L.Callback):
         scores[active] = score_images(pl_module, data.active_batches())
         test_scores = None
         if is_overridden("predict_dataloader", data, L.LightningDataModule):
-            test_scores = score_images(pl_module, trainer.datamodule.predict_dataloader())  # type: ignore[attr-defined]
-        found = judge(scores, active, self.config)
-        last = len(before) == self.config.max_rounds
+            tested = trainer.datamodule.predict_dataloader()  # type: ignore[attr-defined]
+            test_scores = score_images(pl_module, tested)
+        found = judge(scores, active, self.pruning)
+        last = len(before) == self.pruning.max_rounds
         removed = torch.zeros_like(active) if last else found.removed
         self.converged = found.converged
-        self.settled = last or is_over(found, before, self.config.patience)
+        self.settled = last or is_over(found, before, self.pruning.patience)
         if removed.any():
             data.keep(~removed)
         seconds = time.perf_counter() - self._began
-        done = Round(len(before), active, scores, test_scores, removed, found.threshold, seconds)
+        done = Round(
+            number=len(before),
+            active=active,
+            scores=scores,
+            test_scores=test_scores,
+            removed=removed,
+            threshold=found.threshold,
+            seconds=seconds,
+        )
         self.rounds = [*before, done]
         if self.settled:
             trainer.should_stop = True

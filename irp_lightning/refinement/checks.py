@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from irp_lightning.foundation.errors import WrongValue
+from irp_lightning.foundation.errors import WrongValue, named
 from irp_lightning.foundation.spelling import spelt_key
+from irp_lightning.refinement.build import build_pruning, find_scorer
 from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.judgement import MIN_IMAGES
-from irp_lightning.refinement.rules import find_rule
-from irp_lightning.refinement.scoring import Explains, find_scorer
-
-FOLDED = ("cross_fit", "gaussian", "ensemble")
-"""Scorers that fit a model without each fold."""
+from irp_lightning.refinement.scoring import Explains
 
 __all__ = ["check_explains", "check_refinement", "check_verdicts", "looks_at_patches"]
 
@@ -26,32 +23,39 @@ def check_refinement(refine: RefineConfig, images: int, groups: Sequence[int] | 
     Raises:
         WrongValue: There are too few images or groups, or a rule or scorer of the user's is not there.
     """
-    if not refine.max_rounds:
+    if refine.scorer is None:
         return
-    find_rule(refine.rule)
+    build_pruning(refine)
     if images < MIN_IMAGES:
         raise WrongValue(
             "name",
             refine.name,
             f"cannot judge {images} training images; give at least {MIN_IMAGES}, or choose none",
         )
-    if groups is not None:
+    if groups is not None and refine.is_out_of_sample:
+        _check_groups(refine, len(set(groups)))
+
+
+def _check_groups(refine: RefineConfig, found: int) -> None:
+    assert refine.scoring is not None
+    with named("scoring"):
         find_scorer(refine.scoring)
-        found = len(set(groups))
-        if found < 2:
-            raise WrongValue(
-                "scoring",
-                refine.scoring,
-                "needs images of at least 2 objects, and these are one group; see "
-                f"{spelt_key('data.groups')}",
-            )
-        if refine.scoring in FOLDED and found < refine.folds:
-            raise WrongValue(
-                "folds",
-                refine.folds,
-                f"is more than the {found} groups of training images; lower it, or set "
-                "scoring=in_sample",
-            )
+    if found < 2:
+        raise WrongValue(
+            "scoring",
+            refine.scoring.title,
+            "needs images of at least 2 objects, and these are one group; see "
+            f"{spelt_key('data.groups')}",
+        )
+    # Every scorer of the project's that takes folds fits a model without each.
+    folds = refine.scoring.rest.get("folds", 0)
+    if isinstance(folds, int) and found < folds:
+        raise WrongValue(
+            "scoring.folds",
+            folds,
+            f"is more than the {found} groups of training images; lower it, or set "
+            "refine/scoring=in_sample",
+        )
 
 
 def check_explains(refine: RefineConfig) -> None:
@@ -60,13 +64,15 @@ def check_explains(refine: RefineConfig) -> None:
     Raises:
         WrongValue: It looks at whole pictures, or has no ``explain``.
     """
-    scorer = find_scorer(refine.scoring)
+    assert refine.scoring is not None  # checked with the configuration
+    with named("scoring"):
+        scorer = find_scorer(refine.scoring)
     if scorer.wants != "patches" or not issubclass(scorer, Explains):
         raise WrongValue(
             "scoring",
-            refine.scoring,
+            refine.scoring.title,
             "does not say where in a picture a suspect differs, which is reported with false_alarms; "
-            "set ensemble",
+            "set refine/scoring=ensemble",
         )
 
 
@@ -88,4 +94,7 @@ def check_verdicts(verdicts: Mapping[int, bool], images: int) -> None:
 
 def looks_at_patches(refine: RefineConfig) -> bool:
     """Whether a method looks at patches, and not at the detector's own features."""
-    return refine.is_out_of_sample and find_scorer(refine.scoring).wants == "patches"
+    if refine.scoring is None or not refine.is_out_of_sample:
+        return False
+    with named("refine.scoring"):
+        return find_scorer(refine.scoring).wants == "patches"

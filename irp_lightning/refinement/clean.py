@@ -3,18 +3,14 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from irp_lightning.detectors.saving import save_tensors
 from irp_lightning.foundation.errors import InputError
-from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.copies import any_copy, shared_scores
-from irp_lightning.refinement.judgement import is_over, judge
-from irp_lightning.refinement.rounds import Round, as_state, from_state
+from irp_lightning.refinement.judgement import Pruning, is_over, judge
+from irp_lightning.refinement.rounds import Round
 from irp_lightning.refinement.scoring import Explains, Scorer
 
 __all__ = ["Cleaning", "clean"]
@@ -39,25 +35,10 @@ class Cleaning:
     settled: bool = False
     maps: Tensor | None = None
 
-    def save(self, file: Path) -> None:
-        """Write it as plain values and tensors, to go on from."""
-        save_tensors({**vars(self), "rounds": as_state(self.rounds)}, file)
-
-    @classmethod
-    def load(cls, file: Path | None) -> "Cleaning | None":
-        """What :meth:`save` has written; None if there is no file, or it is damaged."""
-        if file is None:
-            return None
-        try:
-            state: dict[str, Any] = torch.load(file, weights_only=True)
-            return cls(**{**state, "rounds": from_state(state["rounds"])})
-        except Exception:  # a file that was cut off can fail in any way
-            return None
-
 
 def clean(
     scorer: Scorer,
-    config: RefineConfig,
+    pruning: Pruning,
     begun: Cleaning,
     *,
     copies: Tensor | None = None,
@@ -70,7 +51,7 @@ def clean(
 
     Args:
         scorer: Scores all images by what is active.
-        config: The rule and when to stop.
+        pruning: The rule, what it removes, and when to stop.
         begun: Where to begin or resume: all images active at first.
         copies: (N,), int64: one number for identical files, which go or stay together; None: no two are.
         trusted: (N,), bool: images that are never removed, nor their copies.
@@ -88,20 +69,27 @@ def clean(
         start = time.perf_counter()
         active, rounds = cleaning.active, cleaning.rounds
         scores = shared_scores(_scores(scorer, active), copies).masked_fill(~active, torch.nan)
-        found = judge(scores, active, config)
+        found = judge(scores, active, pruning)
         if trusted is not None:
             left = found.removed & ~trusted
             # Where only trusted images stand out there is nothing to remove.
             is_done = found.converged or bool(found.removed.any() and not left.any())
             found = replace(found, removed=left, converged=is_done)
         seconds = time.perf_counter() - start
-        done = Round(len(rounds), active, scores, None, found.removed, found.threshold, seconds)
+        done = Round(
+            number=len(rounds),
+            active=active,
+            scores=scores,
+            removed=found.removed,
+            threshold=found.threshold,
+            seconds=seconds,
+        )
         cleaning = Cleaning(
-            active & ~found.removed,
-            [*rounds, done],
-            found.converged,
-            is_over(found, rounds, config.patience) or len(rounds) + 1 == config.max_rounds,
-            _maps(scorer, cleaning.maps, scores, found.removed),
+            active=active & ~found.removed,
+            rounds=[*rounds, done],
+            converged=found.converged,
+            settled=is_over(found, rounds, pruning.patience) or len(rounds) + 1 == pruning.max_rounds,
+            maps=_maps(scorer, cleaning.maps, scores, found.removed),
         )
         after_round(cleaning)
     return cleaning

@@ -3,23 +3,43 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.shares import whole_share
-from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.rounds import Round
-from irp_lightning.refinement.rules import find_rule
+from irp_lightning.refinement.rules import Rule
 
-__all__ = ["MIN_IMAGES", "Judgement", "is_over", "judge", "keep_worst"]
+__all__ = ["MIN_IMAGES", "Judgement", "Pruning", "is_over", "judge", "keep_worst"]
 
 MIN_IMAGES = 3
 """Fewer images cannot be judged: the median of two is no estimate of what is normal."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class Pruning:
+    """Which of the images that stand out are removed, and how often.
+
+    Attributes:
+        rule: Scores, (N,), to the threshold above which an image stands out.
+        remove: ``worst`` (Algorithm 1) or ``all`` (Eq. 6).
+        max_rounds: How often to prune at most.
+        patience: Rounds in a row without a removal that count as convergence.
+        max_removed: Never prune past this share of the images.
+    """
+
+    rule: Rule
+    remove: str = "worst"
+    max_rounds: int = 1
+    patience: int = 1
+    max_removed: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
 class Judgement:
     """What a rule finds among the scores of one round.
 
@@ -34,7 +54,7 @@ class Judgement:
     converged: bool
 
 
-def judge(scores: Tensor, active: Tensor, config: RefineConfig) -> Judgement:
+def judge(scores: Tensor, active: Tensor, pruning: Pruning) -> Judgement:
     """Hold the scores of the active images against the rule's threshold (paper, Eq. 5).
 
     What stands out is removed: all of it (Eq. 6), or the worst alone (Algorithm 1); never more than
@@ -44,32 +64,33 @@ def judge(scores: Tensor, active: Tensor, config: RefineConfig) -> Judgement:
     Args:
         scores: (N,), higher is more anomalous; only those of active images count.
         active: (N,), bool: the images that have not been removed.
-        config: The rule, its ``k``, ``remove`` and ``max_removed``.
+        pruning: ``rule``, ``remove`` and ``max_removed`` matter.
 
     Raises:
         InputError: The rule cannot judge such scores, or gives no number.
     """
     looked_at = scores[active].double()
-    threshold = _threshold(looked_at, config)
+    threshold = _threshold(looked_at, pruning.rule)
     excess = looked_at > threshold
     left = int(active.sum())
-    budget = min(whole_share(config.max_removed, len(active)) - (len(active) - left), left - MIN_IMAGES)
-    if config.remove == "worst":
+    budget = min(whole_share(pruning.max_removed, len(active)) - (len(active) - left), left - MIN_IMAGES)
+    if pruning.remove == "worst":
         excess &= looked_at == looked_at.max()
     removed = torch.zeros_like(active)
     removed[active] = keep_worst(excess, looked_at, budget)
-    return Judgement(threshold, removed, converged=not bool(excess.any()))
+    return Judgement(threshold=threshold, removed=removed, converged=not bool(excess.any()))
 
 
-def _threshold(scores: Tensor, config: RefineConfig) -> float:
-    found = find_rule(config.rule)(scores, config.k)
+def _threshold(scores: Tensor, rule: Rule) -> float:
+    found: Any = rule(scores)
     try:
         threshold = float(found)
     except (TypeError, ValueError, RuntimeError):  # a user's rule can give anything
         threshold = math.nan
     if math.isnan(threshold):
         shown = f"a tensor {tuple(found.shape)}" if isinstance(found, Tensor) and found.ndim else found
-        raise InputError(f"the rule {config.rule} gave {shown}; it must give one number, the threshold")
+        name = getattr(rule.func if isinstance(rule, partial) else rule, "__name__", "")
+        raise InputError(f"the rule {name} gave {shown}; it must give one number, the threshold")
     return threshold
 
 

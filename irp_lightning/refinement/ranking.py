@@ -88,5 +88,14 @@ def follow(
     gone = gone[ranking.scores[gone].argsort(descending=True, stable=True)]
     everything = torch.ones_like(removed)
     seconds = time.perf_counter() - began
-    done = Round(0, everything, ranking.scores, None, removed, threshold, seconds)
-    return Cleaning(~removed, [done], True, True, ranking.maps[gone])
+    done = Round(
+        number=0,
+        active=everything,
+        scores=ranking.scores,
+        removed=removed,
+        threshold=threshold,
+        seconds=seconds,
+    )
+    return Cleaning(
+        active=~removed, rounds=[done], converged=True, settled=True, maps=ranking.maps[gone]
+    )

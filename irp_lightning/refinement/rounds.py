@@ -8,7 +8,7 @@ from torch import Tensor
 __all__ = ["Round", "as_state", "from_state"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Round:
     """One round: what was looked at, how it scored, what was removed because of it.
 
@@ -25,10 +25,10 @@ class Round:
     number: int
     active: Tensor
     scores: Tensor
-    test_scores: Tensor | None
+    test_scores: Tensor | None = None
     removed: Tensor
-    threshold: float | None
-    seconds: float
+    threshold: float | None = None
+    seconds: float = 0.0
 
 
 def as_state(rounds: list[Round]) -> list[dict[str, Any]]:

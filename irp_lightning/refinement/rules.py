@@ -1,7 +1,7 @@
 """Where to draw the line, given the scores of all active images. Pure functions of tensors.
 
-A rule is ``(scores (N,), k) → threshold``: images that score above it stand out. What ``k`` means is
-the rule's own; only ``lambda_median`` is the paper's (section 3, Eq. 5).
+A rule is ``(scores (N,), …) → threshold``: images that score above it stand out. Its other arguments are
+its own; only ``lambda_median`` is the paper's (section 3, Eq. 5).
 """
 
 from collections.abc import Callable
@@ -10,14 +10,11 @@ import torch
 from torch import Tensor
 
 from irp_lightning.foundation.errors import InputError
-from irp_lightning.foundation.plugins import named_object
 from irp_lightning.foundation.shares import whole_share
-from irp_lightning.refinement.config import RULES
 
 __all__ = [
     "Rule",
     "false_discovery",
-    "find_rule",
     "iqr",
     "lambda_median",
     "lower_mad",
@@ -26,7 +23,8 @@ __all__ = [
     "top_share",
 ]
 
-Rule = Callable[[Tensor, float], float]
+Rule = Callable[[Tensor], float]
+"""Scores, (N,), to a threshold: one of the functions below with its arguments, or a user's."""
 
 NORMAL_MAD = 1.4826
 """Standard deviation of a normal distribution in units of its median absolute deviation."""
@@ -34,16 +32,6 @@ NORMAL_MAD = 1.4826
 
 LEAST = 3
 """Scores that clipping leaves at least: two have no spread."""
-
-
-def find_rule(name: str) -> Rule:
-    """The rule of a name: one of the functions below, or ``module.function`` of the user's.
-
-    Raises:
-        WrongValue: There is no such function.
-    """
-    rule: Rule = globals()[name] if name in RULES else named_object("rule", name)
-    return rule
 
 
 def lambda_median(scores: Tensor, k: float) -> float:
@@ -177,7 +165,7 @@ def false_discovery(scores: Tensor, k: float) -> float:
     return ordered[_clip(logs, undiscovered) - 1].item()
 
 
-def otsu(scores: Tensor, k: float) -> float:
+def otsu(scores: Tensor) -> float:
     """The split of the log scores into two classes that differ most. Scale-equivariant.
 
     Otsu: *A threshold selection method from gray-level histograms*, IEEE Trans. SMC 1979; here on
@@ -185,7 +173,6 @@ def otsu(scores: Tensor, k: float) -> float:
 
     Args:
         scores: (N,), positive.
-        k: Unused; here so that all rules are called alike.
 
     Raises:
         InputError: A score is not positive: it has no logarithm.

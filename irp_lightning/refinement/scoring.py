@@ -2,23 +2,26 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
-from irp_lightning.features.image_features import ImageFeatures
-from irp_lightning.foundation.errors import WrongValue
-from irp_lightning.foundation.plugins import named_object
-from irp_lightning.refinement.config import SCORERS, RefineConfig
+from irp_lightning.features.image_features import ImageFeatures, ResidentFeatures
+from irp_lightning.foundation.errors import InputError
 
-__all__ = ["Explains", "FitAndScore", "Scorer", "TrainingImages", "find_scorer"]
+__all__ = ["Explains", "FitAndScore", "Scorer", "TrainingImages"]
 
 FitAndScore = Callable[[Tensor, Tensor], Tensor]
 """``(fitted on (N,) bool, scored (N,) bool) → scores (M,)``: the run's detector, fitted to some training
 images from the weights that the run begins with, and its scores of others, in order."""
 
 
-@dataclass(frozen=True)
+def _no_detector(fitted_on: Tensor, scored: Tensor) -> Tensor:
+    raise InputError("there is no detector to fit; give fit_and_score, or take a scorer that needs none")
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingImages:
     """What a scorer may know of the training images: no label is among it.
 
@@ -34,8 +37,34 @@ class TrainingImages:
     features: ImageFeatures
     positions: Tensor
     groups: Tensor
-    seed: int
-    fit_and_score: FitAndScore
+    seed: int = 0
+    fit_and_score: FitAndScore = _no_detector
+
+    @classmethod
+    def of(
+        cls,
+        features: Tensor,
+        groups: Tensor | None = None,
+        *,
+        seed: int = 0,
+        fit_and_score: FitAndScore = _no_detector,
+    ) -> "TrainingImages":
+        """Training images of which there are the features alone.
+
+        Args:
+            features: (N, K, D): of each image K vectors: patches row by row, or views.
+            groups: (N,), int64; None: each image is an object of its own.
+            seed: Of folds and draws.
+            fit_and_score: For scorers that need a detector.
+        """
+        positions = torch.arange(len(features))
+        return cls(
+            features=ResidentFeatures(features),
+            positions=positions,
+            groups=positions if groups is None else groups,
+            seed=seed,
+            fit_and_score=fit_and_score,
+        )
 
     def vectors(self, images: Tensor) -> Tensor:
         """The vectors of some training images: (B,), numbers in [0, N) → (B, K, D)."""
@@ -51,7 +80,7 @@ class Scorer(Protocol):
 
     wants: ClassVar[str]
 
-    def __init__(self, images: TrainingImages, config: RefineConfig) -> None: ...
+    def __init__(self, images: TrainingImages, **arguments: Any) -> None: ...
 
     def __call__(self, active: Tensor) -> Tensor:
         """(N,), bool → scores (N,), comparable with each other; they depend on ``active`` alone."""
@@ -65,22 +94,3 @@ class Explains(Protocol):
     def explain(self, images: Tensor) -> Tensor:
         """Maps of some images in the last scoring: (M,) → (M, h, w), higher is more anomalous."""
         ...
-
-
-def find_scorer(name: str) -> type[Scorer]:
-    """The class of a scorer: of a file in ``scorers/``, or ``module.Class`` of the user's.
-
-    >>> find_scorer("cross_fit").__name__
-    'CrossFit'
-
-    Raises:
-        WrongValue: There is none of that name, or it does not say what it wants.
-    """
-    if name in SCORERS:
-        name = f"{__package__}.scorers.{name}.{name.title().replace('_', '')}"
-    scorer: type[Scorer] = named_object("scoring", name)
-    if not isinstance(scorer, type) or getattr(scorer, "wants", None) not in ("views", "patches"):
-        raise WrongValue(
-            "scoring", name, 'is no class with wants = "views" or "patches"; see docs/extending.md'
-        )
-    return scorer

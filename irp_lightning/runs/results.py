@@ -5,11 +5,9 @@ from typing import Any
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.evaluation.evaluation import Evaluation
 from irp_lightning.evaluation.tables import REMOVED_COLUMNS, ROUND_COLUMNS, SCORE_COLUMNS
-from irp_lightning.foundation.fields import plain
 from irp_lightning.foundation.names import printable
 from irp_lightning.localisation.heat_maps import heat_maps
 from irp_lightning.refinement.checks import looks_at_patches
-from irp_lightning.refinement.config import effective
 from irp_lightning.runs.figures import removed_gallery, roc_curve, score_histograms
 from irp_lightning.runs.folder import FIGURES, REMOVED, ROUNDS, SCORES, RunFolder
 
@@ -46,10 +44,12 @@ def facts(e: Experiment) -> dict[str, Any]:
         "method": refine.name,
         "model": e.model.title,
         "backbone": e.backbone.name,
-        "removal_backbone": refine.network.name if looks_at_patches(refine) else None,
+        "removal_backbone": refine.scoring.network.name
+        if refine.scoring and looks_at_patches(refine)
+        else None,
         "contamination": e.contamination.kind,
         "lam": e.lam,
-        "k": effective(plain(refine)).get("k"),
+        "k": refine.rule.rest.get("k") if refine.rule and refine.scorer else None,
         "category": printable(e.data.category),
         "seed": e.seed,
         "noise_requested": e.noise,

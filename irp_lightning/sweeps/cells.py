@@ -40,7 +40,7 @@ def cell_name(overrides: Sequence[str]) -> str:
         ``key=value`` in a fixed order, with commas between; ``default`` where no override is left.
     """
     values = {
-        override.get_key_element().lstrip("+"): _text(override)
+        _shown(override.get_key_element().lstrip("+")): _text(override)
         for override in OverridesParser.create().parse_overrides(list(overrides))
         if not _is_unnamed(override.key_or_group)
     }
@@ -96,6 +96,15 @@ def _is_unnamed(key: str) -> bool:
     return key in CHOICES or any(
         key == other or key.startswith((f"{other}.", f"{other}/")) for other in UNNAMED
     )
+
+
+def _shown(key: str) -> str:
+    """A key as a part of a file name; an argument of a scoring or a rule is the method's.
+
+    >>> _shown("refine/rule"), _shown("refine.rule.k"), _shown("refine.rule._target_")
+    ('refine.rule', 'refine.k', 'refine.rule._target_')
+    """
+    return re.sub(r"refine\.(?:scoring|rule)\.(?!_)", "refine.", key.replace("/", "."))
 
 
 def _text(override: Override) -> str:

@@ -39,10 +39,10 @@ class CommandStart(Callback):
             cells = _planned(config.hydra)
         except InputError as error:
             raise SystemExit(f"irp_lightning: {error}") from None
-        if config.sweep.objective == "image_auroc" and cells is None:
+        if cells is None and not str(config.hydra.sweeper._target_).endswith(".BasicSweeper"):
             print(
-                "sweep.objective=image_auroc: this search looks at the test labels. What it finds is "
-                "tuned on the test set and no result; separation needs no label."
+                f"sweep.objective={config.sweep.objective}: this search looks at the test labels. What "
+                "it finds is tuned on the test set and is no result."
             )
         print(f"sweep folder {folder}" + (f", {len(cells)} cells" if cells else ""))
         # Looked up here, it is the same for all cells.
@@ -63,8 +63,8 @@ def _planned(config: DictConfig) -> dict[str, list[list[str]]] | None:
         return [override for override in job if key_of(override) in keys]
 
     if not str(config.sweeper._target_).endswith(".BasicSweeper"):
-        for name in idle([*task, *(f"{key_of(p)}=1" for p in params)]):
-            raise InputError(f"{key_of(name)} does nothing for this method; search something else")
+        for override in idle([*task, *(f"{key_of(p)}=1" for p in params)]):
+            raise InputError(f"{key_of(override)} does nothing for this method; search something else")
         return None
     if "cell_name" not in sweep["subdir"]:
         return None
@@ -72,7 +72,7 @@ def _planned(config: DictConfig) -> dict[str, list[list[str]]] | None:
 
 
 def _matters(key: str) -> bool:
-    return key in (*KNOBS, "refine", "experiment") or key.startswith("refine.")
+    return key in (*KNOBS, "experiment") or key.startswith("refine")
 
 
 def _idle_keys(config_name: str, overrides: tuple[str, ...]) -> frozenset[str]:

@@ -17,7 +17,7 @@ QUOTED = "it's \"50%\", 'a';b.png"
 def small_overrides(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """What makes a cleaning quick."""
     return [
-        *("patches.image_size=64", "patches.grid=4", "model.patches=100", "refine.k=0.3"),
+        *("patches.image_size=64", "patches.grid=4", "model.patches=100", "refine.rule.k=0.3"),
         *("trainer.accelerator=cpu", f"cache_dir={tmp_path_factory.mktemp('cache')}"),
     ]
 

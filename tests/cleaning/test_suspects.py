@@ -22,7 +22,14 @@ def found(verdicts: dict[int, bool], trusted: int | None = None) -> list[Suspect
         Sample(Path(f"/{i}.png"), f"{i}.png", "train", UNLABELLED, trusted=i == trusted)
         for i in range(5)
     ]
-    removal = Round(0, torch.ones(5, dtype=torch.bool), AT_FIRST, None, ~ACTIVE, 1.4, 0.0)
+    removal = Round(
+        number=0,
+        active=torch.ones(5, dtype=torch.bool),
+        scores=AT_FIRST,
+        removed=~ACTIVE,
+        threshold=1.4,
+        seconds=0.0,
+    )
     return suspects_of(
         train,
         Cleaning(ACTIVE, [removal]),

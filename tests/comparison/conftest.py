@@ -19,8 +19,15 @@ Removed = Sequence[tuple[str, int, str]]
 
 def _block(group: str, name: str) -> dict[str, Any]:
     own: Any = OmegaConf.to_container(OmegaConf.load(CONF / group / f"{name}.yaml"), resolve=False)
-    for parent in own.pop("defaults", []):
-        own = _block(group, parent) | own
+    for entry in own.pop("defaults", []):
+        if isinstance(entry, str):
+            own = _block(group, entry) | own
+            continue
+        ((key, choice),) = entry.items()
+        below, _, package = key.partition("@")
+        own = {
+            package or below: _block(below[1:] if below[0] == "/" else f"{group}/{below}", choice)
+        } | own
     return own
 
 

@@ -18,8 +18,14 @@ from irp_lightning.detectors.config import DECLARED, ONE_PASS
 from irp_lightning.detectors.one_pass import OnePass
 
 FLOW = "irp_lightning.detectors.differnet.DifferNet"
+# As an older run says it; today's says the same of its scoring.
 IRP = {"name": "irp", "scoring": "in_sample", "max_rounds": 20, "round_epochs": 2, "remove": "worst"}
 ROBUST = {"name": "robust", "scoring": "ensemble", "max_rounds": 3, "remove": "all"}
+
+
+SCORING = {"_target_": "in_sample", "round_epochs": 2, "retrain": "continue"}
+RULE = {"_target_": "irp_lightning.refinement.rules.lambda_median", "k": 1.5}
+NOW = {"name": "irp", "scoring": SCORING, "rule": RULE, "max_rounds": 20, "remove": "worst"}
 
 
 def budget(refine: dict[str, Any], target: str = FLOW, **metrics: Any) -> Budget:
@@ -31,6 +37,8 @@ def budget(refine: dict[str, Any], target: str = FLOW, **metrics: Any) -> Budget
     ("refine", "target", "epochs", "references"),
     [
         (IRP, FLOW, 50, 10),
+        (NOW, FLOW, 50, 10),
+        (NOW | {"scoring": SCORING | {"retrain": "scratch"}}, FLOW, 10, 10),
         (IRP | {"retrain": "scratch"}, FLOW, 10, 10),
         (IRP, "irp_lightning.models.knn.KNN", 1, 1),
         (ROBUST, FLOW, 10, 10),

@@ -45,8 +45,9 @@ def test_a_place_that_cannot_be_written_is_refused(write_run, sweep: Path, tmp_p
 
 def test_rows_stay_on_a_line(write_run, sweep: Path, capsys) -> None:
     long = "a_method_with_quite_a_long_name"
-    write_run("a", model="differnet_small", refine__name=long, refine__k=1)
-    write_run("b", model="differnet_small", refine__name=long, refine__rule="mad", refine__k=2)
+    mad = "irp_lightning.refinement.rules.mad"
+    write_run("a", model="differnet_small", refine__name=long, refine__rule__k=1)
+    write_run("b", model="differnet_small", refine__name=long, refine__rule={"_target_": mad, "k": 2})
     main([str(sweep)])
     shown = capsys.readouterr().out
     assert sum(long in line for line in shown.splitlines()) == 2

@@ -18,6 +18,11 @@ def test_settings_that_differ_are_in_the_name_and_others_are_not(write_run, titl
     assert names(titled(), "method") == {"a": "irp (lam=1.5)", "b": "irp (lam=2)", "c": "osr"}
 
 
+LITE = OmegaConf.to_container(OmegaConf.load(CONF / "backbone" / "efficientnet_lite0.yaml"))
+OTSU = {"_target_": "irp_lightning.refinement.rules.otsu"}
+CROSS_FIT = {"_target_": "irp_lightning.refinement.scorers.cross_fit.CrossFit"}
+
+
 @pytest.mark.parametrize("refine", ["none", "oracle", "robust"])
 def test_a_method_without_lambda_is_the_same_at_any(refine: str, write_run, titled) -> None:
     write_run("a", refine, lam=1.5)
@@ -29,18 +34,18 @@ def test_a_method_without_lambda_is_the_same_at_any(refine: str, write_run, titl
 
 def test_the_network_that_decides_what_goes_tells_methods_apart(write_run, titled) -> None:
     network = OmegaConf.to_container(OmegaConf.load(CONF / "backbone" / "resnet18.yaml"))
-    write_run("older", "robust", refine__backbone=None)
-    write_run("other", "robust", refine__backbone=network)
-    write_run("layers", "robust", refine__backbone=network | {"layers": ["layer2"]}, seed=1)
+    write_run("lite", "robust", refine__scoring__backbone=LITE)
+    write_run("other", "robust", refine__scoring__backbone=network)
+    write_run("layers", "robust", refine__scoring__backbone=network | {"layers": ["layer2"]}, seed=1)
     found = names([run for run in titled() if run.seed == 0], "method")
-    assert found["older"].startswith("robust (backbone=tf_efficientnet_lite0")
+    assert found["lite"].startswith("robust (backbone=tf_efficientnet_lite0")
     assert found["other"].startswith("robust (backbone=resnet18")
 
 
 def test_of_a_network_the_name_is_enough(write_run, titled) -> None:
     network = OmegaConf.to_container(OmegaConf.load(CONF / "backbone" / "resnet18.yaml"))
-    write_run("older", "robust", refine__backbone=None)
-    write_run("other", "robust", refine__backbone=network)
+    write_run("lite", "robust", refine__scoring__backbone=LITE)
+    write_run("other", "robust", refine__scoring__backbone=network)
     assert set(names(titled(), "method").values()) == {
         "robust (backbone=tf_efficientnet_lite0)",
         "robust (backbone=resnet18)",
@@ -63,10 +68,10 @@ def test_two_and_two_point_zero_are_one_setting(write_run, titled) -> None:
 
 def test_rules_and_scorings_of_one_method_are_told_apart(write_run, titled) -> None:
     write_run("a", "robust")
-    write_run("b", "robust", refine__k=2)
-    write_run("c", "robust", refine__rule="otsu", refine__k=1)
-    write_run("d", "robust", refine__rule="otsu", refine__k=9)  # otsu has no k
-    write_run("e", "robust", refine__scoring="cross_fit")
+    write_run("b", "robust", refine__rule__k=2)
+    write_run("c", "robust", refine__rule=OTSU)
+    write_run("d", "robust", refine__rule=OTSU, lam=9)
+    write_run("e", "robust", refine__scoring=CROSS_FIT)
     found = names(titled(), "method")
     assert found["c"] == found["d"] == "robust (scoring=ensemble, rule=otsu)"
     assert found["b"] == "robust (scoring=ensemble, rule=false_discovery, k=2)"
@@ -104,7 +109,6 @@ def test_detectors_are_told_apart(overrides: dict, name: str, write_run, titled)
         {"features__workers": 3},
         {"trainer__accelerator": "gpu"},
         {"backbone__weights": None, "data__root": "/other/place/mvtec"},
-        {"refine__folds": 9},
     ],
 )
 def test_where_and_how_fast_a_run_ran_does_not_matter(overrides: dict, write_run, titled) -> None:
@@ -145,7 +149,7 @@ def test_the_first_of_equal_runs_counts(write_run, titled) -> None:
 def test_methods_have_an_order() -> None:
     names = {"oracle": "oracle", "mine": "mine", "none": "vanilla", "osr": "osr"}
     methods = [Method(name, title=title) for name, title in names.items()]
-    methods += [Method("irp", {"refine.k": k}, title=f"irp (lam={k})") for k in ("2", "1.5")]
+    methods += [Method("irp", {"refine.rule.k": k}, title=f"irp (lam={k})") for k in ("2", "1.5")]
     expected = ["vanilla", "osr", "irp (lam=1.5)", "irp (lam=2)", "mine", "oracle"]
     assert [method.title for method in sorted(methods)] == expected
 

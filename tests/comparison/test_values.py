@@ -14,20 +14,29 @@ from irp_lightning.config.identity import run_identity
 from irp_lightning.detectors.config import DECLARED
 from irp_lightning.features.config import BackboneConfig
 from irp_lightning.foundation.fields import plain
+from irp_lightning.refinement.config import RULES, SCORERS, RuleConfig, ScoringConfig
 from irp_lightning.tracking.config import WandbConfig
 
 BASES = (
     ["refine=irp"],
     ["refine=robust", "model=patch_nn", "logger=wandb"],
-    ["refine=irp", "refine.scoring=cross_fit", "model=patch_gaussian"],
-    ["refine=robust", "refine.scoring=mutual", "model=knn"],
+    ["refine=irp", "refine/scoring=cross_fit", "model=patch_gaussian"],
+    ["refine=robust", "refine/scoring=mutual", "model=knn"],
     ["refine=irp", "model=gaussian"],
     ["+experiment=folder", "review=${data.root}/review.csv"],
 )
 """Between them every setting is there and has an effect."""
 
-NOT_REQUIRED = {"refine.backbone": BackboneConfig, "logger.wandb": WandbConfig}
+NOT_REQUIRED = {
+    "refine.scoring": ScoringConfig,
+    "refine.rule": RuleConfig,
+    "refine.scoring.backbone": BackboneConfig,
+    "logger.wandb": WandbConfig,
+}
 """Groups that may also be nothing."""
+
+ARGUMENTS = {"model.rest": DECLARED, "refine.scoring.rest": SCORERS, "refine.rule.rest": RULES}
+"""Of groups that take other arguments for each ``_target_``, those that are declared."""
 
 SAY_NOTHING = {
     *("name", "lam", "max_rounds", "round_epochs", "review", "checkpoint_seconds", "cache_dir"),
@@ -42,9 +51,9 @@ SAY_NOTHING = {
 OTHERS: dict[str, Any] = {
     "data.root": "/elsewhere/another_dataset",
     "features.cache": "live",
-    "refine.backbone": {"name": "resnet18"},
-    "refine.rule": "mad",
-    "refine.scoring": "gaussian",
+    "refine.scoring.backbone": {"name": "resnet18"},
+    "refine.rule": {"_target_": "irp_lightning.refinement.rules.mad", "k": 7},
+    "refine.scoring": {"_target_": "irp_lightning.refinement.scorers.gaussian.Gaussian"},
 }
 """Other values, where not any will do."""
 
@@ -81,9 +90,9 @@ def leaves(kind: type, before: str = "") -> Iterator[str]:
             yield from leaves(NOT_REQUIRED[key], f"{key}.")
         elif "group" in field.metadata:
             yield from leaves(field.metadata["group"], f"{key}.")
-        elif key == "model.rest":
-            for declared in DECLARED.values():
-                yield from leaves(declared, "model.")
+        elif key in ARGUMENTS:
+            for declared in ARGUMENTS[key].values():
+                yield from leaves(declared, key.removesuffix("rest"))
         elif key == "trainer.rest":
             yield "trainer.gradient_clip_val"
         else:

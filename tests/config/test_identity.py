@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
+from irp_lightning.comparison.values import values_of
 from irp_lightning.config.compose import checked
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.config.identity import UNNAMED, differences, run_identity
@@ -15,6 +16,34 @@ from irp_lightning.foundation.fields import plain
 
 Compose = Callable[..., DictConfig]
 Check = Callable[..., Experiment]
+
+
+AS_WAS_WRITTEN: dict[str, Any] = {
+    **{"scoring": "in_sample", "folds": 3, "backbone": None, "grid": 10, "views": 1, "references": 2000},
+    **{"bank_share": 0.3, "rule": "lambda_median", "k": 1.5, "remove": "worst", "max_rounds": 3},
+    **{"round_epochs": 1, "retrain": "continue", "patience": 1, "max_removed": 0.5},
+}
+"""Before scoring and rule were nodes: in each run every setting, whether or not it did something."""
+
+OLDER: dict[str, dict[str, Any]] = {
+    "none": {"name": "none", "max_rounds": 0},
+    "osr": {**AS_WAS_WRITTEN, "name": "osr", "remove": "all", "max_rounds": 1},
+    "irp": {**AS_WAS_WRITTEN, "name": "irp"},
+    "irp_all": {**AS_WAS_WRITTEN, "name": "irp_all", "remove": "all"},
+    "robust": {
+        **{**AS_WAS_WRITTEN, "name": "robust", "scoring": "ensemble", "bank_share": 1, "remove": "all"},
+        **{"rule": "false_discovery", "k": 0.1, "max_rounds": 3},
+    },
+    "oracle": {"name": "oracle", "scoring": "labels", "max_rounds": 0},
+}
+
+
+BACKBONE = {"name": "resnet18", "library": "torchvision", "weights": None, "layers": None}
+BACKBONE |= {"n_scales": 3, "seed": 0}
+CUSTOM_RULE = ["refine/rule=custom", "refine.rule._target_=my.rule", "+refine.rule.k=2"]
+MUTUAL = ["refine/scoring=mutual", "refine.scoring.references=9"]
+GAUSSIAN = ["refine/scoring=gaussian", "refine.scoring.folds=5"]
+CROSS_FIT = ["refine/scoring=cross_fit", "refine/rule=mad", "refine.rule.k=4"]
 
 
 def values(cfg: DictConfig) -> Any:
@@ -39,13 +68,11 @@ def test_a_bit_depth_under_its_older_name_counts(config: Compose) -> None:
         (["features.workers=1"], ["features.workers=null"]),
         (["refine=none", "lam=1.5"], ["refine=none", "lam=2"]),
         (["refine=robust", "max_rounds=3"], ["refine=robust", "max_rounds=9"]),
-        (["refine=robust"], ["refine=robust", "refine.retrain=scratch"]),
         (["data.groups=/a/g.csv"], ["data.groups=/b/g.csv"]),
         (["noise=0.2"], ["noise=0.20"]),
         (["lam=2", "refine=irp"], ["lam=2.0", "refine=irp"]),
         (["name=a", "sweep.name=b", "checkpoint_seconds=5"], ["name=c"]),
         (["model.compile=true"], ["model.compile=false"]),
-        (["refine=irp"], ["refine=irp", "backbone@refine.backbone=resnet18"]),
     ],
 )
 def test_the_same_run(config: Compose, one: list[str], other: list[str]) -> None:
@@ -56,10 +83,10 @@ def test_the_same_run(config: Compose, one: list[str], other: list[str]) -> None
     ("one", "other", "key"),
     [
         ([], ["noise=0.3"], "noise"),
-        (["refine=irp"], ["refine=irp", "lam=2"], "refine.k"),
+        (["refine=irp"], ["refine=irp", "lam=2"], "refine.rule.k"),
         (["refine=irp"], ["refine=irp_all"], "refine.name"),
-        ([], ["backbone@refine.backbone=resnet18"], "refine.backbone"),
-        ([], ["refine.backbone.layers=[4]"], "refine.backbone.layers"),
+        ([], ["backbone@refine.scoring.backbone=resnet18"], "refine.scoring.backbone"),
+        ([], ["refine.scoring.backbone.layers=[4]"], "refine.scoring.backbone.layers"),
         (["features.cache=bank"], ["features.cache=live"], "features.cache"),
         (["data.groups=/a/g.csv"], ["data.groups=/a/h.csv"], "data.groups"),
         ([], ["trainer.precision=bf16-mixed"], "trainer.precision"),
@@ -101,19 +128,42 @@ def test_places_stand_in_no_name() -> None:
     [
         (["refine=robust"], "tf_efficientnet_lite0"),
         (["refine=robust", "backbone=resnet18", "backbone.layers=[layer2]"], "resnet18"),
-        (["refine=irp", "backbone=resnet18", "backbone.layers=[layer2]"], None),
     ],
 )
 def test_an_older_run_looked_through_its_own_layers_or_efficientnet(
-    config: Compose, run: list[str], was: str | None
+    config: Compose, run: list[str], was: str
 ) -> None:
-    before = values(config(*run))
-    before["refine"]["backbone"] = None  # as was written then
-    assert run_identity(before).get("refine.backbone") == was
-    assert before["refine"]["backbone"] is None
-    same = [] if was != "resnet18" else ["backbone@refine.backbone=resnet18"]
-    layers = ["refine.backbone.layers=[layer2]"] if same else []
+    before = {**values(config(*run)), "refine": OLDER["robust"]}
+    assert run_identity(before).get("refine.scoring.backbone") == was
+    same = [] if was != "resnet18" else ["backbone@refine.scoring.backbone=resnet18"]
+    layers = ["refine.scoring.backbone.layers=[layer2]"] if same else []
     assert differences(before, values(config(*run, *same, *layers))) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "older", "now"),
+    [
+        *((name, {}, []) for name in OLDER),
+        ("none", AS_WAS_WRITTEN | {"max_rounds": 0}, []),
+        ("irp", {"retrain": "scratch"}, ["refine.scoring.retrain=scratch"]),
+        ("irp", {"rule": "otsu", "k": None}, ["refine/rule=otsu"]),
+        ("irp", {"rule": "my.rule", "k": 2}, CUSTOM_RULE),
+        ("robust", {"scoring": "mutual", "references": 9}, MUTUAL),
+        ("robust", {"scoring": "gaussian", "folds": 5}, GAUSSIAN),
+        ("robust", {"scoring": "cross_fit", "rule": "mad", "k": 4}, CROSS_FIT),
+        ("robust", {"backbone": BACKBONE}, ["backbone@refine.scoring.backbone=resnet18"]),
+    ],
+)
+def test_a_method_of_an_older_run_is_what_it_was(
+    config: Compose, name: str, older: dict[str, Any], now: list[str]
+) -> None:
+    today = values(config(f"refine={name}", *now))
+    before = {**today, "refine": {**OLDER[name], **older}}
+    assert differences(before, today) == []
+    assert values_of(before) == values_of(today)
+    assert bool(differences({**before, "refine": {**before["refine"], "remove": "none"}}, today)) == (
+        name not in ("none", "oracle")
+    )
 
 
 def review(file: Path, *rows: str) -> str:

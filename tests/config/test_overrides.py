@@ -72,9 +72,14 @@ def test_a_group_chooses_a_file(value: str) -> None:
         (["+experiment=[demo,foldr]"], "experiment=foldr is unknown; did you mean folder?"),
         (["logger=x"], "logger=x is unknown; choose one of: csv, wandb"),
         (
-            ["backbone@refine.backbone=resnet"],
-            "backbone@refine.backbone=resnet is unknown; did",
+            ["backbone@refine.scoring.backbone=resnet"],
+            "backbone@refine.scoring.backbone=resnet is unknown; did",
         ),
+        (
+            ["refine.scoring.fold=2"],
+            "refine.scoring.fold=2 is unknown; did you mean refine.scoring.folds?",
+        ),
+        (["-m", "refine/rule=mad,mda"], "refine/rule=mda is unknown; did you mean mad?"),
         (["zzz=1"], "zzz=1 is unknown; irp-lightning run --help shows all keys"),
     ],
 )
@@ -139,3 +144,24 @@ def test_no_path_is_read_as_another(path: str) -> None:
     override = OverridesParser.create().parse_overrides([f"data.root=/{path}"])[0]
     if not override.is_sweep_override():  # without -m Hydra refuses a comma, and says what it may mean
         assert override.value() == f"/{path}"
+
+
+@pytest.mark.parametrize(
+    ("older", "now"),
+    [
+        ("refine.k=0.2", "refine.rule.k=0.2"),
+        ("refine.k=0.2,0.3", "refine.rule.k=0.2,0.3"),
+        ("refine.folds=3", "refine.scoring.folds=3"),
+        ("refine.retrain=scratch", "refine.scoring.retrain=scratch"),
+        ("refine.scoring=mutual", "refine/scoring=mutual"),
+        ("refine.scoring=my.Scorer", "refine/scoring=custom refine.scoring._target_=my.Scorer"),
+        ("refine.rule=mad,otsu", "refine/rule=mad,otsu"),
+        ("refine.backbone.layers=[2]", "refine.scoring.backbone.layers=[2]"),
+        ("backbone@refine.backbone=timm", "backbone@refine.scoring.backbone=timm"),
+    ],
+)
+def test_an_older_spelling_is_answered_with_todays(older: str, now: str) -> None:
+    with pytest.raises(InputError) as error:
+        check_overrides([older])
+    assert str(error.value) == f"{older} is spelt {now} now; write that"
+    check_overrides(now.split())

@@ -22,7 +22,7 @@ TOLERANCE = 0.01
     [
         # Seven images of a batch on two processes: four and three. One is scored more than the other.
         ["refine=irp_all", "lam=1.02", "batch_size=7", "references=true"],
-        ["refine=robust", "refine.k=0.5", "noise=0.3"],
+        ["refine=robust", "refine.rule.k=0.5", "noise=0.3"],
     ],
 )
 def test_two_processes_find_what_one_finds(
@@ -54,7 +54,7 @@ def test_two_processes_find_what_one_finds(
     ("overrides", "named"),
     [
         (["trainer.devices=1"], "trainer.devices=1 with strategy=ddp"),
-        (["refine=robust", "refine.scoring=cross_fit"], "refine.scoring=cross_fit"),
+        (["refine=robust", "refine/scoring=cross_fit"], "refine/scoring=cross_fit"),
         (["model=gaussian"], "model.name=gaussian has no gradient for several processes"),
         (["features.cache=memory"], "features.cache=memory"),
         (["batch_size=1"], "batch_size=1 is too few for trainer.devices=2"),

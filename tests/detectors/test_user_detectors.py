@@ -43,7 +43,7 @@ def test_detectors_without_gradients_run_and_predict(
 
 @pytest.mark.parametrize("scoring", ["mutual", "cross_fit"])
 def test_out_of_sample_rounds_come_before_the_fit(config: Config, tmp_path: Path, scoring: str) -> None:
-    run(config("+experiment=demo", f"refine.scoring={scoring}", "refine.k=0.5"), tmp_path)
+    run(config("+experiment=demo", f"refine/scoring={scoring}", "refine.rule.k=0.5"), tmp_path)
     m, rounds = metrics(tmp_path), rows(tmp_path / "rounds.csv")
     assert m["removed_good"] + m["removed_bad"] > 0
     assert len(rounds) == m["rounds"] + 1 > 2
@@ -63,9 +63,9 @@ def test_labels_never_reach_refinement(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scoring: str
 ) -> None:
     """Whatever the training labels say, the same images are removed, with the same scores."""
-    k = "refine.k=1.01" if scoring == "in_sample" else "refine.k=0.5"
-    rule = "refine.rule=lambda_median" if scoring == "in_sample" else "refine.rule=lower_mad"
-    cfg = config("+experiment=demo", "refine=irp_all", f"refine.scoring={scoring}", rule, k)
+    k = "refine.rule.k=1.01" if scoring == "in_sample" else "refine.rule.k=0.5"
+    rule = "refine/rule=lambda_median" if scoring == "in_sample" else "refine/rule=lower_mad"
+    cfg = config("+experiment=demo", "refine=irp_all", f"refine/scoring={scoring}", rule, k)
     run(cfg, tmp_path / "true")
     draw = inputs.draw_pool
 
@@ -130,7 +130,7 @@ def test_folds_keep_known_groups_together(
         return draw(groups, count, seed)
 
     monkeypatch.setattr(cross_fit, "draw_folds", watched)
-    settings = f"data.groups={tmp_path}/groups.csv", "epochs=1", "refine.scoring=cross_fit"
+    settings = f"data.groups={tmp_path}/groups.csv", "epochs=1", "refine/scoring=cross_fit"
     run(config("+experiment=demo", *settings), tmp_path / "run")
     assert sorted(torch.bincount(seen[0]).tolist())[-8:] == [2] * 8  # eight pairs of normal images
 
@@ -145,14 +145,14 @@ def test_what_is_fitted_in_one_pass_sees_the_views_that_are_scored(
 
 @pytest.mark.parametrize("mode", ["memory", "live"])
 def test_robust_with_the_other_feature_sources(config: Config, tmp_path: Path, mode: str) -> None:
-    cfg = config("+experiment=demo", f"features.cache={mode}", "epochs=1", "refine.k=0.5")
+    cfg = config("+experiment=demo", f"features.cache={mode}", "epochs=1", "refine.rule.k=0.5")
     assert run(cfg, tmp_path)["image_auroc"] is not None
     assert metrics(tmp_path)["removed_good"] + metrics(tmp_path)["removed_bad"] > 0
 
 
 @pytest.mark.slow
 def test_robust_where_features_do_not_fit_into_memory(config: Config, tmp_path: Path) -> None:
-    overrides = ("+experiment=demo", "epochs=1", "refine.k=0.5")
+    overrides = ("+experiment=demo", "epochs=1", "refine.rule.k=0.5")
     for name, limit in (("files", 1e-6), ("memory", 1)):
         run(config(*overrides, f"features.memory_limit_gb={limit}"), tmp_path / name)
     files, memory = (rows(tmp_path / name / "removed.csv") for name in ("files", "memory"))
@@ -161,5 +161,5 @@ def test_robust_where_features_do_not_fit_into_memory(config: Config, tmp_path: 
 
 
 def test_no_rounds_remove_nothing(config: Config, tmp_path: Path) -> None:
-    run(config("+experiment=demo", "epochs=1", "refine.max_rounds=0", "refine.k=0.1"), tmp_path)
+    run(config("+experiment=demo", "epochs=1", "refine.max_rounds=0", "refine.rule.k=0.1"), tmp_path)
     assert metrics(tmp_path)["removed_good"] + metrics(tmp_path)["removed_bad"] == 0

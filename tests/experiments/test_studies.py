@@ -125,7 +125,7 @@ def test_a_study_sees_images_as_a_run_does(images: Path, cache: Path, tmp_path: 
             *("+experiment=demo", f"data.root={tmp_path}", "data.category=fabric", "backbone=random"),
             *("data.image_size=64", "patches.image_size=64", "patches.grid=4", "patches.width=9"),
             *("views.count=2", "views.n_transforms=2", "views.n_transforms_test=2", "refine=robust"),
-            *("refine.views=3", "trainer.accelerator=cpu", f"cache_dir={cache}"),
+            *("refine.scoring.views=3", "trainer.accelerator=cpu", f"cache_dir={cache}"),
         )
     )
     of_views, of_patches = inputs.extractors.detector.spec, inputs.extractors.removal.spec
@@ -168,17 +168,28 @@ def test_the_study_of_views_reads_records_and_draws_them(swept: Path, tmp_path: 
 
 def test_every_epoch_of_the_study_of_steadiness_is_a_round_without_removals() -> None:
     torch = pytest.importorskip("torch")
+    from irp_lightning.refinement.build import build_pruning
     from irp_lightning.refinement.judgement import is_over, judge
     from irp_lightning.refinement.rounds import Round
 
-    watching = script("common/wander").watching(4)
+    method = script("common/wander").watching(4)
+    watching = build_pruning(method)
     scores, active = torch.tensor([1.0, 2.0, 3.0, 1e6]), torch.ones(4, dtype=torch.bool)
     before: list[Round] = []
     while len(before) < watching.max_rounds:
         found = judge(scores, active, watching)
         assert not found.removed.any()
         assert not is_over(found, before, watching.patience)
-        before.append(Round(len(before), active, scores, None, found.removed, found.threshold, 0.0))
+        before.append(
+            Round(
+                number=len(before),
+                active=active,
+                scores=scores,
+                removed=found.removed,
+                threshold=found.threshold,
+                seconds=0.0,
+            )
+        )
     assert len(before) == 3
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from refine_small import TEST, Mean, N, fitting, inputs, outliers
+from refine_small import TEST, Mean, N, fitting, inputs, method, outliers
 
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.pipeline.fitting import Fitting
@@ -14,7 +14,7 @@ from irp_lightning.refinement.clean import Cleaning
 from irp_lightning.refinement.config import RefineConfig
 
 GAUSSIAN = "irp_lightning.detectors.gaussian.Gaussian"
-NONE = RefineConfig("none")
+NONE = RefineConfig(name="none")
 ALL = torch.ones(N, dtype=torch.bool)
 
 
@@ -41,7 +41,7 @@ def test_vanilla_is_one_round_without_a_threshold(fits: Fitting) -> None:
 
 
 def test_the_oracle_trains_without_exactly_the_injected(fits: Fitting) -> None:
-    oracle = RefineConfig("oracle", scoring="labels")
+    oracle = method("labels")
     found = fits.fit(oracle, cleaned(fits, oracle))
     (only,) = found.rounds
     assert only.removed.nonzero().flatten().tolist() == [0, 1, 2]
@@ -51,7 +51,7 @@ def test_the_oracle_trains_without_exactly_the_injected(fits: Fitting) -> None:
 
 
 def test_out_of_sample_removes_first_and_fits_once(fits: Fitting) -> None:
-    refine = RefineConfig("x", scoring="cross_fit", rule="lower_mad", k=10, remove="all", max_rounds=4)
+    refine = method(scoring="cross_fit", rule="lower_mad", k=10, remove="all", max_rounds=4)
     told: list[Cleaning] = []
     cleaning = cleaned(fits, refine, after_round=told.append)
     before = len(Mean.fits)
@@ -68,7 +68,7 @@ def test_out_of_sample_removes_first_and_fits_once(fits: Fitting) -> None:
 
 
 def test_in_sample_refines_between_rounds(fits: Fitting) -> None:
-    refine = RefineConfig("x", rule="lambda_median", k=5.0, remove="all", max_rounds=4, round_epochs=1)
+    refine = method(rule="lambda_median", k=5.0, remove="all", max_rounds=4, round_epochs=1)
     found = fits.fit(refine, Cleaning(ALL))
     assert found.rounds[0].removed.nonzero().flatten().tolist() == [0, 1, 2]
     assert all(r.test_scores is not None for r in found.rounds)
@@ -89,18 +89,18 @@ def test_references_use_what_is_fitted_already(fits: Fitting) -> None:
     assert torch.equal(references["vanilla"], found.test_scores)
     assert not torch.equal(references["oracle"], found.test_scores)
 
-    oracle = RefineConfig("oracle", scoring="labels")
+    oracle = method("labels")
     cleaning = Cleaning(fits.without_injected)
     assert torch.equal(fits.references(oracle, cleaning, found)["oracle"], found.test_scores)
 
-    irp = RefineConfig("irp", max_rounds=1)
+    irp = method(max_rounds=1)
     before = len(Mean.fits)
     fits.references(irp, Cleaning(ALL), found)
     assert len(Mean.fits) == before + 2  # what changed on the way is neither
 
 
 def test_a_detector_fitted_in_one_pass_takes_one_epoch_a_round() -> None:
-    refine = RefineConfig("x", k=3.0, remove="all", max_rounds=2, round_epochs=5)
+    refine = method(k=3.0, remove="all", max_rounds=2, round_epochs=5)
     found = fitting(outliers(), GAUSSIAN, epochs=400).fit(refine, Cleaning(ALL))
     plain = fitting(outliers(), GAUSSIAN, epochs=1).fit(refine, Cleaning(ALL))
     assert torch.equal(found.test_scores, plain.test_scores)
@@ -110,8 +110,8 @@ def test_a_detector_fitted_in_one_pass_takes_one_epoch_a_round() -> None:
     ("refine", "epochs"),
     [
         (NONE, 3),
-        (RefineConfig("x", k=1e9, max_rounds=2, round_epochs=5, patience=3), 3 + 2 * 5),
-        (RefineConfig("x", k=1e9, max_rounds=2, round_epochs=5, patience=3, retrain="scratch"), 3),
+        (method(k=1e9, max_rounds=2, round_epochs=5, patience=3), 3 + 2 * 5),
+        (method(k=1e9, max_rounds=2, round_epochs=5, patience=3, retrain="scratch"), 3),
     ],
 )
 def test_a_fit_says_how_long_it_was_and_references_may_match(
@@ -125,7 +125,7 @@ def test_a_fit_says_how_long_it_was_and_references_may_match(
 
 
 def test_one_pass_is_one_epoch_however_often_it_is_done() -> None:
-    refine = RefineConfig("x", k=1e9, max_rounds=2, round_epochs=5, patience=3)
+    refine = method(k=1e9, max_rounds=2, round_epochs=5, patience=3)
     found = fitting(outliers(), GAUSSIAN, epochs=400).fit(refine, Cleaning(ALL))
     assert (len(found.rounds), found.epochs) == (3, 1)
 
@@ -138,7 +138,7 @@ def test_scores_that_are_no_numbers_end_the_run() -> None:
 
 
 def test_nothing_of_a_stopped_cleaning_is_lost(fits: Fitting) -> None:
-    refine = RefineConfig("x", scoring="cross_fit", rule="lower_mad", k=10, max_rounds=4)
+    refine = method(scoring="cross_fit", rule="lower_mad", k=10, max_rounds=4)
     told: list[Cleaning] = []
     whole = cleaned(fits, refine, after_round=told.append)
     again = cleaned(fits, refine, begun=told[0])

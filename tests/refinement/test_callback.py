@@ -1,6 +1,7 @@
 """The callback, in a real ``trainer.fit`` on small tensors."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from irp_lightning.features.batches import RefinableData
 from irp_lightning.features.image_features import ResidentFeatures
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.refinement.callback import IterativeRefinement
-from irp_lightning.refinement.config import RefineConfig
+from irp_lightning.refinement.judgement import Pruning
 from irp_lightning.refinement.rounds import Round
+from irp_lightning.refinement.rules import lambda_median
 
 N, TEST, DIM = 24, 6, 4
 
@@ -56,13 +58,20 @@ def fit(
     outliers: int = 4,
     resume: Path | None = None,
     keep: Callable[[L.Trainer], None] = lambda trainer: None,
+    rule: Callable[..., float] = lambda_median,
+    k: float = 1.5,
+    round_epochs: int = 2,
+    from_scratch: bool = False,
     **settings: Any,
 ) -> tuple[IterativeRefinement, L.LightningModule, RefinableData, L.Trainer]:
     torch.manual_seed(0)
     module = Distance() if module is None else module
-    config = RefineConfig("mine", **settings)
     refinement = IterativeRefinement(
-        config, epochs=3, round_epochs=config.round_epochs, after_round=keep
+        Pruning(rule=partial(rule, k=k), **settings),
+        epochs=3,
+        round_epochs=round_epochs,
+        from_scratch=from_scratch,
+        after_round=keep,
     )
     data = RefinableData(
         ResidentFeatures(features(outliers)),
@@ -149,7 +158,7 @@ def test_scratch_starts_each_round_from_the_first_weights_and_a_new_optimiser() 
             self.starts = [*getattr(self, "starts", []), (first.detach().clone(), len(state))]
 
     _, module, _, trainer = fit(
-        Watched(DIM, n_blocks=1, hidden=4), max_rounds=1, k=1.01, retrain="scratch"
+        Watched(DIM, n_blocks=1, hidden=4), max_rounds=1, k=1.01, from_scratch=True
     )
     assert trainer.current_epoch == 3 + 3  # each round for the full number of epochs
     weights, moments = zip(*module.starts, strict=True)  # type: ignore[arg-type]
@@ -210,7 +219,7 @@ def test_a_checkpoint_carries_rounds_and_active_images(tmp_path: Path) -> None:
     refinement, _, data, trainer = fit(max_rounds=2, round_epochs=1, k=3.0)
     trainer.save_checkpoint(tmp_path / "last.ckpt")
     state = torch.load(tmp_path / "last.ckpt", weights_only=True)
-    twin = IterativeRefinement(RefineConfig("mine", max_rounds=2), epochs=3, round_epochs=1)
+    twin = IterativeRefinement(Pruning(rule=lambda_median, max_rounds=2), epochs=3, round_epochs=1)
     twin.load_state_dict(state["callbacks"]["IterativeRefinement"])
     assert removed_per_round(twin.rounds) == removed_per_round(refinement.rounds)
     assert torch.equal(state["RefinableData"]["active"], data.active)
@@ -293,9 +302,8 @@ class Theirs(L.LightningModule):
 
 def test_it_refines_a_module_and_data_of_somebody_elses() -> None:
     rows = features()[:N].mean(dim=1)
-    refinement = IterativeRefinement(
-        RefineConfig("mine", k=3.0, remove="all", max_rounds=4), epochs=2, round_epochs=1
-    )
+    pruning = Pruning(rule=partial(lambda_median, k=3.0), remove="all", max_rounds=4)
+    refinement = IterativeRefinement(pruning, epochs=2, round_epochs=1)
     data = TheirData(rows)
     L.Trainer(
         accelerator="cpu", max_epochs=refinement.max_epochs, callbacks=[refinement], logger=False,

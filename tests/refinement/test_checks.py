@@ -3,15 +3,18 @@ from pathlib import Path
 import pytest
 
 from irp_lightning.foundation.errors import WrongValue
+from irp_lightning.foundation.fields import load
 from irp_lightning.refinement.checks import check_explains
-from irp_lightning.refinement.config import RefineConfig
+from irp_lightning.refinement.config import SCORERS, RefineConfig
 
 OWN = """
 class Mute:
     wants = "patches"
+    def __init__(self, images): ...
 
 class Whole:
     wants = "views"
+    def __init__(self, images): ...
     def explain(self, images): ...
 
 class Explaining(Mute):
@@ -20,7 +23,10 @@ class Explaining(Mute):
 
 
 def refine(scoring: str) -> RefineConfig:
-    return RefineConfig("own", scoring, max_rounds=1)
+    own = {target.split(".")[-2]: target for target in SCORERS if "." in target}
+    rule = {"_target_": "irp_lightning.refinement.rules.otsu"}
+    nodes = {"scoring": {"_target_": own.get(scoring, scoring)}, "rule": rule}
+    return load(RefineConfig, {"name": "own", "max_rounds": 1, **nodes})
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The loop around a scorer."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,9 @@ from torch import Tensor
 
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.refinement.clean import Cleaning, clean
-from irp_lightning.refinement.config import RefineConfig
+from irp_lightning.refinement.judgement import Pruning
+from irp_lightning.refinement.rules import lambda_median
+from irp_lightning.runs.kept_cleaning import load_cleaning, save_cleaning
 
 ALL = torch.ones(20, dtype=torch.bool)
 
@@ -27,8 +30,8 @@ class Distance:
         return (self.values - self.values[active].median()).abs() + 0.1
 
 
-def config(rounds: int = 10, remove: str = "worst") -> RefineConfig:
-    return RefineConfig("x", scoring="my.Distance", k=8.0, max_rounds=rounds, remove=remove)
+def config(rounds: int = 10, remove: str = "worst") -> Pruning:
+    return Pruning(rule=partial(lambda_median, k=8.0), max_rounds=rounds, remove=remove)
 
 
 def test_until_nothing_stands_out() -> None:
@@ -57,8 +60,8 @@ def test_one_that_was_stopped_finds_the_same(tmp_path: Path) -> None:
     whole = clean(Distance(), config(), Cleaning(ALL), after_round=kept.append)
     assert len(kept) == len(whole.rounds)
     for i, half in enumerate(kept):
-        half.save(tmp_path / f"{i}.ckpt")
-        begun = Cleaning.load(tmp_path / f"{i}.ckpt")
+        save_cleaning(half, tmp_path / f"{i}.ckpt")
+        begun = load_cleaning(tmp_path / f"{i}.ckpt")
         assert begun is not None
         again = clean(Distance(), config(), begun)
         assert torch.equal(again.active, whole.active)
@@ -69,11 +72,11 @@ def test_one_that_was_stopped_finds_the_same(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_cut_off_or_missing_is_no_beginning(tmp_path: Path) -> None:
-    Cleaning(ALL).save(tmp_path / "whole.ckpt")
+    save_cleaning(Cleaning(ALL), tmp_path / "whole.ckpt")
     (tmp_path / "half.ckpt").write_bytes((tmp_path / "whole.ckpt").read_bytes()[:200])
-    assert Cleaning.load(tmp_path / "half.ckpt") is None
-    assert Cleaning.load(tmp_path / "none.ckpt") is None
-    assert Cleaning.load(None) is None
+    assert load_cleaning(tmp_path / "half.ckpt") is None
+    assert load_cleaning(tmp_path / "none.ckpt") is None
+    assert load_cleaning(None) is None
 
 
 def test_what_is_settled_is_not_scored_again() -> None:

@@ -1,78 +1,86 @@
-"""What of a method's settings matters to it."""
+"""What a method is made of: a scoring and a rule, each with its own arguments."""
 
 from typing import Any
 
 import pytest
 
 from irp_lightning.foundation.errors import WrongValue
-from irp_lightning.foundation.fields import load
-from irp_lightning.refinement.config import RefineConfig, effective
+from irp_lightning.foundation.fields import identity, load, plain
+from irp_lightning.refinement.config import RefineConfig
 
-OF_MUTUAL = {"backbone", "grid", "views", "references", "bank_share"}
-
-
-@pytest.mark.parametrize(
-    ("values", "idle"),
-    [
-        ({"max_rounds": 3}, {"folds", *OF_MUTUAL}),
-        ({"max_rounds": 3, "scoring": "mutual"}, {"round_epochs", "retrain", "folds"}),
-        ({"max_rounds": 3, "scoring": "cross_fit"}, {"round_epochs", "retrain", *OF_MUTUAL}),
-        ({"max_rounds": 3, "scoring": "my.Scorer"}, {"round_epochs", "retrain"}),
-        ({"max_rounds": 3, "rule": "otsu"}, {"folds", "k", *OF_MUTUAL}),
-    ],
-)
-def test_what_does_nothing_is_left_out(values: dict[str, Any], idle: set[str]) -> None:
-    every = set(RefineConfig.__dataclass_fields__) - {"name"}
-    assert every - set(effective(values)) == idle
+SCORER = "irp_lightning.refinement.scorers"
+MUTUAL, CROSS_FIT = f"{SCORER}.mutual.Mutual", f"{SCORER}.cross_fit.CrossFit"
+RULES = "irp_lightning.refinement.rules"
+OTSU = {"_target_": f"{RULES}.otsu"}
+BACKBONE = {
+    "name": "convnext_tiny",
+    "library": "timm",
+    "weights": "/a/b/w.pth",
+    "n_scales": 1,
+    "seed": 0,
+}
 
 
-@pytest.mark.parametrize("values", [{}, {"max_rounds": 0}, {"scoring": "labels", "max_rounds": 3}])
+def block(scoring: Any = None, rule: Any = None, **values: Any) -> dict[str, Any]:
+    nodes = {"scoring": scoring or {"_target_": MUTUAL}, "rule": rule or OTSU}
+    return {"name": "x", "max_rounds": 3, **nodes, **values}
+
+
+@pytest.mark.parametrize("values", [{}, {"max_rounds": 0}, {"scoring": {"_target_": "labels"}}])
 def test_a_method_that_never_prunes_has_no_settings(values: dict[str, Any]) -> None:
-    assert effective(values) == {}
+    assert identity(RefineConfig, {"name": "x", **values}) == {"name": "x"}
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"k": 0}, "k=0 is not allowed for lambda_median; give a number of at least 0.5"),
+        (block(rule={"_target_": f"{RULES}.mad", "k": 0}), "rule.k=0 is not allowed; give a number"),
+        (block(rule={"_target_": f"{RULES}.mad"}), "rule.k=??? is not set"),
         (
-            {"rule": "top_share", "k": 1},
-            "k=1 is not allowed for top_share; give a share between 0 and 1",
+            block(rule={"_target_": f"{RULES}.top_share", "k": 1}),
+            "rule.k=1 is not allowed; give a share",
         ),
-        ({"rule": "mine.rule", "k": "x"}, "k=x is not allowed"),
-        ({"folds": 1}, "folds=1 is not allowed; give a whole number of at least 2"),
-        ({"max_removed": 1}, "max_removed=1 is not allowed"),
-        ({"remove": "most"}, "remove=most is unknown; choose one of: worst, all"),
+        (block(rule={**OTSU, "k": 1}), "rule.k=1 is unknown"),
+        (block(rule={"_target_": "mad", "k": 1}), "rule._target_=mad is not allowed; name your own"),
+        (block({"_target_": CROSS_FIT, "folds": 1}), "scoring.folds=1 is not allowed; give a whole"),
+        (block({"_target_": CROSS_FIT, "grid": 4}), "scoring.grid=4 is unknown"),
         (
-            {"scoring": "global"},
-            "scoring=global is unknown; choose one of: in_sample, cross_fit, ensemble, gaussian, mutual",
+            block({"_target_": CROSS_FIT, "backbone": BACKBONE}),
+            "scoring.backbone=convnext_tiny does nothi",
         ),
+        (block({"_target_": MUTUAL, "folds": 4}), "scoring.folds=4 is unknown"),
+        (
+            block({"_target_": MUTUAL, "bank_share": 0}),
+            "scoring.bank_share=0 is not allowed; give a share",
+        ),
+        (block({"_target_": MUTUAL, "backbone": {**BACKBONE, "library": "keras"}}), "library=keras"),
+        (block(max_removed=1), "max_removed=1 is not allowed"),
+        (block(remove="most"), "remove=most is unknown; choose one of: worst, all"),
+        ({"name": "x", "max_rounds": 3}, "max_rounds=3 needs refine.scoring"),
+        ({**block(), "rule": None}, "max_rounds=3 needs refine.rule"),
     ],
 )
 def test_wrong_values(values: dict[str, Any], message: str) -> None:
     with pytest.raises(WrongValue) as error:
-        load(RefineConfig, {"name": "x", **values})
+        load(RefineConfig, values)
     assert message in str(error.value)
 
 
-def test_a_rule_without_a_parameter_does_not_look_at_it() -> None:
-    assert load(RefineConfig, {"name": "x", "rule": "otsu", "k": None}).k is None
+def test_arguments_of_the_users_own_are_kept() -> None:
+    own = block({"_target_": "my.Scorer", "width": 3}, {"_target_": "my.rule", "k": -1})
+    loaded = load(RefineConfig, own)
+    assert loaded.scoring is not None
+    assert loaded.scoring.rest == {"width": 3}
+    assert load(RefineConfig, plain(loaded)) == loaded
+    found = identity(RefineConfig, own)
+    assert (found["scoring"], found["scoring.width"], found["rule.k"]) == ("my.Scorer", 3, -1)
 
 
 def test_another_backbone_is_part_of_the_method() -> None:
-    backbone = {
-        "name": "convnext_tiny",
-        "library": "timm",
-        "weights": "/a/b/w.pth",
-        "n_scales": 1,
-        "seed": 0,
-    }
-    values = {"scoring": "mutual", "max_rounds": 3, "backbone": backbone}
-    found = effective(values)
-    assert found["backbone"] == "convnext_tiny"
-    assert found["backbone.weights"] == "w.pth"  # wherever it lies
-    loaded = load(RefineConfig, {"name": "x", **values}).backbone
+    values = block({"_target_": MUTUAL, "backbone": BACKBONE})
+    found = identity(RefineConfig, values)
+    assert found["scoring.backbone"] == "convnext_tiny"
+    assert found["scoring.backbone.weights"] == "w.pth"  # wherever it lies
+    loaded = load(RefineConfig, values).scoring
     assert loaded is not None
-    assert loaded.library == "timm"
-    with pytest.raises(WrongValue, match=r"^backbone\.library=keras is unknown"):
-        load(RefineConfig, {"name": "x", **values, "backbone": {**backbone, "library": "keras"}})
+    assert loaded.network.library == "timm"

@@ -1,5 +1,7 @@
 """Identical files are one photograph."""
 
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given
@@ -8,8 +10,9 @@ from torch import Tensor
 
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.refinement.clean import Cleaning, clean
-from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.copies import number_copies, shared_scores, shared_verdicts
+from irp_lightning.refinement.judgement import Pruning
+from irp_lightning.refinement.rules import lambda_median, top_share
 
 NAMES = ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
 
@@ -46,10 +49,10 @@ def test_copies_go_or_stay_together_whatever_the_last_digit_says() -> None:
         return scores
 
     # The rule's threshold is one of the scores: without sharing, one copy would lie on it.
-    rule = RefineConfig("x", scoring="mutual", rule="top_share", k=0.2, remove="all", max_rounds=1)
+    rule = Pruning(rule=partial(top_share, k=0.2), remove="all")
     done = clean(scorer, rule, Cleaning(torch.ones(7).bool()), copies=copies)  # type: ignore[arg-type]
     assert done.active[4] == done.active[5]
     trusted = torch.arange(7) == 4
-    rule = RefineConfig("x", scoring="mutual", k=2.0, remove="all", max_rounds=1)
+    rule = Pruning(rule=partial(lambda_median, k=2.0), remove="all")
     done = clean(scorer, rule, Cleaning(torch.ones(7).bool()), copies=copies, trusted=trusted)  # type: ignore[arg-type]
     assert done.active.all()

@@ -1,5 +1,6 @@
 """Judgements: what goes, what stays, and when it is over."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,21 +11,24 @@ from torch import Tensor
 
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.shares import exact
-from irp_lightning.refinement.config import RefineConfig
-from irp_lightning.refinement.judgement import MIN_IMAGES, Judgement, is_over, judge
+from irp_lightning.refinement import rules
+from irp_lightning.refinement.judgement import MIN_IMAGES, Judgement, Pruning, is_over, judge
 from irp_lightning.refinement.rounds import Round
 
 SCORES = torch.tensor([1.0, 1.1, 0.9, 1.0, 8.0, 9.0, 7.0, 1.05])
 
 
-def config(**values: Any) -> RefineConfig:
-    return RefineConfig("x", **{"k": 3.0, "remove": "all", **values})
+def config(k: float = 3.0, **values: Any) -> Pruning:
+    rule = partial(rules.lambda_median, k=k)
+    return Pruning(**{"rule": rule, "remove": "all", **values})
 
 
 def quiet(*removals: bool) -> list[Round]:
     """Rounds that removed something, or not."""
     one = torch.ones(4, dtype=torch.bool)
-    return [Round(i, one, one.float(), None, one & r, 1.0, 0.0) for i, r in enumerate(removals)]
+    return [
+        Round(number=i, active=one, scores=one.float(), removed=one & r) for i, r in enumerate(removals)
+    ]
 
 
 def test_what_stands_out_goes() -> None:
@@ -88,13 +92,16 @@ def test_the_budget_holds_whatever_the_scores(
 )
 def test_patience_counts_quiet_rounds_in_a_row(patience: int, before: list[bool], over: bool) -> None:
     nothing: Tensor = torch.zeros(4, dtype=torch.bool)
-    assert is_over(Judgement(1.0, nothing, True), quiet(*before), patience) is over
+    assert (
+        is_over(Judgement(threshold=1.0, removed=nothing, converged=True), quiet(*before), patience)
+        is over
+    )
 
 
 def test_a_used_up_budget_is_the_end_and_a_removal_is_not() -> None:
     some = torch.tensor([True, False, False, False])
-    assert is_over(Judgement(1.0, ~some & some, False), [], 5)
-    assert not is_over(Judgement(1.0, some, False), [], 1)
+    assert is_over(Judgement(threshold=1.0, removed=~some & some, converged=False), [], 5)
+    assert not is_over(Judgement(threshold=1.0, removed=some, converged=False), [], 1)
 
 
 def halves(scores: Tensor, k: float) -> Tensor:
@@ -109,8 +116,8 @@ def nowhere(scores: Tensor, k: float) -> float:
 
 @pytest.mark.parametrize("rule", [halves, nowhere])
 def test_a_rule_gives_one_number(rule: Any) -> None:
-    own = config(rule=f"{__name__}.{rule.__name__}", k=0.9)
-    with pytest.raises(InputError, match=rf"rule {__name__}\.{rule.__name__} gave .*; it must give one"):
+    own = config(rule=partial(rule, k=0.9))
+    with pytest.raises(InputError, match=rf"rule {rule.__name__} gave .*; it must give one"):
         judge(SCORES, torch.ones(8, dtype=torch.bool), own)
 
 

@@ -7,11 +7,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from irp_lightning.foundation.errors import InputError, WrongValue
-from irp_lightning.refinement.config import LEAST_K, RULES, RefineConfig
-from irp_lightning.refinement.judgement import MIN_IMAGES, judge, keep_worst
+from irp_lightning.refinement import config as declared
+from irp_lightning.refinement import rules as own_rules
+from irp_lightning.refinement.build import find_rule
+from irp_lightning.refinement.config import RuleConfig
+from irp_lightning.refinement.judgement import MIN_IMAGES, Pruning, judge, keep_worst
 from irp_lightning.refinement.rules import (
     false_discovery,
-    find_rule,
     iqr,
     lambda_median,
     lower_mad,
@@ -27,6 +29,7 @@ scores_ = st.lists(st.floats(1e-3, 1e6), min_size=3, max_size=40).map(
 )
 ks = st.floats(0.05, 10)
 shares = st.floats(0.01, 0.99)
+RULES = {target.rpartition(".")[2]: kind for target, kind in declared.RULES.items()}
 rules = st.sampled_from(sorted(RULES))
 scales = st.sampled_from([0.25, 0.5, 2.0, 1024.0])
 
@@ -36,19 +39,25 @@ def parameter(rule: str, k: float) -> float:
     return k / 10.1 if rule in ("top_share", "false_discovery") else k
 
 
+def threshold(scores: Tensor, rule: str, k: float) -> float:
+    """Any k, also one that the configuration refuses."""
+    found: float = getattr(own_rules, rule)(scores, **({} if rule == "otsu" else {"k": k}))
+    return found
+
+
 def above(scores: Tensor, threshold: float) -> Tensor:
     return scores.double() > threshold
 
 
 def removed(scores: Tensor, rule: str, k: float, how: str = "all") -> Tensor:
     """What a judgement takes whose budget leaves three images."""
-    allowed = parameter(rule, k) if "share" in str(RULES[rule]) else max(k, LEAST_K)
-    config = RefineConfig("x", rule=rule, k=allowed, remove=how, max_removed=0.999)
-    return judge(scores, torch.ones(len(scores), dtype=torch.bool), config).removed
+    k = parameter(rule, k)
+    pruning = Pruning(rule=lambda s: threshold(s, rule, k), remove=how, max_removed=0.999)
+    return judge(scores, torch.ones(len(scores), dtype=torch.bool), pruning).removed
 
 
 def excess(scores: Tensor, rule: str, k: float) -> Tensor:
-    return above(scores, find_rule(rule)(scores, parameter(rule, k)))
+    return above(scores, threshold(scores, rule, parameter(rule, k)))
 
 
 @given(scores_, ks, ks, st.sampled_from(["lambda_median", "mad", "iqr"]))
@@ -83,7 +92,7 @@ def test_rules_on_logs_do_not_depend_on_the_scale(
 ) -> None:
     # Their logarithms round: what lies on the threshold to the last digits may fall on either side.
     k = parameter(rule, k)
-    ours, theirs = find_rule(rule)(scores * scale, k), find_rule(rule)(scores, k) * scale
+    ours, theirs = threshold(scores * scale, rule, k), threshold(scores, rule, k) * scale
     assert ours == pytest.approx(theirs, rel=1e-6) or bool(
         ((scores * scale - min(ours, theirs)).abs() < 1e-6 * scores * scale).any()
     )
@@ -91,8 +100,8 @@ def test_rules_on_logs_do_not_depend_on_the_scale(
 
 @given(scores_, ks, st.integers(-50, 50), st.sampled_from(["mad", "iqr"]))
 def test_mad_and_iqr_move_with_a_shift(scores: Tensor, k: float, shift: int, rule: str) -> None:
-    moved = find_rule(rule)(scores + shift, k)
-    assert moved == pytest.approx(find_rule(rule)(scores, k) + shift, rel=1e-6, abs=1e-6)
+    moved = threshold(scores + shift, rule, k)
+    assert moved == pytest.approx(threshold(scores, rule, k) + shift, rel=1e-6, abs=1e-6)
 
 
 @given(scores_, ks, rules, st.sampled_from(REMOVALS))
@@ -152,7 +161,7 @@ def test_thresholds_by_hand() -> None:
 
 def test_otsu_splits_two_clusters() -> None:
     scores = torch.tensor([1.0, 1.1, 0.9, 40.0, 1.05, 35.0])
-    assert above(scores, otsu(scores, 1)).tolist() == [False, False, False, True, False, True]
+    assert above(scores, otsu(scores)).tolist() == [False, False, False, True, False, True]
 
 
 def test_lower_mad_finds_outliers_that_lift_median_and_spread() -> None:
@@ -171,26 +180,32 @@ def test_lower_mad_finds_outliers_that_lift_median_and_spread() -> None:
 @pytest.mark.parametrize("rule", ["lambda_median", "lower_mad", "otsu"])
 def test_scores_that_a_rule_cannot_judge_are_refused(values: list[float], rule: str) -> None:
     with pytest.raises(InputError, match=r"\(latent is\)"):
-        find_rule(rule)(torch.tensor(values), 1.5)
+        threshold(torch.tensor(values), rule, 1.5)
 
 
 def test_every_rule_of_the_configuration_is_there_and_no_other() -> None:
     scores = torch.tensor([1.0, 2.0, 3.0, 4.0, 50.0])
-    assert {name: bool(find_rule(name)(scores, 0.5)) for name in RULES} == dict.fromkeys(RULES, True)
+    for name, kind in declared.RULES.items():
+        rest = {} if kind is declared.NoArguments else {"k": 0.5}
+        assert find_rule(RuleConfig(_target_=name, rest=rest))(scores)
 
 
 def test_a_rule_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "my_rules.py").write_text("def mean(scores, k):\n    return k * scores.mean()\n")
     monkeypatch.syspath_prepend(tmp_path)
-    config = RefineConfig("x", rule="my_rules.mean", k=2, remove="all")
+    mean = find_rule(RuleConfig(_target_="my_rules.mean", rest={"k": 2}))
     scores = torch.tensor([1.0, 1.0, 1.0, 1.0, 10.0])
-    found = judge(scores, torch.ones(5, dtype=torch.bool), config)
+    found = judge(scores, torch.ones(5, dtype=torch.bool), Pruning(rule=mean, remove="all"))
     assert found.removed.tolist() == [False, False, False, False, True]
     assert found.threshold == pytest.approx(5.6)
-    with pytest.raises(WrongValue, match=r"rule=my_rules\.median is not there: my_rules has no median"):
-        find_rule("my_rules.median")
-    with pytest.raises(WrongValue, match=r"rule=nowhere\.rule cannot be imported"):
-        find_rule("nowhere.rule")
+    for target, rest, told in (
+        ("my_rules.median", {}, "is not there: my_rules has no median"),
+        ("nowhere.rule", {}, "cannot be imported"),
+        ("my_rules.mean", {"k": 1, "share": 1}, "cannot be called: .*share"),
+        ("my_rules.mean", {}, "cannot be called: .*'k'"),
+    ):
+        with pytest.raises(WrongValue, match=rf"^_target_={target} {told}"):
+            find_rule(RuleConfig(_target_=target, rest=rest))
 
 
 def test_more_false_discoveries_reach_further_down() -> None:

@@ -146,8 +146,15 @@ def evaluated(dataset: Dataset, localised: list[str]) -> Evaluation:
     nobody = torch.zeros(3, dtype=torch.bool)
     maps = torch.rand(len(localised), 8, 8)
     rounds = [
-        Round(0, ~nobody, scores, None, removed, 2.25, 1.0),
-        Round(1, ~removed, scores.where(~removed, torch.nan), test_scores, nobody, None, 1.0),
+        Round(number=0, active=~nobody, scores=scores, removed=removed, threshold=2.25, seconds=1.0),
+        Round(
+            number=1,
+            active=~removed,
+            scores=scores.where(~removed, torch.nan),
+            test_scores=test_scores,
+            removed=nobody,
+            seconds=1.0,
+        ),
     ]
     train, test = ([dataset.samples[i] for i in part] for part in (POOL.train, POOL.test))
     labels, test_labels = (torch.tensor([s.label for s in part]) for part in (train, test))
@@ -242,7 +249,7 @@ def test_the_figures_repeat_what_the_run_is_of(experiment: Callable[..., Experim
     }
 
 
-@pytest.mark.parametrize("overrides", [["refine=none"], ["refine=robust", "refine.rule=otsu"]])
+@pytest.mark.parametrize("overrides", [["refine=none"], ["refine=robust", "refine/rule=otsu"]])
 def test_a_method_without_a_parameter_has_no_k(
     overrides: list[str], experiment: Callable[..., Experiment]
 ) -> None:

@@ -18,7 +18,7 @@ from irp_lightning.runs.record import Record, figures_of, read_record
 Config = Callable[..., DictConfig]
 
 IN_SAMPLE = ["refine=irp", "refine.remove=all", "refine.max_rounds=4", "lam=1.02"]
-LOCAL = ["refine=robust", "refine.k=0.5"]
+LOCAL = ["refine=robust", "refine.rule.k=0.5"]
 
 
 class Killed(BaseException):
@@ -60,9 +60,9 @@ def stop(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     ("method", "checkpoints"),
     [
         ([*IN_SAMPLE, "model.average=0.9"], 2),
-        (["refine=irp_all", "lam=1.02", "refine.retrain=scratch"], 1),
+        (["refine=irp_all", "lam=1.02", "refine.scoring.retrain=scratch"], 1),
         (LOCAL, 2),  # stopped while images were removed, before the detector was fitted
-        ([*LOCAL, "refine.scoring=cross_fit"], 1),
+        ([*LOCAL, "refine/scoring=cross_fit"], 1),
         (["model=gaussian", "refine=irp", "lam=1.01", "references=true"], 1),
         (["refine=oracle"], 1),  # stopped after its one round, before it was reported
     ],
@@ -88,7 +88,10 @@ def test_a_run_that_an_older_version_stopped_is_no_stranger(
     cfg = config("+experiment=demo", *LOCAL)
     stop(cfg, tmp_path)
     written = OmegaConf.load(tmp_path / "config.yaml")
-    written.refine.backbone = None
+    scoring, rule = written.refine.pop("scoring"), written.refine.pop("rule")
+    names = {"scoring": "ensemble", "rule": "false_discovery", "k": rule.k, "backbone": None}
+    arguments = {key: value for key, value in scoring.items() if key not in ("_target_", "backbone")}
+    written.refine = {**written.refine, **names, **arguments}
     del written["verdicts"]
     OmegaConf.save(written, tmp_path / "config.yaml")
     assert run(cfg, tmp_path)["resumed"] is True
@@ -108,7 +111,7 @@ class Noisy(DifferNet):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "method", [IN_SAMPLE, [*LOCAL, "refine.scoring=cross_fit", "refine.max_rounds=4"]]
+    "method", [IN_SAMPLE, [*LOCAL, "refine/scoring=cross_fit", "refine.max_rounds=4"]]
 )
 def test_random_numbers_go_on_where_they_stood(
     method: list[str],

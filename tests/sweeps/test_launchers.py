@@ -105,18 +105,21 @@ def test_without_slurm_its_launcher_says_so_in_one_line(small: list[str], tmp_pa
     assert result.stderr.startswith("irp_lightning: Slurm takes no jobs: Could not detect")
 
 
-def test_a_search_maximises_a_criterion_without_labels(small: list[str], tmp_path: Path) -> None:
+def test_a_search_maximises_its_objective_and_says_what_it_looks_at(
+    small: list[str], tmp_path: Path
+) -> None:
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper", reason="needs irp-lightning[optuna]")
     result = sweep(
         *(s for s in small if not s.startswith("max_rounds")),
-        *("refine=irp_all", "noise=0.3", "hydra/sweeper=optuna_label_free", "sweep.name=search"),
+        *("refine=irp_all", "noise=0.3", "hydra/sweeper=optuna_search", "sweep.name=search"),
         *("hydra.sweeper.n_trials=3", "hydra.sweeper.params.lam='range(1.01,1.05,0.01)'"),
         cwd=tmp_path,
     )
     assert result.returncode == 0, result.stderr
+    assert "this search looks at the test labels" in result.stdout
     folder = tmp_path / "outputs" / "mvtec_noise" / "search"
     best = OmegaConf.load(folder / "optimization_results.yaml")
-    found = [m["separation"] for m in metrics_of(folder).values()]
+    found = [m["image_auroc"] for m in metrics_of(folder).values()]
     assert len(found) <= 3  # a trial that is proposed twice is computed once
     assert best["best_value"] == max(found)  # type: ignore[index, type-var]
     assert set(best["best_params"]) == {"lam", "max_rounds"}  # type: ignore[index]

@@ -174,8 +174,15 @@ def evaluation(folder: Path) -> Evaluation:
     both, bad = torch.tensor([True, True]), torch.tensor([False, True])
     scores, test_scores = torch.tensor([1.0, 4.0]), torch.tensor([0.5, 2.0])
     rounds = [
-        Round(0, both, scores, None, bad, 2.5, 1.0),
-        Round(1, ~bad, scores.masked_fill(bad, torch.nan), test_scores, ~both, None, 1.0),
+        Round(number=0, active=both, scores=scores, removed=bad, threshold=2.5, seconds=1.0),
+        Round(
+            number=1,
+            active=~bad,
+            scores=scores.masked_fill(bad, torch.nan),
+            test_scores=test_scores,
+            removed=~both,
+            seconds=1.0,
+        ),
     ]
     labels, test_labels = (torch.tensor([sample.label for sample in s]) for s in (train, test))
     return Evaluation(

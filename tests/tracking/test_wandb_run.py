@@ -114,9 +114,9 @@ def test_runs_can_be_grouped_and_filtered(cells: list[Cell]) -> None:
 
 def test_the_configuration_is_there_once(cells: list[Cell]) -> None:
     config = cells[1].summary["config"]
-    # Nested names become columns `data.category`, `refine.k`; nothing has a dot of its own.
+    # Nested names become columns `data.category`, `refine.rule.k`; nothing has a dot of its own.
     assert config["data"]["category"] == "fabric"
-    assert config["refine"]["k"] == config["lam"] == 1.0
+    assert config["refine"]["rule"]["k"] == config["lam"] == 1.0
     assert config["seed"] == 1
     assert not [key for key in config if "." in key or "/" in key]
     assert config.keys() & config["model"].keys() == {"name"}  # Lightning would have added them
@@ -243,7 +243,16 @@ def test_of_many_removed_images_the_first_are_shown(
         Sample(tmp_path / f"{file}.png", name, "train") for file, name in zip("xyz", names, strict=True)
     ]
     everything = torch.ones(3, dtype=torch.bool)
-    rounds = [Round(0, everything, torch.tensor([3.0, 2.0, 1.0]), None, everything, 0.5, 0.0)]
+    rounds = [
+        Round(
+            number=0,
+            active=everything,
+            scores=torch.tensor([3.0, 2.0, 1.0]),
+            removed=everything,
+            threshold=0.5,
+            seconds=0.0,
+        )
+    ]
     run: Any = SimpleNamespace(logged={}, summary={})
     run.log = run.logged.update
     show_removed(run, removed_rows(rounds, samples), samples)

@@ -1,11 +1,12 @@
 """Out-of-sample scores: each training image by a detector that was fitted without its fold."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from irp_lightning.refinement.config import RefineConfig
+from irp_lightning.foundation.fields import load
+from irp_lightning.refinement.config import CrossFitConfig
 from irp_lightning.refinement.folds import comparable, draw_folds
 from irp_lightning.refinement.scoring import TrainingImages
 
@@ -21,12 +22,13 @@ class CrossFit:
 
     Args:
         images: The training images.
-        config: ``folds``: how many; a group stays in one.
+        arguments: Of :class:`CrossFitConfig`.
     """
 
     wants: ClassVar[str] = "views"
 
-    def __init__(self, images: TrainingImages, config: RefineConfig) -> None:
+    def __init__(self, images: TrainingImages, **arguments: Any) -> None:
+        config = load(CrossFitConfig, arguments)
         self.fold = draw_folds(images.groups, config.folds, images.seed)
         self.fit_and_score = images.fit_and_score
 

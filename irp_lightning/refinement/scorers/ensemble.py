@@ -4,12 +4,13 @@ The nearest neighbour in other images knows many kinds of normal, however rare, 
 twin is excused by it. A Gaussian cares little for twins, but takes all that is rare for a defect.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from irp_lightning.refinement.config import RefineConfig
+from irp_lightning.foundation.fields import load
+from irp_lightning.refinement.config import EnsembleConfig
 from irp_lightning.refinement.scorers.gaussian import Gaussian
 from irp_lightning.refinement.scorers.mutual import Mutual
 from irp_lightning.refinement.scoring import TrainingImages
@@ -22,13 +23,18 @@ class Ensemble:
 
     Args:
         images: The training images, with their patches.
-        config: That of both.
+        arguments: Of :class:`EnsembleConfig`.
     """
 
     wants: ClassVar[str] = "patches"
 
-    def __init__(self, images: TrainingImages, config: RefineConfig) -> None:
-        self.members = (Mutual(images, config), Gaussian(images, config))
+    def __init__(self, images: TrainingImages, **arguments: Any) -> None:
+        config = load(EnsembleConfig, arguments)
+        shared = {"grid": config.grid, "views": config.views}
+        self.members = (
+            Mutual(images, references=config.references, bank_share=config.bank_share, **shared),
+            Gaussian(images, folds=config.folds, **shared),
+        )
 
     def __call__(self, active: Tensor) -> Tensor:
         """(N,), bool → (N,), float64, positive; 1 is an ordinary image."""

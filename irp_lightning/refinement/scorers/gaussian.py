@@ -8,13 +8,14 @@ model, Defard et al. 2021, here one for all places, so that nothing need be alig
 
 from functools import reduce
 from operator import add
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from irp_lightning.detectors.moments import Moments
-from irp_lightning.refinement.config import RefineConfig
+from irp_lightning.foundation.fields import load
+from irp_lightning.refinement.config import GaussianConfig
 from irp_lightning.refinement.folds import draw_folds
 from irp_lightning.refinement.patch_maps import grid_sides, pool_patches, relative_scores
 from irp_lightning.refinement.scoring import TrainingImages
@@ -33,13 +34,13 @@ class Gaussian:
 
     Args:
         images: The training images, with their patches.
-        config: ``folds``: how many; a group stays in one. ``grid``: small patches per side. ``views``:
-            rotated views that the Gaussians are fitted to.
+        arguments: Of :class:`GaussianConfig`. The Gaussians are fitted to all ``views``.
     """
 
     wants: ClassVar[str] = "patches"
 
-    def __init__(self, images: TrainingImages, config: RefineConfig) -> None:
+    def __init__(self, images: TrainingImages, **arguments: Any) -> None:
+        config = load(GaussianConfig, arguments)
         self.images, self.views = images, config.views
         self.sides = grid_sides(config.grid, images.features.n_views // config.views)
         self.fold = draw_folds(images.groups, config.folds, images.seed)

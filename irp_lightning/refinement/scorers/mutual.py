@@ -12,13 +12,14 @@ which takes the mean of the lowest 30 %.
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from irp_lightning.refinement.config import RefineConfig
+from irp_lightning.foundation.fields import load
+from irp_lightning.refinement.config import MutualConfig
 from irp_lightning.refinement.patch_maps import grid_sides, pool_patches, relative_scores
 from irp_lightning.refinement.scoring import TrainingImages
 
@@ -50,14 +51,14 @@ class Mutual:
 
     Args:
         images: The training images, with their patches.
-        config: ``bank_share``: m as a share of n; ``references``: how many images are references, drawn
-            by the seed where there are more; ``grid``: patches per side, neighbours of a finer grid
-            averaged; ``views``: rotated views of each reference.
+        arguments: Of :class:`MutualConfig`; ``bank_share`` is m as a share of n. Neighbours of a
+            grid finer than ``grid`` are averaged.
     """
 
     wants: ClassVar[str] = "patches"
 
-    def __init__(self, images: TrainingImages, config: RefineConfig) -> None:
+    def __init__(self, images: TrainingImages, **arguments: Any) -> None:
+        config = load(MutualConfig, arguments)
         self.images, self.share, self.views = images, config.bank_share, config.views
         self.sides = grid_sides(config.grid, images.features.n_views // config.views)
         generator = torch.Generator().manual_seed(images.seed)

@@ -3,7 +3,6 @@
 import torch
 from refine_small import DIM, Mean, N, fitting, outliers, training_images
 
-from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.scorers.cross_fit import CrossFit
 
 ALL = torch.ones(N, dtype=torch.bool)
@@ -12,7 +11,7 @@ ALL = torch.ones(N, dtype=torch.bool)
 def scorer(model: str = "refine_small.Mean") -> CrossFit:
     fits = fitting(outliers(), model, epochs=3)
     images = training_images(fits, groups=torch.arange(N) // 2)
-    return CrossFit(images, RefineConfig("x", scoring="cross_fit", max_rounds=1))
+    return CrossFit(images)
 
 
 def test_no_fold_detector_sees_what_it_scores_or_what_was_removed() -> None:

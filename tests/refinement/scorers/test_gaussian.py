@@ -6,7 +6,6 @@ from refine_small import fitting, training_images
 from torch import Tensor
 
 from irp_lightning.evaluation.metrics import auroc
-from irp_lightning.refinement.config import RefineConfig
 from irp_lightning.refinement.scorers.ensemble import Ensemble
 from irp_lightning.refinement.scorers.gaussian import Gaussian
 from irp_lightning.refinement.scorers.mutual import Mutual
@@ -28,8 +27,7 @@ def scorer(
     of: Scorers, values: Tensor, groups: Tensor | None = None, **config: object
 ) -> Gaussian | Ensemble | Mutual:
     fits = fitting(torch.cat([values, values[:6]]), "nowhere.Detector")  # the last are for testing
-    settings = {"grid": SIDE, "scoring": of.__name__.lower(), "max_rounds": 1, **config}
-    return of(training_images(fits, groups), RefineConfig("x", **settings))  # type: ignore[arg-type]
+    return of(training_images(fits, groups), **{"grid": SIDE, **config})
 
 
 @pytest.mark.parametrize("of", [Mutual, Gaussian, Ensemble])

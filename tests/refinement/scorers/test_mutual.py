@@ -1,6 +1,7 @@
 """Patches held against those of all other images."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -11,7 +12,8 @@ from torch import Tensor
 
 from irp_lightning.evaluation.metrics import auroc
 from irp_lightning.refinement.clean import Cleaning, clean
-from irp_lightning.refinement.config import RefineConfig
+from irp_lightning.refinement.judgement import Pruning
+from irp_lightning.refinement.rules import false_discovery
 from irp_lightning.refinement.scorers import mutual
 from irp_lightning.refinement.scorers.mutual import Mutual, nearest_in_each, principal_axes, weights
 
@@ -29,8 +31,7 @@ def patches() -> Tensor:
 
 def scorer(values: Tensor, groups: Tensor | None = None, **config: object) -> Mutual:
     fits = fitting(torch.cat([values, values[:6]]), "nowhere.Detector")  # the last are for testing
-    settings = {"grid": SIDE, "scoring": "mutual", "max_rounds": 1, **config}
-    return Mutual(training_images(fits, groups), RefineConfig("x", **settings))  # type: ignore[arg-type]
+    return Mutual(training_images(fits, groups), **{"grid": SIDE, "bank_share": 0.3, **config})
 
 
 @given(st.integers(1, 300), st.floats(0.01, 1), st.integers(1, 300))
@@ -109,7 +110,7 @@ def test_removed_images_are_no_references_any_more_and_nothing_else_changes() ->
     # All kept distances suffice: as if the removed one had never been there.
     others = values[active]
     fits = fitting(torch.cat([others, others[:6]]), "nowhere.Detector")
-    without = Mutual(training_images(fits), RefineConfig("x", scoring="mutual", grid=SIDE, max_rounds=1))
+    without = Mutual(training_images(fits), grid=SIDE, bank_share=0.3)
     assert torch.corrcoef(torch.stack([found[active], without(ALL[active])]))[0, 1] > 0.99
 
 
@@ -155,10 +156,8 @@ def test_images_that_are_all_alike_can_be_scored() -> None:
 
 
 def test_the_maps_of_the_removed_are_kept_in_their_order() -> None:
-    config = RefineConfig(
-        "x", scoring="mutual", grid=SIDE, max_rounds=3, rule="false_discovery", k=0.1, remove="all"
-    )
-    done = clean(scorer(patches()), config, Cleaning(ALL))
+    pruning = Pruning(rule=partial(false_discovery, k=0.1), remove="all", max_rounds=3)
+    done = clean(scorer(patches()), pruning, Cleaning(ALL))
     gone = set((~done.active).nonzero().flatten().tolist())
     # The rule is bold on so few images; what is bad goes first.
     assert set(range(BAD)) <= gone
