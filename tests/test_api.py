@@ -48,6 +48,7 @@ def test_clean_fit_score_explain_save_load(images: Path, cache: Path, tmp_path: 
     torch.testing.assert_close(Detector(tmp_path / "trusted.ckpt").score(tested), trusted.score(tested))
 
 
+@pytest.mark.slow
 def test_it_prints_no_summary_and_follows_a_review(
     images: Path, cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -73,6 +74,7 @@ def test_it_prints_no_summary_and_follows_a_review(
     assert 0 <= after.review.caught <= 1
 
 
+@pytest.mark.slow
 def test_another_cleaning_is_replaced_by_force_alone(images: Path, cache: Path, tmp_path: Path) -> None:
     overrides = [*SMALL, "batch_size=8", f"cache_dir={cache}"]
     good = images / "fabric/train/good"
@@ -358,6 +360,7 @@ def test_a_device_that_is_not_there_is_refused(tmp_path: Path) -> None:
         Detector.load(tmp_path / "last.ckpt", device="nonsense")
 
 
+@pytest.mark.slow
 def test_groups_and_the_largest_image_are_set(images: Path, cache: Path, tmp_path: Path) -> None:
     overrides = [*SMALL, "batch_size=8", f"cache_dir={cache}"]
     folder = images / "fabric/train/good"

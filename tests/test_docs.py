@@ -27,6 +27,7 @@ OWN = re.compile(r"\bmy_\w+|\bdata=belts")
 
 NEEDS = {
     "model.average": "model=differnet_small",
+    "refine.scoring.retrain": "refine=osr",
     "model=custom": "model._target_=module.Class",
     "hydra.launcher.partition": "hydra/launcher=slurm",
     "hydra.launcher.remote": "hydra/launcher=ray_gpu",
@@ -215,6 +216,7 @@ def test_an_override_in_passing_names_what_there_is(code: str) -> None:
     check_overrides(code.split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["bank", "clean", "compare", "dashboard", "predict"])
 def test_options_of_the_other_verbs_exist(
     verb: str, command: Callable[..., Any], tmp_path: Path

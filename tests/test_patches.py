@@ -14,6 +14,8 @@ from irp_lightning.commands.predict import main
 from irp_lightning.commands.run import run_composed as run
 from irp_lightning.foundation.errors import InputError
 
+pytestmark = pytest.mark.slow  # a whole run for each detector of patches
+
 Config = Callable[..., DictConfig]
 
 

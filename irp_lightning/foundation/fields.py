@@ -250,7 +250,7 @@ def load(kind: type[T], values: Mapping[str, Any]) -> T:
                 found[name] = None
                 continue
             if not isinstance(value, Mapping):
-                raise WrongValue(name, value, f"is not allowed; choose a file of conf/{name}")
+                raise WrongValue(name, value, f"is not allowed; choose one of the group {name}")
             with named(name):
                 found[name] = load(field.metadata["group"], value)
             continue

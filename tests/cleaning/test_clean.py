@@ -266,7 +266,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(photos: Path, tmp_path: Path) 
         ([str(photos), "--out", str(review)], "is a file"),
         (
             [str(photos), "--out", str(tmp_path / "o"), "data.root=x"],
-            "data.root=x is what DIR says",
+            "data.root=x is set by DIR here",
         ),
         ([str(photos), "--out", str(tmp_path / "o"), "cache_dir=${no.such}"], "no.such"),
         (

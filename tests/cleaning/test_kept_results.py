@@ -11,6 +11,8 @@ from run_files import rows as table
 from irp_lightning.commands.clean import main
 from irp_lightning.runs.record import read_config
 
+pytestmark = pytest.mark.slow  # folders that are cleaned several times
+
 Clean = Callable[..., str]
 
 

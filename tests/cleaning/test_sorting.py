@@ -9,6 +9,8 @@ import pytest
 from irp_lightning.cleaning import sorting
 from irp_lightning.commands.clean import main
 
+pytestmark = pytest.mark.slow  # sorts cleaned folders
+
 
 @pytest.fixture
 def own(photos: Path, small_overrides: list[str], tmp_path: Path) -> tuple[Path, Callable[..., None]]:

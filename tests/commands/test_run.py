@@ -75,6 +75,7 @@ def test_every_experiment_composes_to_a_valid_configuration(experiment: str) -> 
     assert checked(cfg).name == experiment
 
 
+@pytest.mark.slow
 def test_same_seed_same_figures(config: Config, tmp_path: Path) -> None:
     figures = []
     for name in "ab":
@@ -140,6 +141,7 @@ def test_nll_runs_without_a_rule(config: Config, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["memory", "live"])
 def test_the_other_feature_sources(config: Config, tmp_path: Path, mode: str) -> None:
     cfg = config("+experiment=demo", f"features.cache={mode}", "epochs=1", "max_rounds=1")

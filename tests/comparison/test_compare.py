@@ -76,6 +76,7 @@ def test_a_sweep_of_which_nothing_finished_still_has_a_page(write_run, sweep: Pa
     assert "Nothing to show." in (sweep / "comparison" / "index.html").read_text()
 
 
+@pytest.mark.slow
 def test_real_runs_compare(config, tmp_path: Path, capsys) -> None:
     for refine in ("none", "irp_all", "oracle"):
         overrides = (f"refine={refine}", "lam=1.01", "model=gaussian", "noise=0.3")

@@ -14,6 +14,7 @@ from irp_lightning.detectors.saving import save_tensors
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.refinement.clean import Cleaning
 from irp_lightning.runs.folder import RunFolder
+from irp_lightning.runs.kept_cleaning import save_cleaning
 
 FULL = Path("/dev/full")
 pytestmark = pytest.mark.skipif(not FULL.exists(), reason="needs Linux's /dev/full")
@@ -29,7 +30,7 @@ def test_a_full_disk_is_the_systems_error(size: int) -> None:
 def test_all_who_write_checkpoints_give_it(checkpoint: Path) -> None:
     calibration = calibrate(torch.arange(5.0), range(5), 0.2)
     writers: list[Callable[[], object]] = [
-        lambda: Cleaning(torch.ones(4, dtype=torch.bool)).save(FULL),
+        lambda: save_cleaning(Cleaning(torch.ones(4, dtype=torch.bool)), FULL),
         lambda: add_calibration(checkpoint, calibration, FULL),
         lambda: _InPlace().save_checkpoint({"state_dict": {"w": torch.zeros(99)}}, FULL),
     ]

@@ -20,6 +20,8 @@ from irp_lightning.refinement import folds
 from irp_lightning.refinement.scorers import cross_fit
 from irp_lightning.runs.record import Record, read_record
 
+pytestmark = pytest.mark.slow  # a whole run for each detector and scorer
+
 Config = Callable[..., DictConfig]
 
 

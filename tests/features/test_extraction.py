@@ -18,6 +18,7 @@ from irp_lightning.foundation.errors import InputError
 from irp_lightning.pipeline.extractors import extractors_of
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 def test_a_compiled_backbone_finds_the_same(paths: list[Path]) -> None:
     plain, compiled = (

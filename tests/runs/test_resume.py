@@ -15,6 +15,8 @@ from irp_lightning.foundation.errors import InputError
 from irp_lightning.runs.folder import RunFolder
 from irp_lightning.runs.record import Record, figures_of, read_record
 
+pytestmark = pytest.mark.slow  # whole runs, stopped and resumed
+
 Config = Callable[..., DictConfig]
 
 IN_SAMPLE = ["refine=irp", "refine.remove=all", "refine.max_rounds=4", "lam=1.02"]

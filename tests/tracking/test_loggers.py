@@ -84,6 +84,7 @@ def log_once(folder: Path, value: float) -> None:
     finish_loggers(found, "success")
 
 
+@pytest.mark.slow
 def test_a_run_that_is_continued_goes_on_and_loses_nothing(tmp_path: Path) -> None:
     before = {**os.environ}
     log_once(tmp_path / "a", 1.0)

@@ -27,6 +27,8 @@ from irp_lightning.tracking.wandb_run import (
     tags_of,
 )
 
+pytestmark = pytest.mark.slow  # runs that log to W&B offline
+
 Record = dict[str, Any]
 
 

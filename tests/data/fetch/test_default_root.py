@@ -104,6 +104,7 @@ QUICK = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sweep", [[], ["-m", "sweep.name=s"]])
 def test_a_command_finds_the_images_beside_it(
     here: Path, images: Path, command: Callable[..., Any], sweep: list[str]
