@@ -67,7 +67,6 @@ def test_other_photographs_of_the_same_names_are_another_folder(own: Clean, tmp_
         own(of=other)
 
 
-@pytest.mark.slow
 def test_a_plain_command_keeps_the_review_and_force_says_what_it_forgets(
     own: Clean, tmp_path: Path
 ) -> None:
@@ -93,7 +92,6 @@ def test_a_plain_command_keeps_the_review_and_force_says_what_it_forgets(
     assert "complete already" in own("--review", aside)
 
 
-@pytest.mark.slow
 def test_a_review_changed_behind_its_results_is_not_passed_over(own: Clean, tmp_path: Path) -> None:
     out = tmp_path / "out"
     one, other = kept(out)[:2]
@@ -107,7 +105,6 @@ def test_a_review_changed_behind_its_results_is_not_passed_over(own: Clean, tmp_
     assert other not in kept(out)
 
 
-@pytest.mark.slow
 def test_reviews_that_others_replace_are_all_kept(own: Clean, tmp_path: Path) -> None:
     out = tmp_path / "out"
     reviews = [

@@ -152,7 +152,6 @@ def test_robust_with_the_other_feature_sources(config: Config, tmp_path: Path, m
     assert metrics(tmp_path)["removed_good"] + metrics(tmp_path)["removed_bad"] > 0
 
 
-@pytest.mark.slow
 def test_robust_where_features_do_not_fit_into_memory(config: Config, tmp_path: Path) -> None:
     overrides = ("+experiment=demo", "epochs=1", "refine.rule.k=0.5")
     for name, limit in (("files", 1e-6), ("memory", 1)):

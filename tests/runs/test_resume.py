@@ -57,7 +57,6 @@ def stop(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return stopped
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "checkpoints"),
     [
@@ -111,7 +110,6 @@ class Noisy(DifferNet):
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "method", [IN_SAMPLE, [*LOCAL, "refine/scoring=cross_fit", "refine.max_rounds=4"]]
 )

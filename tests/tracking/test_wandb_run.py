@@ -101,7 +101,6 @@ def cells(images: Path, cache: Path, home: Path, tmp_path_factory: pytest.TempPa
     return found
 
 
-@pytest.mark.slow
 def test_runs_can_be_grouped_and_filtered(cells: list[Cell]) -> None:
     for cell in cells:
         (run,) = cell.of("run")
