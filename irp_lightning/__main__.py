@@ -17,6 +17,8 @@ def main() -> None:
     """Start the command that the first argument names."""
     interrupted_in_one_line()  # before the imports, which take a second
     verb, *arguments = sys.argv[1:] or ["--help"]
+    if "=" in verb or verb == "-m":  # as processes that train together are started: without the verb
+        verb, arguments = "run", sys.argv[1:]
     verbs = sorted(file.stem for file in COMMANDS.glob("[a-z]*.py"))
     if verb in ("-h", "--help"):
         print(_help(verbs))

@@ -25,7 +25,10 @@ def test_the_wheel_carries_the_configuration_and_runs_from_any_folder(tmp_path: 
     empty.mkdir()
     # First on the path: what is imported is the wheel's content, not the checkout's.
     environment = {**os.environ, "PYTHONPATH": str(installed), "PYTHONDONTWRITEBYTECODE": "1"}
-    code = "import irp_lightning.run as r; print(r.CONF); r.main()"
+    code = (
+        "import irp_lightning.commands.run as r; from irp_lightning.config.files import CONF;"
+        "print(CONF); r.main()"
+    )
     result = subprocess.run(
         [sys.executable, "-c", code, "--help"],
         cwd=empty,

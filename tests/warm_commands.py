@@ -38,8 +38,8 @@ class WarmCommands:
 
     def __init__(self) -> None:
         self._server = subprocess.Popen(
-            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+        )  # unbuffered: a line that was read ahead would not be seen by select
 
     def run(
         self, arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], timeout: float
@@ -77,12 +77,11 @@ class WarmCommands:
 
     def _write(self, line: str) -> None:
         assert self._server.stdin is not None
-        self._server.stdin.write(line + "\n")
-        self._server.stdin.flush()
+        self._server.stdin.write(line.encode() + b"\n")
 
     def _read(self) -> str:
         assert self._server.stdout is not None
-        return self._server.stdout.readline()
+        return self._server.stdout.readline().decode()
 
 
 def serve() -> None:

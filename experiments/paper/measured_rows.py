@@ -136,7 +136,8 @@ def of_first_round(record: Record) -> Row:
         "removed_bad": "0",
         "train_images": first["active"],
         "rounds": "0",
-        "separation": "0.0",
+        # Of records of then: it is no figure of a run any more.
+        "separation": "0.0" if "separation" in record.metrics else "",
         "source": "first round",
     }
 

@@ -26,11 +26,11 @@ TOLERANCE = 0.01
     ],
 )
 def test_two_processes_find_what_one_finds(
-    method: list[str], small: list[str], command: Callable[..., Any], tmp_path: Path
+    method: list[str], small: list[str], cold_command: Callable[..., Any], tmp_path: Path
 ) -> None:
     overrides = ["+experiment=demo", *small, *method]
     for name, trainer in (("one", "default"), ("two", "ddp")):
-        result = command(
+        result = cold_command(
             "run", *overrides, f"trainer={trainer}", "trainer.accelerator=cpu", f"hydra.run.dir={name}",
             cwd=tmp_path, OMP_NUM_THREADS="1",
         )  # fmt: skip
@@ -72,9 +72,9 @@ def test_what_processes_cannot_share_is_refused(
 
 
 def test_a_sweep_of_distributed_runs_is_refused_before_it_begins(
-    small: list[str], command: Callable[..., Any], tmp_path: Path
+    small: list[str], cold_command: Callable[..., Any], tmp_path: Path
 ) -> None:
-    result = command("run", "-m", *small, "trainer=ddp", "seed=0,1", cwd=tmp_path)
+    result = cold_command("run", "-m", *small, "trainer=ddp", "seed=0,1", cwd=tmp_path)
     assert result.returncode != 0
     (line,) = result.stderr.strip().splitlines()
     assert line.startswith("irp_lightning: trainer.strategy=ddp in a sweep")
