@@ -151,7 +151,7 @@ def _clean_folder(
     force: bool,
     overrides: Sequence[str],
 ) -> Cleaning:
-    """As ``irp-lightning clean`` does, and read again what it wrote."""
+    """Clean as ``irp-lightning clean`` does, and read the results from its folder."""
     e = experiment_of_folder(
         folder,
         out,

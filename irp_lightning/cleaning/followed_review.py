@@ -41,7 +41,7 @@ def kept_review(out: Path) -> Path | None:
 
 
 def is_new_review(review: Path, out: Path) -> bool:
-    """Whether a review says something else than that which the results in a folder follow."""
+    """Check whether a review says something else than that which the results in a folder follow."""
     saved = read_config(out)
     return saved is not None and saved.get("verdicts") != verdicts_digest(str(review))
 

@@ -115,7 +115,7 @@ def _check_strangers(places: set[Path], how: str, to: Path) -> None:
 
 
 def _is_done(how: str, source: Path, place: Path) -> bool:
-    """Whether a photograph is in its place already, put there by a command that was stopped."""
+    """Check whether a photograph is in its place already, put there by a command that was stopped."""
     if how == "move":
         return not os.path.lexists(source)
     if how == "link":

@@ -17,8 +17,8 @@ __all__ = ["main"]
 EPILOGUE = """\
 OUT holds suspects.csv (what does not belong, the worst first), clean.csv (the rest, in anomalib's
 Tabular format), report.html (look at it), detector.ckpt (for irp-lightning predict
-OUT/detector.ckpt IMAGES) and the files of a run. DIR is not touched. Stopped half-way, the same command
-goes on.
+OUT/detector.ckpt IMAGES) and the files of a run. DIR is not touched. If it is stopped, the same command
+resumes.
 
 DIR/normal/ is trusted, DIR/defect/ and DIR/test/KIND/ are tested on, where they are there; all other
 images are unlabelled. DIR may be a CSV image_path,label_index,split.
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
         try:
             _clean(chosen)
         except KeyboardInterrupt:
-            print("irp_lightning: interrupted; the same command goes on", file=sys.stderr)
+            print("irp_lightning: interrupted; the same command resumes", file=sys.stderr)
             raise
 
 

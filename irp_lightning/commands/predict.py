@@ -109,7 +109,7 @@ def _files(given: Sequence[str]) -> Iterator[Path]:
     """The image files that are meant, one after the other: names on standard input as they come."""
     for name in given:
         if not name:  # as of a shell's variable that is not set; Path makes the current folder of it
-            raise InputError("an image is named by nothing; give files, folders or patterns")
+            raise InputError("empty image path; give files, folders or patterns")
         if name == "-":
             lines = sys.stdin.buffer
             names = (os.fsdecode(line.rstrip(b"\r\n")) for line in lines if line.strip())

@@ -89,7 +89,7 @@ def notes(marked: str) -> list[str]:
 
 
 def remark(budgets: Sequence[Budget]) -> str:
-    """The same in words; empty where there is nothing to say.
+    """The budget in words; empty where all are equal.
 
     >>> remark([Budget(50, 10, used_up=True, unchanged=False)])
     'trained 50 epochs, the oracle 10; stopped by max_rounds'

@@ -24,7 +24,7 @@ def all_runs(runs: Sequence[Run], folder: Path, page: Path) -> Table:
     """The runs that are compared, each with a link to its folder.
 
     Args:
-        runs: They.
+        runs: The runs to list.
         folder: The sweep's, which names are relative to.
         page: The page's, which links are relative to.
     """

@@ -50,7 +50,7 @@ def brought_up_to_date(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _has_nodes(refine: Mapping[str, Any]) -> bool:
-    """Whether scoring and rule hold their own arguments; vanilla has neither of them."""
+    """Check whether scoring and rule hold their own arguments; vanilla has neither of them."""
     named = isinstance(refine.get("scoring"), str) or isinstance(refine.get("rule"), str)
     return not named and not (refine.get("max_rounds") and refine.get("scoring") is None)
 

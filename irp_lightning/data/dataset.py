@@ -100,7 +100,7 @@ def read_images(
 def read_surveyed(
     found: Survey, data: DataConfig, known: KnownImages, *, deep_only: bool = False
 ) -> Dataset:
-    """As :func:`read_images`, of images that were listed before.
+    """Read images that were listed before, see :func:`read_images`.
 
     Args:
         found: The images.

@@ -137,7 +137,7 @@ def current(target: str) -> str:
 
 
 def is_own_detector(target: str) -> bool:
-    """Whether a class is the user's, and none of the project's detectors."""
+    """Check whether a class is the user's, and none of the project's detectors."""
     return current(target) not in DECLARED
 
 

@@ -79,7 +79,7 @@ class Calibration:
         return (100 * lower / self.weights.sum()).item()
 
     def at(self, asked: float) -> "Calibration":
-        """The same scores with another rate; ``at_most`` no longer knows what was removed.
+        """The threshold of these scores for another rate; ``at_most`` is lost.
 
         Raises:
             WrongValue: ``asked`` is not in (0, 1).
@@ -88,7 +88,7 @@ class Calibration:
         return replace(_from_weights(self.scores, self.weights, asked), best_f1=self.best_f1)
 
     def state(self) -> dict[str, Any]:
-        """As plain values and tensors, for a checkpoint."""
+        """Plain values and tensors for a checkpoint."""
         return asdict(self)
 
     @classmethod

@@ -38,7 +38,7 @@ class ScoresPatches(Protocol):
 
 
 def wants_patches(detector: nn.Module | type[nn.Module]) -> bool:
-    """Whether its vectors are patches of one picture, and not its rotated views."""
+    """Check whether its vectors are patches of one picture, and not its rotated views."""
     return getattr(detector, "wants", "views") == "patches"
 
 
@@ -48,5 +48,5 @@ def epochs_of(detector: nn.Module | type[nn.Module], asked: int) -> int:
 
 
 def has_gradient(module: nn.Module) -> bool:
-    """Whether gradients train it: without one there is nothing for several processes to share."""
+    """Check whether gradients train it: without one there is nothing for several processes to share."""
     return any(parameter.requires_grad for parameter in module.parameters())

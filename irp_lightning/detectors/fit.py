@@ -40,7 +40,7 @@ class Checkpoints:
             self._kept = time.monotonic()
 
     def keep_last(self, trainer: L.Trainer) -> None:
-        """Keep one that nothing will go on from: without the optimiser, two thirds of it."""
+        """Keep the final checkpoint, which nothing resumes: without the optimiser, two thirds of it."""
         trainer.strategy.optimizers = []
         self._save(trainer)
 
@@ -94,7 +94,7 @@ def fit(
         callbacks: Such as refinement between rounds.
         loggers: Where curves go.
         checkpoints: Keeps the last state; None: nothing is kept.
-        resume: A checkpoint to go on from.
+        resume: A checkpoint to resume from.
         folder: Where Lightning may put things; None: nowhere.
         progress: Show a bar.
 

@@ -110,7 +110,7 @@ class RefinableData(L.LightningDataModule):
 
     The active mask is part of the state that checkpoints carry. The training loader is made from it
     anew in each epoch, so the trainer needs ``reload_dataloaders_every_n_epochs=1``; without it
-    Lightning would go on with the old images, silently.
+    Lightning would keep using the old images, silently.
 
     Args:
         features: Of all images.

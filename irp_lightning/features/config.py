@@ -21,7 +21,7 @@ __all__ = ["BackboneConfig", "FeaturesConfig", "PatchesConfig", "ViewsConfig", "
 
 
 def is_own(name: str, library: str) -> bool:
-    """Whether a backbone's name is that of a function of the user's.
+    """Check whether a backbone's name is that of a function of the user's.
 
     >>> is_own("my_module.my_network", "torchvision"), is_own("resnet18", "torchvision")
     (True, False)

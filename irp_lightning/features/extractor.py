@@ -97,7 +97,7 @@ class FeatureExtractor(nn.Module):
         return self.backbone(views)
 
     def of_patches(self, patches: PatchesConfig, views: int = 1) -> "FeatureExtractor":
-        """The same network for the patches of pictures: (B, views · grid², D).
+        """A copy of this extractor for patches of pictures: (B, views · grid², D).
 
         Args:
             patches: How pictures and their maps are cut.
@@ -117,7 +117,7 @@ class FeatureExtractor(nn.Module):
         return found
 
     def at_bit_depth(self, bit_depth: BitDepth) -> "FeatureExtractor":
-        """The same network for images whose deep numbers mean something else."""
+        """A copy of this extractor for another bit depth."""
         spec = replace(self.spec, bit_depth=bit_depth.integers, float_bit_depth=bit_depth.floats)
         return FeatureExtractor(self.backbone, spec).to(self.mean.device)
 

@@ -50,7 +50,7 @@ def place_for(size: int, device: torch.device, limit: float | None) -> torch.dev
 
 
 def free_memory(device: torch.device, system: Path = Path("/")) -> float:
-    """Bytes that are free on a device, or can be freed at once; half of all without Linux's /proc.
+    """Available memory in bytes; half of the total where /proc/meminfo is missing.
 
     Args:
         device: A GPU, or the CPU: main memory, within the limits of a container or a batch job.

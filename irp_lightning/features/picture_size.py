@@ -34,6 +34,6 @@ def check_image_size(backbone: BackboneConfig, image_size: int) -> None:
 
 
 def is_tried(backbone: BackboneConfig) -> bool:
-    """Whether only a picture shows what a backbone takes: its smallest size is not found beforehand."""
+    """Check whether a backbone's smallest picture is not known before one is tried."""
     own = is_own(backbone.name, backbone.library)
     return own or backbone.library == "timm" or bool(backbone.layers)

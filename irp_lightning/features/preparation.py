@@ -55,7 +55,7 @@ def prepare_features(
             limit there, else in main memory, else in the bank's files.
         device: Where the backbone runs.
         once: They are read once: not live, and not held in memory where the bank can hold them.
-        say: Told, in one line each, what the user should know.
+        say: Called with each line that the user should read.
 
     Raises:
         InputError: An image cannot be decoded, or the bank's disk damages what is written there.
@@ -142,7 +142,7 @@ def fill_bank(
         paths: Image files.
         hashes: The digest of each file's content.
         run_extractor: Runs the extractor.
-        say: Told when the bank cannot be written.
+        say: Called when the bank cannot be written.
 
     Returns:
         By digest, the features that could not be written: empty unless the bank's disk is full or

@@ -40,7 +40,7 @@ class Extractors:
     patches_dtype: str
 
     def at_bit_depth(self, bit_depth: BitDepth) -> "Extractors":
-        """The same for images whose deep numbers mean something else."""
+        """Copies of these extractors for another bit depth."""
         removal = None if self.removal is None else self.removal.at_bit_depth(bit_depth)
         return replace(self, detector=self.detector.at_bit_depth(bit_depth), removal=removal)
 

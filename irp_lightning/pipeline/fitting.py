@@ -147,7 +147,7 @@ class Fitting:
             cleaning: What was removed before.
             loggers: Where curves go.
             checkpoints: Keeps the state of each round, and the last.
-            resume: A checkpoint to go on from.
+            resume: A checkpoint to resume from.
             folder: Where Lightning may put things.
         """
         began = time.perf_counter()

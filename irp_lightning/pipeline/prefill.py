@@ -24,7 +24,7 @@ def fill(e: Experiment, say: Callable[[str], None] = print) -> None:
 
     Args:
         e: The experiment: its data, backbone, views, patches, model, removal and device matter.
-        say: Told, in a line for each bank, how many entries were made here.
+        say: Called with one line per bank: how many entries were made here.
 
     Raises:
         InputError: The run would be refused, or the bank cannot be written.
@@ -44,7 +44,7 @@ def fill(e: Experiment, say: Callable[[str], None] = print) -> None:
 
 
 def fill_over_ray(e: Experiment, jobs: int, cpus: int) -> None:
-    """The same by several jobs at once, that Ray starts where it finds room.
+    """Fill the bank by several jobs at once, which Ray starts where it finds room.
 
     Args:
         e: The experiment; ``data.root`` and ``cache_dir`` are the same folders on all machines.

@@ -1,4 +1,4 @@
-"""Whether a refinement can be had of so many images, before anything is fitted."""
+"""Checks that there are enough images and groups for a refinement method, before anything is fitted."""
 
 from collections.abc import Mapping, Sequence
 
@@ -93,7 +93,7 @@ def check_verdicts(verdicts: Mapping[int, bool], images: int) -> None:
 
 
 def looks_at_patches(refine: RefineConfig) -> bool:
-    """Whether a method looks at patches, and not at the detector's own features."""
+    """Check whether a method looks at patches, and not at the detector's own features."""
     if refine.scoring is None or not refine.is_out_of_sample:
         return False
     with named("refine.scoring"):

@@ -112,7 +112,7 @@ def keep_worst(remove: Tensor, scores: Tensor, most: int) -> Tensor:
 
 
 def is_over(judgement: Judgement, before: Sequence[Round], patience: int) -> bool:
-    """Whether no round should follow.
+    """Check whether no round should follow.
 
     Args:
         judgement: Of this round.

@@ -1,4 +1,4 @@
-"""One run's hold on its folder: locked, the same run or refused, gone on with, failed or whole."""
+"""Locks a run folder, checks that it holds the same run, and resumes, fails or completes it."""
 
 import os
 import platform
@@ -60,7 +60,7 @@ class Session:
         config: The configuration as plain values.
         is_first: Whether this process writes the folder: of several that train together, the first.
         is_forced: Whether the run begins anew whatever the folder holds.
-        resumed: Whether it goes on from a checkpoint.
+        resumed: Whether it resumes from a checkpoint.
     """
 
     def __init__(self, experiment: Experiment, path: Path) -> None:
@@ -90,7 +90,7 @@ class Session:
         if self.is_forced:
             self.folder.clear()
         if self.resumed:
-            print(f"goes on from the last round in {printable(path)}")
+            print(f"resumes from the last round in {printable(path)}")
         else:
             for name in (CHECKPOINT, CLEANING):
                 (path / name).unlink(missing_ok=True)
@@ -116,7 +116,7 @@ class Session:
 
     @property
     def checkpoint(self) -> Path | None:
-        """Where a stopped fit goes on from, if it had come so far."""
+        """The checkpoint that a stopped fit resumes from; None where there is none."""
         file = self.folder.path / CHECKPOINT
         return file if self.resumed and file.is_file() else None
 
@@ -248,12 +248,12 @@ def check_ours(path: Path) -> dict[str, Any] | None:
 
 
 def is_failure(path: Path) -> bool:
-    """Whether all that a folder's ``metrics.json`` says is that a run failed."""
+    """Check whether all that a folder's ``metrics.json`` says is that a run failed."""
     return read_metrics(path).keys() == {"status", "error"}
 
 
 def _is_forced(path: Path, config: dict[str, Any]) -> bool:
-    """Whether a run is to begin anew, whatever is there: once for each command.
+    """Check whether a run is to begin anew, whatever is there: once for each command.
 
     A process that takes over from one that died, as Slurm and Ray start them, is of the same command.
     """
@@ -265,7 +265,7 @@ def _is_forced(path: Path, config: dict[str, Any]) -> bool:
 
 
 def _can_go_on(path: Path, manifest: str) -> bool:
-    """Whether something was kept of a run on the same images.
+    """Check whether something was kept of a run on the same images.
 
     Raises:
         InputError: Something was kept of a run on others.
@@ -290,7 +290,7 @@ def _can_go_on(path: Path, manifest: str) -> bool:
 
 
 def _is_whole(file: Path) -> bool:
-    """Whether a checkpoint is as it was written; PyTorch loads a damaged one without a word."""
+    """Check whether a checkpoint is as it was written; PyTorch loads a damaged one without a word."""
     try:
         with zipfile.ZipFile(file) as archive:
             return archive.testzip() is None

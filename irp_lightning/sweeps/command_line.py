@@ -66,11 +66,11 @@ def run_command(job: Callable[[], Any]) -> None:
         try:
             job()
         except KeyboardInterrupt:  # while a launcher waits
-            print("irp_lightning: interrupted; the same command goes on", file=sys.stderr)
+            print("irp_lightning: interrupted; the same command resumes", file=sys.stderr)
             raise SystemExit(130) from None
         finally:
             good = print_outcomes()
-    if not good:  # a search goes on past trials that failed, and ends as if nothing had
+    if not good:  # a search continues after trials that failed, and ends as if nothing had
         raise SystemExit(1)
 
 

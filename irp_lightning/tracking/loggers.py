@@ -46,7 +46,7 @@ def make_loggers(
 
     W&B is asked for online runs only when a key is present, and never prompts: without a key, or
     without an answer in time, the run is logged offline under the run folder. Of several processes
-    the first one logs. A run that is continued goes on in its W&B run, and in a new CSV folder.
+    the first one logs. A run that is resumed continues its W&B run, and in a new CSV folder.
 
     Args:
         wandb: None for CSV alone.
@@ -54,7 +54,7 @@ def make_loggers(
         config: The resolved configuration, nested: shown in W&B as it is.
         facts: What the run is found by: its ``method``, ``model``, ``backbone``, ``category``,
             ``contamination``, and more.
-        say: Told, in one line, whether W&B is online or offline, and why.
+        say: Called with one line: whether W&B is online or offline, and why.
     """
     table = TableLogger(folder, name=None, version=_free_logs(folder))
     if wandb is None or rank_zero_only.rank:  # type: ignore[attr-defined]
@@ -102,7 +102,7 @@ def log_evaluation(
 
 
 def finish_loggers(loggers: "Sequence[TableLogger | RunLogger]", status: str) -> None:
-    """End the run's logging, or the next job of a sweep would go on in the same W&B run."""
+    """End the run's logging, or the next job of a sweep would log to the same W&B run."""
     for logger in loggers:
         logger.close(status)
 

@@ -14,7 +14,7 @@ OLD_HOST = "api.wandb.ai"
 
 
 def has_wandb_key() -> bool:
-    """Whether a W&B key is at hand: in ``WANDB_API_KEY``, or in the netrc file of ``wandb login``."""
+    """Check whether there is a W&B key: in ``WANDB_API_KEY``, or in the netrc of ``wandb login``."""
     if os.environ.get("WANDB_API_KEY"):
         return True
     own = os.environ.get("WANDB_BASE_URL")

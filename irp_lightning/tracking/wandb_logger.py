@@ -31,14 +31,14 @@ class RunLogger(WandbLogger):
     """Lightning's logger, over a W&B run that is there already.
 
     What W&B raises in the middle of a training (its helper process died, the disk is full) is said
-    once, and the training goes on without it.
+    once, and training continues without it.
 
     Args:
         run: What ``wandb.init`` gave.
         folder: The run folder.
         facts: What to find its artifacts by; the ``category`` among them.
         checkpoint: Whether the checkpoint is one of them.
-        say: Told, in one line, if logging had to be given up.
+        say: Called with one line if logging had to be given up.
         outside: The environment variables to put back at the end, with their values; None: unset.
     """
 
@@ -132,7 +132,7 @@ def wandb_logger(
 
 
 def run_id(folder: Path) -> str:
-    """The W&B run that a run folder belongs to: a run that is continued goes on in it."""
+    """The W&B run of a run folder, which a resumed run continues."""
     file = folder / WANDB_ID
     if file.is_file():
         return file.read_text(encoding="utf-8").strip()
@@ -151,14 +151,14 @@ def start_run(
     *,
     online: bool,
 ) -> RunLogger:
-    """Begin, or go on with, the W&B run of a run folder.
+    """Start or resume the W&B run of a run folder.
 
     Args:
         asked: Where in W&B.
         folder: The run folder.
         config: The resolved configuration, nested.
         facts: What the run is found by, as for :func:`irp_lightning.tracking.loggers.make_loggers`.
-        say: Told, in one line, if logging had to be given up.
+        say: Called with one line if logging had to be given up.
         online: Whether to upload.
 
     Raises:

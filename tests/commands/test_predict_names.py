@@ -46,7 +46,7 @@ def test_names_that_zero_bytes_part_are_told_and_stop_no_others(checkpoint: Path
 
 def test_nothing_is_no_name(checkpoint: Path, picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(picture.parent)
-    with pytest.raises(SystemExit, match="named by nothing"):
+    with pytest.raises(SystemExit, match="empty image path"):
         main([str(checkpoint), "a.png", ""])
 
 

@@ -45,7 +45,7 @@ def test_a_killed_sweep_goes_on_where_it_stopped(
 
     again = command(*sweep, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
-    assert "goes on from the last round" in again.stdout
+    assert "resumes from the last round" in again.stdout
     assert "2 cells: 1 skipped, 1 complete" in again.stdout
     assert metrics(irp_all)["resumed"] is True
     assert (none / "metrics.json").stat().st_mtime_ns == finished

@@ -79,7 +79,7 @@ class Appearance:
         return found
 
     def state(self) -> dict[str, Any]:
-        """As plain values, for a checkpoint."""
+        """Plain values for a checkpoint."""
         return asdict(self)
 
     @classmethod

@@ -52,5 +52,5 @@ def remarked(kind: str, names: Sequence[str], text: str, *, falsifies: bool = Fa
 
 
 def remark_rows(remarks: Sequence[Remark]) -> list[dict[str, Any]]:
-    """As ``metrics.json`` holds them."""
+    """Rows of remarks for ``metrics.json``."""
     return [asdict(remark) for remark in remarks]

@@ -120,7 +120,7 @@ def _download(archive: Archive, part: Path) -> None:
         part.unlink()
     if have < archive.size:
         raise InputError(
-            f"{archive.url} could not be downloaded: {reason}; the same command goes on at {have} of "
+            f"{archive.url} could not be downloaded: {reason}; the same command resumes at {have} of "
             f"{archive.size} bytes, or place the file in {part.parent}"
         )
 

@@ -97,7 +97,7 @@ def _reason(path: Path, error: Exception) -> str:
 
 
 def bounded_header(path: Path, most: int, option: str) -> Header:
-    """As :func:`read_header`, of images that are not too large to decode.
+    """Open an image without decoding it, and refuse one that is too large to decode.
 
     Args:
         path: The file.
@@ -149,7 +149,7 @@ def _check_numbers(file: Any) -> None:
 
 
 def _has_16_bits(file: Any) -> bool:
-    """Whether a JPEG 2000 says so, of which nothing is left once Pillow has cut its colours down."""
+    """Check whether a JPEG 2000 says so, of which nothing is left once Pillow has cut its colours down."""
     before = file.fp.tell()
     file.fp.seek(0)
     head = file.fp.read(128)

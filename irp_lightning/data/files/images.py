@@ -46,7 +46,7 @@ def load_rgb(path: Path, bit_depth: BitDepth | None = None) -> Image.Image:
 
 
 def load_with_extent(path: Path, bit_depth: BitDepth) -> tuple[Image.Image, Extent]:
-    """As :func:`load_rgb`, with the extent of the file's values.
+    """Decode an image as 8-bit RGB, and measure the extent of its values.
 
     Raises:
         InputError: The file cannot be read or decoded to its end, or its values do not fit the bit

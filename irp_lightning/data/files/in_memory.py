@@ -37,7 +37,7 @@ class InMemoryImage(PosixPath):
 
 
 def is_one_image(images: object) -> bool:
-    """Whether a caller gives one image, and not several.
+    """Check whether a caller gives one image, and not several.
 
     >>> is_one_image("photo.png"), is_one_image(["photo.png"]), is_one_image(np.zeros((4, 4, 3)))
     (True, False, True)

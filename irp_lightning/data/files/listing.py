@@ -98,7 +98,7 @@ def _is_image(path: Path) -> bool:
 
 
 def _holds_image(path: Path) -> bool:
-    """Whether a file is an image by its content, whatever it is called."""
+    """Check whether a file is an image by its content, whatever it is called."""
     try:
         read_header(path)
     except InputError:

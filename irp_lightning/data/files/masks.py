@@ -52,7 +52,7 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
 
 
 def is_grey(path: Path) -> bool:
-    """Whether a mask holds so many shades that the middle of the scale divides them."""
+    """Check whether a mask holds so many shades that the middle of the scale divides them."""
     files = image_files(path) if path.is_dir() else [path]
     return any(_threshold(_values(file), file) > 0 for file in files)
 
@@ -162,7 +162,7 @@ def _of_proportions(
 
 
 def _alike(mask: tuple[int, int], image: tuple[int, int]) -> bool:
-    """Whether two sizes have one aspect ratio, but for a pixel that was rounded."""
+    """Check whether two sizes have one aspect ratio, but for a pixel that was rounded."""
     return abs(mask[0] * image[1] - image[0] * mask[1]) <= max(image)
 
 

@@ -23,7 +23,7 @@ AGAIN = re.compile(r"(?<=[a-z])(copy|\d)+$")
 
 
 def means_normal(name: str) -> bool:
-    """Whether a folder's name reads as if its images were normal.
+    """Check whether a folder's name reads as if its images were normal.
 
     >>> [name for name in ("OK", "defect-free", "good_2", "scratch") if means_normal(name)]
     ['OK', 'defect-free', 'good_2']
@@ -34,7 +34,7 @@ def means_normal(name: str) -> bool:
 
 
 def is_normal(name: str, answer: Sequence[str] | None) -> bool:
-    """Whether a folder's images count as normal: ``good``, and what ``data.normal`` names."""
+    """Check whether a folder's images count as normal: ``good``, and what ``data.normal`` names."""
     return name == GOOD or name in (answer or ())
 
 

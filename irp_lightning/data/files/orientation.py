@@ -25,7 +25,7 @@ def upright_picture(file: Image.Image, orientation: int) -> Image.Image:
 
 
 def upright_array(values: NDArray[T], orientation: int) -> NDArray[T]:
-    """The same of an array, (H, W) or (H, W, C)."""
+    """Turn an array, (H, W) or (H, W, C), upright."""
     if orientation in TURNED:
         values = values.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):

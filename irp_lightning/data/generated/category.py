@@ -174,5 +174,5 @@ def write_category(
 
 
 def _filled(folder: Path) -> bool:
-    """Whether ``folder`` exists and holds something."""
+    """Check whether ``folder`` exists and holds something."""
     return folder.is_dir() and any(folder.iterdir())

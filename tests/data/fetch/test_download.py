@@ -126,7 +126,7 @@ def test_a_download_that_was_cut_off_goes_on(
     assert left(root.parent) == {f"{NAME}.part"}
     have = (root.parent / f"{NAME}.part").stat().st_size
     assert 50_000 < have <= 100_000
-    assert f"goes on at {have} of {archive.size} bytes" in message
+    assert f"resumes at {have} of {archive.size} bytes" in message
     server.cut = None
     fetch(config(root))
     assert server.asked[-1] == (f"/{NAME}", f"bytes={have}-")
