@@ -83,7 +83,7 @@ def check_shareable(model: ModelConfig, dim: int) -> None:
 
 
 def is_plain(value: Any) -> bool:
-    """Check whether a value calls nothing when it is read: numbers, words, and lists and mappings of them."""
+    """Check whether reading a value calls nothing: numbers, text, and lists and mappings of them."""
     if isinstance(value, Mapping):
         return "_target_" not in value and all(is_plain(v) for pair in value.items() for v in pair)
     if isinstance(value, list | tuple):

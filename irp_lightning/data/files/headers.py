@@ -149,7 +149,7 @@ def _check_numbers(file: Any) -> None:
 
 
 def _has_16_bits(file: Any) -> bool:
-    """Check whether a JPEG 2000 says so, of which nothing is left once Pillow has cut its colours down."""
+    """Check whether a JPEG 2000 has 16 bits a channel, which Pillow cuts down without a trace."""
     before = file.fp.tell()
     file.fp.seek(0)
     head = file.fp.read(128)
