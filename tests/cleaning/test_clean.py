@@ -276,7 +276,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(photos: Path, tmp_path: Path) 
         ([str(photos), "--out", str(tmp_path / "o"), "refine=irp"], "refine=robust"),
         (
             [str(photos), "--out", str(tmp_path / "o"), "refine/scoring=cross_fit"],
-            "refine/scoring=cross_fit does not say where",
+            r"refine\.scoring=cross_fit does not say where",
         ),
         (
             [str(photos), "--out", str(tmp_path / "o"), "--review", str(review)],
