@@ -13,7 +13,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import LocalOutlierFactor
 from torch import Tensor
 
-from irp_lightning.refinement.patch_maps import grid_sides, pool_patches, relative_scores
+from irp_lightning.refinement.patch_maps import grids_of, pool_patches, relative_scores
 from irp_lightning.refinement.scorers.mutual import nearest_in_each, principal_axes, table_of, weights
 from irp_lightning.refinement.scoring import TrainingImages
 
@@ -24,10 +24,14 @@ class OfPatches:
     wants: ClassVar[str] = "patches"
 
     def __init__(self, images: TrainingImages, grid: int = 10, views: int = 1) -> None:
-        sides = grid_sides(grid, images.features.n_views // views)[:1]
+        patches = images.grid(views)
+        self.grids = grids_of(grid, patches)[:1]
         everything = torch.arange(len(images.positions))
         pooled = torch.cat(
-            [pool_patches(images.vectors(p), views, sides)[0] for p in everything.split(64)]
+            [
+                pool_patches(images.vectors(p), views, patches, self.grids)[0]
+                for p in everything.split(64)
+            ]
         )
         self.patches = pooled @ principal_axes(pooled[:256].flatten(0, 1), 64)
         self.own = images.groups[:, None] == images.groups
@@ -35,7 +39,7 @@ class OfPatches:
 
     def __call__(self, active: Tensor) -> Tensor:
         """(N,), bool → (N,), float64."""
-        return relative_scores([self.of_patches(active)], active, self.one_fold)[0]
+        return relative_scores([self.of_patches(active)], self.grids, active, self.one_fold)[0]
 
     def of_patches(self, active: Tensor) -> Tensor:
         """(N, P)."""

@@ -13,6 +13,8 @@ from irp_lightning.detectors.checkpoint import Loaded, load_detector
 from irp_lightning.detectors.contract import ScoresPatches
 from irp_lightning.detectors.new_photograph import Differences, load_photograph
 from irp_lightning.detectors.prediction import score_files
+from irp_lightning.features.extractor import MAP_SIDE
+from irp_lightning.features.part.frame import carried_back
 from irp_lightning.foundation.amounts import percent
 from irp_lightning.foundation.atomic import write_whole
 from irp_lightning.foundation.errors import InputError, one_line
@@ -115,7 +117,10 @@ class Detector:
     def explain(
         self, images: GivenImage | Iterable[GivenImage], *, max_pixels: int = MAX_PIXELS
     ) -> Tensor:
-        """The score of each place of a picture: (B, grid, grid), at least 0; of one image (grid, grid).
+        """The score of each place of a picture: (B, S, S), at least 0; of one image (S, S).
+
+        S is the detector's grid, or 64 where it looks at a part of each picture: the map is of the whole
+        picture, and 0 where the detector does not look.
 
         Args:
             images: As for :meth:`score`.
@@ -139,11 +144,13 @@ class Detector:
             raise InputError(
                 f"{type(detector).__name__} scores whole images; take a detector of patches"
             )
-        square, found = load_photograph(self._loaded, file, max_pixels)
-        differences.note(file, found)
-        vectors = extractor(square[None].to(self._loaded.device), extractor.angles[None])
-        grid = extractor.spec.grid
-        return detector.score_map(vectors).view(grid, grid).cpu()
+        photograph = load_photograph(self._loaded, file, max_pixels)
+        differences.note(file, photograph.differences)
+        vectors = extractor(photograph.shown[None].to(self._loaded.device), extractor.angles[None])
+        found = detector.score_map(vectors).view(1, *extractor.spec.patches).cpu()
+        if photograph.frame.is_whole:
+            return found[0]
+        return carried_back(found, photograph.frame, (MAP_SIDE, MAP_SIDE))[0]
 
 
 def _on(loaded: Loaded, device: str | torch.device) -> Loaded:

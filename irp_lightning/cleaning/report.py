@@ -2,8 +2,10 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,6 +47,7 @@ class Content:
         settings: As names and values.
         looks: Verdicts that were followed, by name.
         expected: How many images the rule alone removes: where the page's search for the cut begins.
+        carried_back: From an image file and its map to a map of the whole picture.
     """
 
     title: str
@@ -56,6 +59,7 @@ class Content:
     settings: Sequence[tuple[str, str]]
     looks: Mapping[str, bool]
     expected: int
+    carried_back: Callable[[Path, Tensor], Tensor] = lambda path, heat: heat
 
     @property
     def review(self) -> ReviewCheck | None:
@@ -115,7 +119,7 @@ def _data(content: Content) -> dict[str, Any]:
     digests = {s.name: d for s, d in zip(content.images.samples, content.images.hashes, strict=True)}
     items = []
     for s in shown:
-        picture, heat = _pictures(s, content.maps[s.index], low, high, bit_depth)
+        picture, heat = _pictures(content, s, low, high)
         alike = s.look_alike.name
         if alike not in pictures:
             pictures[alike] = _uri(_thumbnail(s.look_alike.path, bit_depth))
@@ -147,12 +151,13 @@ def _data(content: Content) -> dict[str, Any]:
     }
 
 
-def _pictures(
-    suspect: Suspect, heat: Tensor, low: float, high: float, bit_depth: BitDepth
-) -> tuple[str, str]:
-    picture = _thumbnail(suspect.sample.path, bit_depth)
-    scaled = ((heat - low) / max(high - low, 1e-9)).clamp(0, 1).numpy()
-    large = np.asarray(Image.fromarray(scaled).resize(picture.size, Image.Resampling.BILINEAR))
+def _pictures(content: Content, suspect: Suspect, low: float, high: float) -> tuple[str, str]:
+    picture = _thumbnail(suspect.sample.path, content.images.bit_depth)
+    scaled = ((content.maps[suspect.index] - low) / max(high - low, 1e-9)).clamp(0, 1)
+    # A file that is gone has no picture and no map.
+    with suppress(InputError):
+        scaled = content.carried_back(suspect.sample.path, scaled)
+    large = np.asarray(Image.fromarray(scaled.numpy()).resize(picture.size, Image.Resampling.BILINEAR))
     return _uri(picture), _uri(Image.fromarray(overlay(np.asarray(picture), large)))
 
 

@@ -1,5 +1,6 @@
 """Which images look alike: the nearest kept one of a suspect, and suspects that one click may decide."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -36,18 +37,31 @@ def look_alikes(described: Tensor, kept: Tensor) -> Tensor:
     return candidates[apart.argmin(dim=1)]
 
 
-def worst_patches(vectors: Vectors, images: Tensor, maps: Tensor) -> Tensor:
-    """Of some images the patch that stands out most: (M,), (M, h, w) → (M, D)."""
-    side = maps.shape[1]
+def worst_patches(
+    vectors: Vectors, images: Tensor, maps: Tensor, patches: tuple[int, int] | None = None
+) -> Tensor:
+    """The patch of each image that stands out most.
+
+    Args:
+        vectors: Of the images.
+        images: (M,), their numbers.
+        maps: (M, h, w).
+        patches: Rows and columns of patches; None: as many rows as columns.
+
+    Returns:
+        (M, D).
+    """
+    height, width = maps.shape[1:]
     found = []
     for part in torch.arange(len(images)).split(BATCH):
-        patches = vectors(images[part]).float().cpu()
-        fine = int(patches.shape[1] ** 0.5)
+        shown = vectors(images[part]).float().cpu()
+        side = math.isqrt(shown.shape[1])
+        rows, columns = patches or (side, side)
         flat = maps[part].flatten(1).argmax(dim=1)
         # The middle of the map's patch, in the finer grid.
-        row = ((flat // side + 0.5) * fine / side).long().clamp_max(fine - 1)
-        column = ((flat % side + 0.5) * fine / side).long().clamp_max(fine - 1)
-        found.append(patches[torch.arange(len(part)), row * fine + column])
+        row = ((flat // width + 0.5) * rows / height).long().clamp_max(rows - 1)
+        column = ((flat % width + 0.5) * columns / width).long().clamp_max(columns - 1)
+        found.append(shown[torch.arange(len(part)), row * columns + column])
     return torch.cat(found)
 
 

@@ -2,30 +2,47 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
 from torch import Tensor
 
 from irp_lightning.data.audit.appearance import oddities
 from irp_lightning.data.files.headers import bounded_header
-from irp_lightning.data.files.images import load_with_extent, square_of
+from irp_lightning.data.files.images import load_with_extent
 from irp_lightning.detectors.checkpoint import Loaded
+from irp_lightning.features.part.frame import Frame
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import printable
 
-__all__ = ["Differences", "load_photograph"]
+__all__ = ["Differences", "Photograph", "load_photograph"]
 
 
-def load_photograph(loaded: Loaded, path: Path, max_pixels: int) -> tuple[Tensor, dict[str, str]]:
-    """A photograph as the detector's backbone sees it, and how it differs from training photographs.
+@dataclass(frozen=True, kw_only=True)
+class Photograph:
+    """A photograph as the detector's backbone sees it.
+
+    Attributes:
+        picture: RGB, as decoded.
+        shown: (3, H, W), uint8: what of it the backbone sees.
+        frame: Where in the picture that is.
+        differences: How it differs from training photographs, in words by kind; empty if it does not.
+    """
+
+    picture: Image.Image
+    shown: Tensor
+    frame: Frame
+    differences: dict[str, str]
+
+
+def load_photograph(loaded: Loaded, path: Path, max_pixels: int) -> Photograph:
+    """Decode a photograph, and compare it with the training photographs.
 
     Args:
         loaded: The detector.
         path: Its file.
         max_pixels: Larger photographs are refused.
-
-    Returns:
-        (3, S, S), uint8, and what differs, in words by kind; nothing where all is as in training.
 
     Raises:
         InputError: Training would refuse it: it cannot be decoded, is too large, or holds numbers whose
@@ -38,8 +55,15 @@ def load_photograph(loaded: Loaded, path: Path, max_pixels: int) -> tuple[Tensor
     if loaded.appearance is not None:
         loaded.appearance.check(printable(path), header)
         differences = loaded.appearance.differences(header)
-    image, extent = load_with_extent(path, spec.numbers)
-    return square_of(image, spec.image_size, spec.crop), differences | oddities(header, extent)
+    picture, extent = load_with_extent(path, spec.numbers)
+    shown, frame = loaded.extractor.shown(picture)
+    if not frame.is_found:
+        differences["part"] = (
+            "shows no part that stands out from its background; it is scored as it lies"
+        )
+    return Photograph(
+        picture=picture, shown=shown, frame=frame, differences=differences | oddities(header, extent)
+    )
 
 
 class Differences:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from irp_lightning.data.config import MAX_PIXELS
 from irp_lightning.detectors.checkpoint import Loaded
-from irp_lightning.detectors.new_photograph import load_photograph
+from irp_lightning.detectors.new_photograph import Photograph, load_photograph
 from irp_lightning.detectors.scoring import score_batch
 from irp_lightning.foundation.errors import InputError
 
@@ -43,7 +43,7 @@ def score_files(
         InputError: The detector does not give one score per image.
     """
 
-    def load(path: Path) -> tuple[Tensor, Mapping[str, str]] | InputError:
+    def load(path: Path) -> Photograph | InputError:
         try:
             return load_photograph(loaded, path, max_pixels)
         except InputError as error:
@@ -52,13 +52,13 @@ def score_files(
     with ThreadPoolExecutor(min(os.cpu_count() or 1, BATCH_SIZE)) as threads:
         for batch in _batches(paths):
             found = list(threads.map(load, batch))
-            squares = [one[0] for one in found if not isinstance(one, InputError)]
-            scores = iter(_scores(loaded, squares) if squares else ())
+            shown = [one.shown for one in found if not isinstance(one, InputError)]
+            scores = iter(_scores(loaded, shown) if shown else ())
             for path, one in zip(batch, found, strict=True):
                 if isinstance(one, InputError):
                     yield path, one
                     continue
-                note(path, one[1])
+                note(path, one.differences)
                 yield path, next(scores)
 
 
@@ -69,10 +69,10 @@ def _batches(paths: Iterable[Path]) -> Iterator[list[Path]]:
 
 
 @torch.no_grad()
-def _scores(loaded: Loaded, squares: list[Tensor]) -> list[float | InputError]:
+def _scores(loaded: Loaded, shown: list[Tensor]) -> list[float | InputError]:
     extractor, device = loaded.extractor, loaded.device
     # Image by image: the memory of a batch's views would be hundreds of times that of its features.
-    parts = [extractor(square[None].to(device), extractor.angles[None]) for square in squares]
+    parts = [extractor(picture[None].to(device), extractor.angles[None]) for picture in shown]
     vectors = torch.cat(parts)
     return [
         score if math.isfinite(score) else InputError(f"its score is {score}, not a finite number")

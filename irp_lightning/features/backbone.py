@@ -22,9 +22,9 @@ class Backbone(nn.Module):
     """Frozen features: image → the pooled feature maps of a network, concatenated.
 
     Args:
-        features: A network's maps, (B, 3, s, s) → (B, C, h, w) or a list of such.
+        features: A network's maps, (B, 3, s, t) → (B, C, h, w) or a list of such.
         n_scales: How many scales; scale k sees the image at 1 / 2**k of its size.
-        grid: Patches per side that maps are averaged within; 1 averages the whole map.
+        patches: Rows and columns of patches that maps are averaged within; (1, 1) averages all.
         neighbourhood: Side of the square of neighbours that a map's places are averaged over before.
         width: Vectors longer than this are projected to so many dimensions, by a fixed random
             projection; None: none are.
@@ -34,13 +34,14 @@ class Backbone(nn.Module):
         self,
         features: nn.Module,
         n_scales: int,
-        grid: int = 1,
+        patches: tuple[int, int] = (1, 1),
         neighbourhood: int = 1,
         width: int | None = None,
     ) -> None:
         super().__init__()
         self.features = features.to(memory_format=torch.channels_last)
-        self.n_scales, self.grid, self.neighbourhood, self.width = n_scales, grid, neighbourhood, width
+        self.n_scales, self.patches = n_scales, patches
+        self.neighbourhood, self.width = neighbourhood, width
         self.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> "Backbone":
@@ -51,10 +52,10 @@ class Backbone(nn.Module):
         """Pool the feature maps of every scale.
 
         Args:
-            images: (B, 3, S, S), normalised.
+            images: (B, 3, H, W), normalised.
 
         Returns:
-            (B · grid², D), float32: the patches of an image one after another, row by row. D is
+            (B · rows · columns, D), float32: the patches of an image one after another, row by row. D is
             n_scales times the maps' channels, or ``width`` if that is less.
 
         Raises:
@@ -64,8 +65,8 @@ class Backbone(nn.Module):
         pooled = []
         for scale in range(self.n_scales):
             # Nearest, as the original: its golden features depend on it.
-            size = images.shape[-1] // 2**scale
-            scaled = F.interpolate(images, size=(size, size)) if scale else images
+            size = images.shape[-2] // 2**scale, images.shape[-1] // 2**scale
+            scaled = F.interpolate(images, size=size) if scale else images
             found = self.features(scaled)
             for maps in [found] if isinstance(found, Tensor) else found:
                 if maps.ndim != 4:
@@ -75,13 +76,13 @@ class Backbone(nn.Module):
         return vectors if self.width is None else _project(vectors, self.width)
 
     def _pool(self, maps: Tensor) -> Tensor:
-        if self.grid == 1:
+        if self.patches == (1, 1):
             return maps.mean(dim=(2, 3))
         n = self.neighbourhood
         if n > 1:
             maps = F.avg_pool2d(maps, n, stride=1, padding=n // 2, count_include_pad=False)
         # A map with fewer places than patches repeats them.
-        return F.adaptive_avg_pool2d(maps, self.grid).flatten(2).transpose(1, 2).flatten(0, 1)
+        return F.adaptive_avg_pool2d(maps, self.patches).flatten(2).transpose(1, 2).flatten(0, 1)
 
 
 def _project(vectors: Tensor, width: int) -> Tensor:

@@ -20,6 +20,9 @@ from irp_lightning.foundation.fields import (
 __all__ = ["BackboneConfig", "FeaturesConfig", "PatchesConfig", "ViewsConfig", "is_own", "layers_of"]
 
 
+PARTS = ("auto", "whole", "box", "upright")
+
+
 def is_own(name: str, library: str) -> bool:
     """Check whether a backbone's name is that of a function of the user's.
 
@@ -77,6 +80,7 @@ class ViewsConfig:
         n_transforms_test: A score is the mean over so many fixed views.
         interpolation: Of the rotation.
         fill: What a rotation brings in.
+        part: What of each picture is shown: ``whole``, ``box``, ``upright``; ``auto`` decides.
     """
 
     count: int = whole(1)
@@ -85,6 +89,7 @@ class ViewsConfig:
     n_transforms_test: int = whole(1)
     interpolation: str = choice("bilinear", "nearest")
     fill: str = choice("zeros", "border", "reflection")
+    part: str = choice(*PARTS, default="whole")
 
     def whole(self, count: int) -> "ViewsConfig":
         """For sets that are taken as they are, all ``count`` vectors: patches."""
@@ -101,6 +106,7 @@ class PatchesConfig:
         neighbourhood: Side of the square of neighbours that a place of a map is averaged over.
         width: Longer vectors are projected at random to so many dimensions; None: none are.
         dtype: In the bank.
+        part: What of each picture is shown: ``whole``, ``box``, ``upright``; ``auto`` decides.
     """
 
     image_size: int = whole(1, 320)
@@ -108,6 +114,7 @@ class PatchesConfig:
     neighbourhood: int = whole(1, 3)
     width: int | None = whole(1, None, optional=True)
     dtype: str = choice("float16", "float32", default="float16")
+    part: str = choice(*PARTS, default="whole")
 
     def __post_init__(self) -> None:
         if self.neighbourhood % 2 == 0:

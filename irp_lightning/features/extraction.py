@@ -13,10 +13,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from irp_lightning.data.files.images import load_square
 from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.features.memory import VIEWS_PER_PASS
-from irp_lightning.features.spec import ExtractorSpec
 from irp_lightning.foundation.errors import InputError
 
 __all__ = ["default_workers", "extract"]
@@ -68,19 +66,19 @@ def extract(
     per_batch = 1
     if device.type != "cpu":
         per_batch = max(1, VIEWS_PER_PASS["cuda"] // angles.shape[1])
-    square_of = partial(_square, paths, extractor.spec, done)
-    squares = _decoded(square_of, len(paths), workers, ahead=AHEAD * max(workers, per_batch))
+    shown_of = partial(_shown, paths, extractor, done)
+    pictures = _decoded(shown_of, len(paths), workers, ahead=AHEAD * max(workers, per_batch))
     # disable=None: no bar where nobody watches, such as in a log file.
     bar = tqdm(total=len(paths), desc="features", unit="img", disable=None, leave=False)
     waiting: tuple[list[int], Tensor] | None = None
-    with bar, closing(squares):
-        while batch := list(islice(squares, per_batch)):
+    with bar, closing(pictures):
+        while batch := list(islice(pictures, per_batch)):
             ready = waiting
             waiting = None
-            todo = {i: square for i, square in batch if square is not None}
+            todo = {i: shown for i, shown in batch if shown is not None}
             if todo:
-                pictures = _on(device, torch.stack(list(todo.values())))
-                waiting = list(todo), _in_passes(extractor, pictures, angles)
+                stacked = _on(device, torch.stack(list(todo.values())))
+                waiting = list(todo), _in_passes(extractor, stacked, angles)
             # The batch before is copied back while this one is computed.
             if ready is not None:
                 yield from _checked(paths, *ready)
@@ -106,21 +104,21 @@ def _decoded(
         for i in range(count):
             coming.append((i, pool.submit(decode, i)))
             if len(coming) > ahead:
-                first, square = coming.popleft()
-                yield first, square.result()
-        for first, square in coming:
-            yield first, square.result()
+                first, shown = coming.popleft()
+                yield first, shown.result()
+        for first, shown in coming:
+            yield first, shown.result()
     finally:  # at an error or an interrupt too: images that nobody waits for are not begun
         pool.shutdown(cancel_futures=True)
 
 
-def _square(
-    paths: list[Path], spec: ExtractorSpec, done: Callable[[int], bool] | None, i: int
+def _shown(
+    paths: list[Path], extractor: FeatureExtractor, done: Callable[[int], bool] | None, i: int
 ) -> Tensor | None:
     """A decoded picture by position; None for one that somebody else has done meanwhile."""
     if done is not None and done(i):
         return None
-    return load_square(paths[i], spec.image_size, spec.crop, spec.numbers)
+    return extractor.load(paths[i])
 
 
 def _on(device: torch.device, pictures: Tensor) -> Tensor:

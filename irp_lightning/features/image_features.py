@@ -5,6 +5,7 @@ apart: which views does training draw, and which views are scored. The features 
 where others have views.
 """
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -13,7 +14,6 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from irp_lightning.data.files.images import load_square
 from irp_lightning.features.bank import FeatureBank
 from irp_lightning.features.extractor import FeatureExtractor
 
@@ -138,13 +138,10 @@ class LiveFeatures:
     def _extract(self, positions: Tensor, angles: Tensor) -> Tensor:
         spec, device = self.extractor.spec, self.extractor.mean.device
         paths = [self.paths[i] for i in positions.tolist()]
-        squares = self.threads.map(
-            lambda p: load_square(p, spec.image_size, spec.crop, spec.numbers), paths
-        )
         # Image by image: the memory of a batch's pictures would be hundreds of times its features'.
         parts = [
-            self.extractor(square[None].to(device), angle[None])
-            for square, angle in zip(squares, angles, strict=True)
+            self.extractor(shown[None].to(device), angle[None])
+            for shown, angle in zip(self.threads.map(self.extractor.load, paths), angles, strict=True)
         ]
-        vectors = angles.shape[1] * spec.grid**2
+        vectors = angles.shape[1] * math.prod(spec.patches)
         return torch.cat([torch.empty(0, vectors, self.dim, device=device), *parts])

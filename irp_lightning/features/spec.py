@@ -11,8 +11,9 @@ from irp_lightning.data.files.bit_depth import BitDepth
 from irp_lightning.features.backbone import Backbone
 from irp_lightning.features.config import layers_of
 from irp_lightning.features.memory import check_memory, machine_memory
+from irp_lightning.features.part.part import Part
 from irp_lightning.foundation.errors import WrongValue
-from irp_lightning.foundation.fields import choice, free, load, text, whole
+from irp_lightning.foundation.fields import choice, free, group, load, text, whole
 
 __all__ = ["ExtractorSpec"]
 
@@ -66,6 +67,7 @@ class ExtractorSpec:
         width: Longer vectors are projected to so many dimensions.
         bit_depth: Bits that hold data in files of 16-bit integers.
         float_bit_depth: Likewise in files of floating-point numbers; 0: they lie in [0, 1].
+        part: What is shown of each picture; None: all of it, squashed into the square.
 
     Raises:
         WrongValue: Sizes together are more than pictures or the memory have room for.
@@ -91,6 +93,7 @@ class ExtractorSpec:
     width: int | None = whole(1, None, optional=True)
     bit_depth: int = whole(8, BitDepth.integers)
     float_bit_depth: int = whole(0, BitDepth.floats)
+    part: Part | None = group(Part, optional=True)
 
     def __post_init__(self) -> None:
         check_memory(self.image_size)
@@ -107,7 +110,7 @@ class ExtractorSpec:
             if (value := getattr(self, name)) > 32:
                 raise WrongValue(name, value, "is more bits than images have")
         views = len(self.angles)
-        needed = 4 * views * max(3 * self.image_size**2, CHANNELS * self.grid**2)
+        needed = 4 * views * max(3 * math.prod(self.shown), CHANNELS * math.prod(self.patches))
         if needed > machine_memory():
             sizes = f"{views} views of {self.image_size} px and a grid of {self.grid}"
             raise WrongValue("grid", self.grid, f"is too large: {sizes} do not fit into memory")
@@ -119,7 +122,9 @@ class ExtractorSpec:
 
     def described(self) -> dict[str, Any]:
         """What names a bank. Fields that came later are left out at their defaults: older banks stay."""
-        later = {"library", "layers", "neighbourhood", "width", "bit_depth", "float_bit_depth"}
+        later = {
+            *("library", "layers", "neighbourhood", "width", "bit_depth", "float_bit_depth", "part"),
+        }
         defaults = {field.name: field.default for field in fields(self)}
         return {
             OLDER_NAMES.get(k, k): v
@@ -129,12 +134,24 @@ class ExtractorSpec:
 
     def pools(self, network: nn.Module) -> Backbone:
         """The backbone that pools a network's maps so."""
-        return Backbone(network, self.n_scales, self.grid, self.neighbourhood, self.width)
+        return Backbone(network, self.n_scales, self.patches, self.neighbourhood, self.width)
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """Width and height of what the network sees, in pixels."""
+        if self.part is None:
+            return self.image_size, self.image_size
+        return self.part.width, self.part.height
+
+    @property
+    def patches(self) -> tuple[int, int]:
+        """Rows and columns of patches."""
+        return (self.grid, self.grid) if self.part is None else (self.part.rows, self.part.columns)
 
     @property
     def n_vectors(self) -> int:
         """Feature vectors of an image: one per view and patch."""
-        return len(self.angles) * self.grid**2
+        return len(self.angles) * math.prod(self.patches)
 
     @classmethod
     def restore(cls, values: Mapping[str, Any]) -> "ExtractorSpec":

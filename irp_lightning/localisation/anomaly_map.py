@@ -1,5 +1,7 @@
 """Where in an image a detector sees the defect: the scores of its patches, or else a gradient."""
 
+import math
+
 import lightning as L
 import torch
 from torch import Tensor
@@ -21,11 +23,11 @@ def anomaly_map(
     Args:
         detector: In evaluation mode, on the extractor's device.
         extractor: What turns images into the detector's features.
-        image: (3, S, S), uint8, on that device.
+        image: (3, H, W), uint8, on that device.
         n_views: How many of the extractor's fixed views the score is of.
 
     Returns:
-        (S, S), float32, at least 0, on that device.
+        (H, W), float32, at least 0, on that device.
 
     Raises:
         ValueError: The score has no gradient, and the detector no map.
@@ -39,10 +41,10 @@ def anomaly_map(
 def patch_map(detector: ScoresPatches, extractor: FeatureExtractor, image: Tensor) -> Tensor:
     """The scores of an image's patches, brought to its size and smoothed (PatchCore, section 3.3).
 
-    (3, S, S), uint8 → (S, S), float32.
+    (3, H, W), uint8 → (H, W), float32.
     """
     vectors = extractor(image[None], extractor.angles[None].to(image.device))
-    grid, size = extractor.spec.grid, image.shape[-1]
-    scores = detector.score_map(vectors).view(1, 1, grid, grid)
-    large = resize(scores, [size, size], InterpolationMode.BILINEAR, antialias=False)
-    return smooth(large, default_sigma(size))[0, 0].clamp_min(0)
+    height, width = image.shape[-2:]
+    scores = detector.score_map(vectors).view(1, 1, *extractor.spec.patches)
+    large = resize(scores, [height, width], InterpolationMode.BILINEAR, antialias=False)
+    return smooth(large, default_sigma(math.sqrt(height * width)))[0, 0].clamp_min(0)

@@ -25,7 +25,7 @@ VIEWS_PER_PASS = 2
 """Views that go through the backbone at once: little memory, yet not torch's slow way for one."""
 
 
-def default_sigma(size: int) -> float:
+def default_sigma(size: float) -> float:
     """The Gaussian's standard deviation for images of ``size`` pixels a side, in pixels."""
     return size * SIGMA_SHARE
 

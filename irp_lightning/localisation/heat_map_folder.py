@@ -80,12 +80,12 @@ def write_heat_maps(
     spec = loaded.extractor.spec
     named = dict(zip(images, heat_map_names(images), strict=True))
     for path, name in tqdm(named.items(), desc="heat maps", unit="image", disable=None, leave=False):
-        square, _ = load_photograph(loaded, path, max_pixels)
+        photograph = load_photograph(loaded, path, max_pixels)
         try:
-            heat = anomaly_map(loaded.detector, loaded.extractor, square, loaded.n_views)
+            heat = anomaly_map(loaded.detector, loaded.extractor, photograph.shown, loaded.n_views)
         except ValueError as error:
             raise InputError(f"no heat maps: {error}") from error
-        picture = heat_map_picture(path, heat, spec.crop, spec.numbers)
+        picture = heat_map_picture(photograph.picture, heat, spec.crop, photograph.frame)
         try:
             write_whole(folder / name, picture.save)
         except OSError as error:

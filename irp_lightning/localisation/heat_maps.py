@@ -2,17 +2,16 @@
 
 import math
 from itertools import zip_longest
-from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from irp_lightning.data.files.bit_depth import BitDepth
-from irp_lightning.data.files.images import load_rgb
 from irp_lightning.data.samples import GOOD
+from irp_lightning.features.part.frame import WHOLE, Frame, carried_back
 from irp_lightning.localisation.localisation import Localisation
 from irp_lightning.localisation.overlay import overlay, stretched, unit_range
 
@@ -24,7 +23,7 @@ LONGEST_SIDE = 1024
 
 
 def heat_map_picture(
-    path: Path, heat: Tensor, crop: str, bit_depth: BitDepth | None = None
+    photograph: Image.Image, heat: Tensor, crop: str, frame: Frame = WHOLE
 ) -> Image.Image:
     """An image with its heat map over it, in the image's own proportions.
 
@@ -32,25 +31,29 @@ def heat_map_picture(
     from, not how high it is.
 
     Args:
-        path: The image.
-        heat: (S, S), ≥ 0: its map, as of the square that the backbone sees.
-        crop: One of ``CROPS``: what of the image that square shows; the rest of it stays without colour.
-        bit_depth: What the numbers of a deep image mean.
+        photograph: RGB, as decoded.
+        heat: (H, W), ≥ 0: its map, as of what the backbone sees.
+        crop: One of ``CROPS``: what was cut out of the image before.
+        frame: Where in that the map comes from; the rest of the image stays without colour.
 
     Returns:
         The picture, its longer side ``LONGEST_SIDE`` at most.
-
-    Raises:
-        InputError: The image cannot be decoded.
     """
-    picture = load_rgb(path, bit_depth)
+    picture = photograph.copy()
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     width, height = picture.size
     side = (min(picture.size),) * 2 if crop == "center" else picture.size
     left, top = (width - side[0]) // 2, (height - side[1]) // 2
     canvas = np.zeros((height, width), np.float32)
-    canvas[top : top + side[1], left : left + side[0]] = stretched(heat, side)
+    canvas[top : top + side[1], left : left + side[0]] = _coloured(heat, frame, side)
     return Image.fromarray(overlay(np.asarray(picture), canvas))
+
+
+def _coloured(heat: Tensor, frame: Frame, size: tuple[int, int]) -> NDArray[np.float32]:
+    """A map in its own range, in a picture of (width, height): (h, w) → (H, W), in [0, 1]."""
+    if frame.is_whole:
+        return stretched(heat, size)
+    return carried_back(unit_range(heat)[None], frame, size[::-1])[0].numpy()
 
 
 def heat_maps(found: Localisation, scores: Tensor) -> Figure:

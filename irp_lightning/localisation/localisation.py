@@ -11,10 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from irp_lightning.data.files.images import load_square
+from irp_lightning.data.files.images import load_rgb, square_of
 from irp_lightning.data.files.masks import load_mask
 from irp_lightning.data.samples import Sample
 from irp_lightning.features.extractor import FeatureExtractor
+from irp_lightning.features.part.frame import carried_back
 from irp_lightning.foundation.errors import InputError, WrongValue
 from irp_lightning.localisation.anomaly_map import anomaly_map
 from irp_lightning.localisation.measures import aupro, pixel_auroc
@@ -79,11 +80,14 @@ def localise(
     maps, masks = torch.empty(len(samples), side, side), torch.zeros(len(samples), side, side).bool()
     for i, sample in enumerate(tqdm(samples, desc="heat maps", unit="image", disable=None, leave=False)):
         mask = load_mask(sample, size, crop)
-        square = load_square(sample.path, size, crop, numbers)
-        heat = anomaly_map(detector, extractor, square.to(device), n_views)
-        maps[i] = F.adaptive_avg_pool2d(heat[None], side)[0].cpu()
+        picture = load_rgb(sample.path, numbers)
+        shown, frame = extractor.shown(picture)
+        heat = anomaly_map(detector, extractor, shown.to(device), n_views).cpu()
+        # Masks are of the whole picture: a defect beside what is shown is one that was missed.
+        heat = carried_back(heat[None], frame, (size, size))[0]
+        maps[i] = F.adaptive_avg_pool2d(heat[None], side)[0]
         masks[i] = F.adaptive_max_pool2d(mask[None].float(), side)[0] > 0
-        images[i] = F.adaptive_avg_pool2d(square.float(), side).round().byte()
+        images[i] = F.adaptive_avg_pool2d(square_of(picture, size, crop).float(), side).round().byte()
     return Localisation(
         names=[sample.name for sample in samples],
         defects=[sample.defect for sample in samples],

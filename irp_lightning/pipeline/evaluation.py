@@ -1,6 +1,6 @@
 """Join labels to what a run found: the one place where they meet scores."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from irp_lightning.config.experiment import Experiment
 from irp_lightning.data.files.content import masks_digest, set_digest
 from irp_lightning.evaluation.evaluation import OF_LABELS, Evaluation, labels_of
 from irp_lightning.evaluation.metrics import auroc, average_precision, removal_counts
-from irp_lightning.evaluation.tables import removed_rows, round_rows, score_rows
+from irp_lightning.evaluation.tables import Row, removed_rows, round_rows, score_rows
 from irp_lightning.localisation.localisation import Localisation, localise_some
 from irp_lightning.pipeline.fitting import Fitted
 from irp_lightning.pipeline.inputs import Inputs
@@ -61,6 +61,7 @@ def evaluate(
     removed = torch.stack([r.removed for r in rounds]).any(dim=0)
     areas = {name: auroc(scores, test_labels) for name, scores in (references or {}).items()}
     vanilla, oracle = areas.get("vanilla"), areas.get("oracle")
+    gone = removed_rows(rounds, train)
     rows = round_rows(rounds, None if unlabelled else labels, test_labels, vanilla, oracle)
     figures = {
         "image_auroc": auroc(test_scores, test_labels),
@@ -92,12 +93,24 @@ def evaluate(
         test_scores=test_scores,
         figures=figures | {"dataset": _dataset(inputs)},
         round_rows=rows,
-        removed_rows=removed_rows(rounds, train),
+        removed_rows=gone,
         score_rows=score_rows(test, test_scores),
         localisation=localisation,
-        removed_maps=removal.cleaning.maps,
+        removed_maps=_of_whole_pictures(removal.cleaning.maps, gone, inputs),
         bit_depth=inputs.images.bit_depth,
     )
+
+
+def _of_whole_pictures(maps: Tensor | None, rows: Sequence[Row], inputs: Inputs) -> Tensor | None:
+    """Maps of what the removal looks at, as maps of the pictures: (R, h, w), one a removed row."""
+    if maps is None or not len(maps):
+        return maps
+    paths = {sample.name: sample.path for sample in inputs.train}
+    carried = [
+        inputs.removal_extractor.carried_back(paths[row["path"]], heat)
+        for row, heat in zip(rows, maps, strict=False)
+    ]
+    return torch.stack(carried)
 
 
 def _dataset(inputs: Inputs) -> dict[str, object]:

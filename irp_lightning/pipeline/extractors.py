@@ -1,8 +1,8 @@
 """What the pictures of a run go through: one extractor for the detector, and one for the removal."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from irp_lightning.config.experiment import Experiment
@@ -13,12 +13,16 @@ from irp_lightning.features.bank import FeatureBank
 from irp_lightning.features.config import ViewsConfig
 from irp_lightning.features.extractor import FeatureExtractor, build_extractor
 from irp_lightning.features.memory import check_memory
+from irp_lightning.features.part.find import FoundPart
 from irp_lightning.features.picture_size import check_image_size
 from irp_lightning.foundation.compiler import check_compiler
 from irp_lightning.foundation.errors import named
 from irp_lightning.refinement.checks import looks_at_patches
 
-__all__ = ["Extractors", "extractors_of"]
+__all__ = ["Extractors", "Parts", "extractors_of"]
+
+Parts = Mapping[str, FoundPart]
+"""What of each picture the ``detector`` looks at, and the ``removal`` where it has its own patches."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,21 +32,55 @@ class Extractors:
     Attributes:
         detector: Makes what the detector is fitted to.
         dtype: How the bank keeps that.
-        views: How many of its vectors are drawn.
+        own_views: How many of an image's views are drawn.
         removal: Makes the patches that a removal looks at; None: it looks at the detector's features.
         patches_dtype: How the bank keeps those.
+        views_part: What of each picture views are to show.
+        patches_part: Likewise of patches.
     """
 
     detector: FeatureExtractor
     dtype: str
-    views: ViewsConfig
+    own_views: ViewsConfig
     removal: FeatureExtractor | None
     patches_dtype: str
+    views_part: str
+    patches_part: str
 
     def at_bit_depth(self, bit_depth: BitDepth) -> "Extractors":
         """Copies of these extractors for another bit depth."""
         removal = None if self.removal is None else self.removal.at_bit_depth(bit_depth)
         return replace(self, detector=self.detector.at_bit_depth(bit_depth), removal=removal)
+
+    @property
+    def views(self) -> ViewsConfig:
+        """How many vectors of an image are drawn in training, and scored: of patches all."""
+        if self.detector.spec.grid == 1:
+            return self.own_views
+        return self.own_views.whole(self.detector.spec.n_vectors)
+
+    def of_parts(self, find: Callable[[str, int, int], FoundPart]) -> "tuple[Extractors, Parts]":
+        """Copies that show a part of each picture, where one is found.
+
+        Args:
+            find: From what is wanted, the side of a square in pixels and its patches a side.
+
+        Returns:
+            The extractors, and what each of them shows.
+        """
+        find, parts = cache(find), {}
+        for name, extractor in (("detector", self.detector), ("removal", self.removal)):
+            if extractor is not None:
+                wanted = self.views_part if extractor.spec.grid == 1 else self.patches_part
+                # Rotated views show a part at any angle already, and lose what leaves the picture.
+                if wanted == "auto" and extractor.spec.grid > 1 and len(extractor.spec.angles) > 1:
+                    wanted = "whole"
+                with named("views" if extractor.spec.grid == 1 else "patches"):
+                    parts[name] = find(wanted, extractor.spec.image_size, extractor.spec.grid)
+        detector, removal = self.detector.of_part(parts["detector"]), self.removal
+        if removal is not None:
+            removal = removal.of_part(parts["removal"])
+        return replace(self, detector=detector, removal=removal), parts
 
     def with_banks(self, root: Path) -> Iterator[tuple[FeatureExtractor, FeatureBank]]:
         """Each extractor with its bank."""
@@ -69,11 +107,10 @@ def extractors_of(e: Experiment) -> Extractors:
     build = partial(build_extractor, views=e.views, crop=e.data.crop, autocast=e.features.autocast)
     with named("backbone"):
         detector = build(e.backbone, image_size=e.data.image_size)
-    dtype, views = e.features.dtype, e.views
+    dtype = e.features.dtype
     if wants_patches(kind):
         with named("patches"):
             detector, dtype = detector.of_patches(e.patches), e.patches.dtype
-        views = views.whole(detector.spec.n_vectors)
     with named("model"):
         check_size(e.model, detector.dim, detector.spec.n_vectors)
     removal = None
@@ -85,5 +122,11 @@ def extractors_of(e: Experiment) -> Extractors:
         with named("patches"):
             removal = through.of_patches(e.patches, e.refine.scoring.views)
     return Extractors(
-        detector=detector, dtype=dtype, views=views, removal=removal, patches_dtype=e.patches.dtype
+        detector=detector,
+        dtype=dtype,
+        own_views=e.views,
+        removal=removal,
+        patches_dtype=e.patches.dtype,
+        views_part=e.views.part,
+        patches_part=e.patches.part,
     )

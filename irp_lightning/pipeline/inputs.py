@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
@@ -22,9 +22,10 @@ from irp_lightning.detectors.devices import check_trainer, choose_device
 from irp_lightning.features.config import ViewsConfig
 from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.features.image_features import ImageFeatures
+from irp_lightning.features.part.find import find_part
 from irp_lightning.features.preparation import prepare_features
 from irp_lightning.foundation.errors import named
-from irp_lightning.pipeline.extractors import Extractors, extractors_of
+from irp_lightning.pipeline.extractors import Extractors, Parts, extractors_of
 from irp_lightning.refinement.checks import check_explains, check_refinement, check_verdicts
 from irp_lightning.refinement.copies import number_copies, shared_verdicts
 from irp_lightning.runs.stopwatch import Stopwatch
@@ -43,8 +44,8 @@ class Inputs:
         copies: (N,), int64: one number for identical training files.
         verdicts: The review, by position among the training images: whether an image is defective.
         shared_verdicts: The same, extended to identical copies.
-        extractor: Turns images into the detector's features.
-        views: How many views are drawn in training, and scored.
+        extractors: Turn images into the features of the detector and of the removal.
+        parts: What of each picture they show.
         features: Of all images, for the detector.
         patches: Of all images, for the removal; None: the removal uses ``features``.
         device: Where features are computed.
@@ -57,8 +58,8 @@ class Inputs:
     copies: Tensor
     verdicts: Mapping[int, bool]
     shared_verdicts: Mapping[int, bool]
-    extractor: FeatureExtractor
-    views: ViewsConfig
+    extractors: Extractors
+    parts: Parts
     features: ImageFeatures
     patches: ImageFeatures | None
     device: torch.device
@@ -73,6 +74,21 @@ class Inputs:
     def test(self) -> list[Sample]:
         """The test images: T."""
         return [self.images.samples[i] for i in self.pool.test]
+
+    @property
+    def extractor(self) -> FeatureExtractor:
+        """Turns images into the detector's features."""
+        return self.extractors.detector
+
+    @property
+    def views(self) -> ViewsConfig:
+        """How many views are drawn in training, and scored."""
+        return self.extractors.views
+
+    @property
+    def removal_extractor(self) -> FeatureExtractor:
+        """Turns images into what the removal looks at."""
+        return self.extractors.removal or self.extractors.detector
 
     @property
     def trusted(self) -> Tensor:
@@ -148,6 +164,9 @@ def prepare(
     _report(e, images, pool, remarks, report)
     device = choose_device(e.trainer)
     with watch("features"):
+        paths = [sample.path for sample in train]
+        extractors, parts = extractors.of_parts(partial(find_part, paths, e.data.crop, images.bit_depth))
+        _report_parts(parts, report)
         features, patches = _extract(e, images, extractors, device, report)
     return Inputs(
         images=images,
@@ -156,8 +175,8 @@ def prepare(
         copies=copies,
         verdicts=verdicts,
         shared_verdicts=shared,
-        extractor=extractors.detector,
-        views=extractors.views,
+        extractors=extractors,
+        parts=parts,
         features=features,
         patches=patches,
         device=device,
@@ -187,6 +206,16 @@ def _report(
         report(f"{held_back} defective images are held back: the test set is the same at any noise")
     if e.batch_size > len(pool.train):
         report(f"batch_size={e.batch_size}: an epoch is one batch of the {len(pool.train)} images")
+
+
+def _report_parts(parts: Parts, report: Callable[[str], None]) -> None:
+    """Report what is looked at in each picture, where that was decided or is not all of it."""
+    names: dict[str, list[str]] = {}
+    for name, found in parts.items():
+        if not found.is_asked_for or found.part is not None:
+            names.setdefault(str(found), []).append(name)
+    for text, who in names.items():
+        report(f"{' and '.join(who)} look{'s' * (len(who) == 1)} at {text}")
 
 
 def _extract(

@@ -64,7 +64,7 @@ def find_suspects(
     found = torch.zeros(len(removed), dtype=torch.long)
     if removed:
         chosen = torch.tensor(removed)
-        worst = worst_patches(images.vectors, chosen, ranking.maps[chosen])
+        worst = worst_patches(images.vectors, chosen, ranking.maps[chosen], images.patches)
         ordinary = images.vectors(kept.nonzero().flatten()[:ORDINARY]).float().mean(dim=(0, 1)).cpu()
         found = clusters(worst, ordinary)
     alike = look_alikes(descriptions(images.vectors, len(train)), kept)
@@ -115,6 +115,7 @@ def write_product(
         settings=_settings(e),
         looks={inputs.train[i].name: defective for i, defective in inputs.verdicts.items()},
         expected=removal.proposed,
+        carried_back=inputs.removal_extractor.carried_back,
     )
     return {"cleaning": _write(folder, inputs.test, content)}
 

@@ -88,8 +88,10 @@ def remove(
 
 def training_images(inputs: Inputs, groups: Sequence[int], fitting: Fitting) -> TrainingImages:
     """What a scorer may know of the training images."""
+    spec = inputs.removal_extractor.spec
     return TrainingImages(
         features=inputs.features if inputs.patches is None else inputs.patches,
+        patches=spec.patches if spec.grid > 1 else None,
         positions=torch.tensor(inputs.pool.train),
         groups=torch.tensor(groups),
         seed=fitting.seed,

@@ -9,6 +9,7 @@ from irp_lightning.features.config import BackboneConfig
 from irp_lightning.foundation.errors import WrongValue
 from irp_lightning.foundation.fields import (
     choice,
+    flag,
     free,
     group,
     identity,
@@ -20,7 +21,7 @@ from irp_lightning.foundation.fields import (
 )
 
 __all__ = [
-    *("CROSS_FIT", "IN_SAMPLE", "LABELS", "RULES", "SCORERS"),
+    *("CROSS_FIT", "IN_SAMPLE", "LABELS", "RULES", "SCORERS", "TWO_GROUPS"),
     *("CrossFitConfig", "EnsembleConfig", "GaussianConfig", "InSampleConfig", "MutualConfig"),
     *("RefineConfig", "RuleConfig", "ScoringConfig"),
 ]
@@ -80,9 +81,12 @@ class GaussianConfig(PatchScorerConfig):
 
     Attributes:
         folds: How many; a group of images stays in one.
+        by_place: Compare a patch with the mean of its place, not of all places: for parts that lie alike
+            in every picture.
     """
 
     folds: int = whole(2, 3)
+    by_place: bool = flag(False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,13 +145,19 @@ class ShareConfig:
     k: float = number(0, 1, "a share between 0 and 1, such as 0.1", open_ends=True)
 
 
+TWO_GROUPS = "irp_lightning.refinement.two_groups.two_groups"
+"""The rule that also estimates how many images are defective."""
+
 RULES: dict[str, type] = {
-    f"irp_lightning.refinement.rules.{name}": declared
-    for name, declared in (
-        *((name, SpreadsConfig) for name in ("lambda_median", "mad", "iqr", "lower_mad")),
-        *((name, ShareConfig) for name in ("false_discovery", "top_share")),
-        ("otsu", NoArguments),
-    )
+    **{
+        f"irp_lightning.refinement.rules.{name}": declared
+        for name, declared in (
+            *((name, SpreadsConfig) for name in ("lambda_median", "mad", "iqr", "lower_mad")),
+            *((name, ShareConfig) for name in ("false_discovery", "top_share")),
+            ("otsu", NoArguments),
+        )
+    },
+    TWO_GROUPS: ShareConfig,
 }
 """The arguments of the project's own rules; a user's function declares its own by its signature."""
 

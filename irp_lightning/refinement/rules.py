@@ -17,6 +17,8 @@ __all__ = [
     "false_discovery",
     "iqr",
     "lambda_median",
+    "logs_of",
+    "lower_half",
     "lower_mad",
     "mad",
     "otsu",
@@ -99,18 +101,18 @@ def lower_mad(scores: Tensor, k: float) -> float:
     Raises:
         InputError: A score is not positive: it has no logarithm.
     """
-    logs = _logs(scores, "lower_mad").sort().values
+    logs = logs_of(scores, "lower_mad").sort().values
     count = _clip(logs, lambda kept: _inside(kept, k))
     return scores.double().sort().values[count - 1].item()
 
 
 def _inside(kept: Tensor, k: float) -> int:
     """How many values lie at most k lower spreads above the median."""
-    median, spread = _lower_half(kept)
+    median, spread = lower_half(kept)
     return int((kept <= median + k * spread).sum()) if spread else len(kept)
 
 
-def _lower_half(values: Tensor, above: float = 0.0) -> tuple[float, float]:
+def lower_half(values: Tensor, above: float = 0.0) -> tuple[float, float]:
     """The median and the spread below it, in standard deviations of a normal distribution.
 
     Args:
@@ -151,11 +153,11 @@ def false_discovery(scores: Tensor, k: float) -> float:
         InputError: A score is not positive: it has no logarithm.
     """
     ordered = scores.double().sort().values
-    logs = _logs(ordered, "false_discovery")
+    logs = logs_of(ordered, "false_discovery")
     above = torch.arange(len(logs), 0, -1, dtype=torch.double)  # as many score at least as high
 
     def undiscovered(kept: Tensor) -> int:
-        median, spread = _lower_half(kept, k * (len(logs) - len(kept)))
+        median, spread = lower_half(kept, k * (len(logs) - len(kept)))
         if not spread:  # equal scores have none
             return len(kept)
         chances = torch.special.erfc((logs - median) / (spread * 2**0.5)) / 2
@@ -178,7 +180,7 @@ def otsu(scores: Tensor) -> float:
         InputError: A score is not positive: it has no logarithm.
     """
     ordered = scores.double().sort().values
-    logs = _logs(ordered, "otsu")
+    logs = logs_of(ordered, "otsu")
     count = torch.arange(1, len(logs), dtype=torch.double)
     sums = logs.cumsum(0)
     means = sums[:-1] / count, (sums[-1] - sums[:-1]) / (len(logs) - count)
@@ -203,7 +205,16 @@ def _median(values: Tensor) -> float:
     return torch.quantile(values, 0.5).item()
 
 
-def _logs(scores: Tensor, rule: str) -> Tensor:
+def logs_of(scores: Tensor, rule: str) -> Tensor:
+    """Logarithms of scores, float64.
+
+    Args:
+        scores: (N,).
+        rule: The rule that needs them, as the message names it.
+
+    Raises:
+        InputError: A score is not positive.
+    """
     scores = scores.double()
     if scores.min() <= 0:
         raise InputError(

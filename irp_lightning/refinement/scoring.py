@@ -1,5 +1,6 @@
 """What scores training images that it never saw: no Trainer, no callback, no label."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -32,6 +33,7 @@ class TrainingImages:
             other away.
         seed: Of the run.
         fit_and_score: See :data:`FitAndScore`.
+        patches: Rows and columns of the patches that each view has; None: as many rows as columns.
     """
 
     features: ImageFeatures
@@ -39,6 +41,7 @@ class TrainingImages:
     groups: Tensor
     seed: int = 0
     fit_and_score: FitAndScore = _no_detector
+    patches: tuple[int, int] | None = None
 
     @classmethod
     def of(
@@ -65,6 +68,11 @@ class TrainingImages:
             seed=seed,
             fit_and_score=fit_and_score,
         )
+
+    def grid(self, views: int) -> tuple[int, int]:
+        """Rows and columns of patches, where an image's vectors are those of so many views."""
+        side = math.isqrt(self.features.n_views // views)
+        return self.patches or (side, side)
 
     def vectors(self, images: Tensor) -> Tensor:
         """The vectors of some training images: (B,), numbers in [0, N) → (B, K, D)."""

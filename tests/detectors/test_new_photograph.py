@@ -45,7 +45,7 @@ def loaded(checkpoint_of_usual: Path) -> Loaded:
 
 
 def differences(loaded: Loaded, file: Path) -> set[str]:
-    return set(load_photograph(loaded, file, 10**6)[1])
+    return set(load_photograph(loaded, file, 10**6).differences)
 
 
 def test_the_checkpoint_holds_what_training_photographs_were_like(

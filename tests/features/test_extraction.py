@@ -5,7 +5,6 @@ import shutil
 import threading
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -14,6 +13,7 @@ from prepared_features import CPU, extractor, write_images
 from irp_lightning.config.experiment import Experiment
 from irp_lightning.features import extraction
 from irp_lightning.features.extraction import extract
+from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.pipeline.extractors import extractors_of
 
@@ -66,13 +66,13 @@ def test_threads_change_neither_order_nor_values(
 def test_who_stops_has_few_images_decoded_and_leaves_no_thread(
     many: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decode, decoded = extraction.load_square, []
+    load, decoded = FeatureExtractor.load, []
 
-    def counted(path: Path, *rest: Any) -> torch.Tensor:
+    def counted(self: FeatureExtractor, path: Path) -> torch.Tensor:
         decoded.append(path)
-        return decode(path, *rest)
+        return load(self, path)
 
-    monkeypatch.setattr(extraction, "load_square", counted)
+    monkeypatch.setattr(FeatureExtractor, "load", counted)
     features = extract(many, extractor(), workers=2, device=CPU)
     for _ in range(3):
         next(features)

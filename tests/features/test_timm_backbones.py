@@ -177,11 +177,11 @@ def test_it_classifies_what_its_features_are_taken_from(shared: Path) -> None:
 
 def test_patches_are_places_of_the_picture() -> None:
     network = torch.nn.Identity()
-    backbone = Backbone(network, 1, grid=4)
+    backbone = Backbone(network, 1, patches=(4, 4))
     picture = torch.zeros(1, 3, 8, 8)
     picture[0, :, 2:4, 6:8] = 1  # in the second row, the last column
     assert backbone(picture)[:, 0].nonzero().flatten().tolist() == [7]
-    smoothed = Backbone(network, 1, grid=4, neighbourhood=3)(picture)[:, 0]
+    smoothed = Backbone(network, 1, patches=(4, 4), neighbourhood=3)(picture)[:, 0]
     assert smoothed.argmax() == 7
     assert smoothed[6] > 0  # neighbours see it
     assert smoothed[4] == 0
@@ -192,20 +192,20 @@ def test_several_layers_are_brought_to_one_grid() -> None:
         def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
             return [images, images[:, :2, ::4, ::4]]
 
-    assert Backbone(Two(), 1, grid=4)(torch.rand(2, 3, 16, 16)).shape == (2 * 16, 5)
+    assert Backbone(Two(), 1, patches=(4, 4))(torch.rand(2, 3, 16, 16)).shape == (2 * 16, 5)
     assert Backbone(Two(), 2)(torch.rand(2, 3, 16, 16)).shape == (2, 10)
 
 
 def test_long_vectors_are_projected_and_keep_their_distances() -> None:
     wide = torch.nn.Conv2d(3, 400, 1)
     pictures = torch.rand(2, 3, 8, 8)
-    whole = Backbone(wide, 1, grid=8)(pictures)
-    short = Backbone(wide, 1, grid=8, width=200)(pictures)
+    whole = Backbone(wide, 1, patches=(8, 8))(pictures)
+    short = Backbone(wide, 1, patches=(8, 8), width=200)(pictures)
     assert short.shape == (128, 200)
-    torch.testing.assert_close(short, Backbone(wide, 1, grid=8, width=200)(pictures))
+    torch.testing.assert_close(short, Backbone(wide, 1, patches=(8, 8), width=200)(pictures))
     ratio = torch.cdist(short, short)[0, 1:] / torch.cdist(whole, whole)[0, 1:]
     assert 0.7 < ratio.mean() < 1.3
-    assert Backbone(wide, 1, grid=8, width=500)(pictures).shape == (128, 400)
+    assert Backbone(wide, 1, patches=(8, 8), width=500)(pictures).shape == (128, 400)
 
 
 def test_rotated_views_of_patches_come_one_after_another() -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from irp_lightning.data.files.images import load_rgb
 from irp_lightning.localisation.heat_maps import _choice, heat_map_picture, heat_maps, overlay
 from irp_lightning.localisation.localisation import Localisation
 
@@ -27,7 +28,7 @@ def test_the_heat_lies_where_the_square_was_cut_from(
     Image.new("RGB", (200, 100), (0, 0, 255)).save(tmp_path / "a.png")
     heat = torch.zeros(32, 32)
     heat[:, :16] = 7
-    pixels = np.asarray(heat_map_picture(tmp_path / "a.png", heat, crop))
+    pixels = np.asarray(heat_map_picture(load_rgb(tmp_path / "a.png"), heat, crop))
     assert pixels.shape == (100, 200, 3)
     hot = np.flatnonzero(pixels[50, :, 0] > 100)
     assert abs(hot.min() - left[0]) <= 5
@@ -36,7 +37,7 @@ def test_the_heat_lies_where_the_square_was_cut_from(
 
 def test_large_pictures_are_made_smaller_and_flat_maps_stay_cold(tmp_path: Path) -> None:
     Image.new("RGB", (3000, 1500), (0, 0, 255)).save(tmp_path / "a.png")
-    picture = heat_map_picture(tmp_path / "a.png", torch.full((8, 8), 3.0), "none")
+    picture = heat_map_picture(load_rgb(tmp_path / "a.png"), torch.full((8, 8), 3.0), "none")
     assert picture.size == (1024, 512)
     assert picture.getextrema() == ((0, 0), (0, 0), (255, 255))
 

@@ -17,7 +17,9 @@ from irp_lightning.data.files.orientation import upright_array, upright_picture
 from irp_lightning.data.files.pixel_limit import without_pixel_limit
 from irp_lightning.foundation.errors import InputError, one_line
 
-__all__ = ["examine", "fit_square", "load_rgb", "load_square", "load_with_extent", "square_of"]
+__all__ = [
+    *("cropped", "examine", "fit_square", "load_rgb", "load_square", "load_with_extent", "square_of"),
+]
 
 OPAQUE, OPAQUE_DEEP = 255, 65535
 """What alpha is of what is shown whole, in 8 and in 16 bits."""
@@ -127,23 +129,28 @@ def fit_square(image: Image.Image, size: int, crop: str, resample: Image.Resampl
             first cuts out the central square (paper, section 4.1, for KSDD2).
         resample: Pillow's filter; bilinear ones average over the source's pixels (antialiasing).
     """
-    if crop == "center":
-        side = min(image.size)
-        left, top = (image.width - side) // 2, (image.height - side) // 2
-        with without_pixel_limit():
-            image = image.crop((left, top, left + side, top + side))
-    return image.resize((size, size), resample)
+    return cropped(image, crop).resize((size, size), resample)
 
 
 def load_square(path: Path, size: int, crop: str, bit_depth: BitDepth | None = None) -> Tensor:
-    """The image as the backbone's views are made from: (3, size, size), uint8."""
+    """An image file squashed into a square: (3, size, size), uint8."""
     return square_of(load_rgb(path, bit_depth), size, crop)
 
 
 def square_of(image: Image.Image, size: int, crop: str) -> Tensor:
-    """A picture as the backbone's views are made from: (3, size, size), uint8."""
+    """A picture squashed into a square: (3, size, size), uint8."""
     square = fit_square(image, size, crop, Image.Resampling.BILINEAR)
     return from_numpy(np.array(square)).permute(2, 0, 1)
+
+
+def cropped(image: Image.Image, crop: str) -> Image.Image:
+    """The whole picture (``"none"``), or its central square (``"center"``)."""
+    if crop == "none":
+        return image
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    with without_pixel_limit():
+        return image.crop((left, top, left + side, top + side))
 
 
 def examine(paths: Sequence[Path], threads: int) -> dict[Path, Extent | str]:

@@ -33,7 +33,7 @@ class Ensemble:
         shared = {"grid": config.grid, "views": config.views}
         self.members = (
             Mutual(images, references=config.references, bank_share=config.bank_share, **shared),
-            Gaussian(images, folds=config.folds, **shared),
+            Gaussian(images, folds=config.folds, by_place=config.by_place, **shared),
         )
 
     def __call__(self, active: Tensor) -> Tensor:
@@ -41,5 +41,5 @@ class Ensemble:
         return torch.stack([member(active) for member in self.members]).mean(dim=0)
 
     def explain(self, images: Tensor) -> Tensor:
-        """The mean of both maps in the last scoring: (M,) → (M, grid, grid)."""
+        """The mean of both maps in the last scoring: (M,) → (M, rows, columns)."""
         return torch.stack([member.explain(images) for member in self.members]).mean(dim=0)

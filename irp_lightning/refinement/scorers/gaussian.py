@@ -3,9 +3,12 @@
 A defect fills few patches, so among a thousand images with two hundred defects far less than a fifth of
 the *patches* are spoilt, and thousands of patches determine a covariance that hundreds of images cannot:
 the estimate barely moves with the noise, and defects of one kind do not excuse each other. (PaDiM's
-model, Defard et al. 2021, here one for all places, so that nothing need be aligned.)
+model, Defard et al. 2021, but with one covariance for all places: hundreds of images do not determine
+one for each. With ``by_place`` each place has a mean of its own.)
 """
 
+import math
+from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from typing import Any, ClassVar
@@ -13,11 +16,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from irp_lightning.detectors.moments import Moments
+from irp_lightning.detectors.moments import whitening_of
 from irp_lightning.foundation.fields import load
 from irp_lightning.refinement.config import GaussianConfig
 from irp_lightning.refinement.folds import draw_folds
-from irp_lightning.refinement.patch_maps import grid_sides, pool_patches, relative_scores
+from irp_lightning.refinement.patch_maps import grids_of, pool_patches, relative_scores
 from irp_lightning.refinement.scoring import TrainingImages
 
 __all__ = ["Gaussian", "mahalanobis"]
@@ -41,8 +44,9 @@ class Gaussian:
 
     def __init__(self, images: TrainingImages, **arguments: Any) -> None:
         config = load(GaussianConfig, arguments)
-        self.images, self.views = images, config.views
-        self.sides = grid_sides(config.grid, images.features.n_views // config.views)
+        self.images, self.views, self.by_place = images, config.views, config.by_place
+        self.patches = images.grid(config.views)
+        self.grids = grids_of(config.grid, self.patches)
         self.fold = draw_folds(images.groups, config.folds, images.seed)
         self._maps = torch.empty(0)
 
@@ -53,7 +57,7 @@ class Gaussian:
         folds = {k: self.fold == k for k in self.fold.unique().tolist()}
         # The other folds' moments add up: each patch is read once, for all folds.
         moments = {k: self._moments(fold & active, origins) for k, fold in folds.items()}
-        maps = [torch.empty(len(active), side**2) for side in self.sides]
+        maps = [torch.empty(len(active), math.prod(grid)) for grid in self.grids]
         for k, fold in folds.items():
             others = [found for j, found in moments.items() if j != k and found[0].count]
             others = others or list(moments.values())  # all the others were removed
@@ -63,23 +67,24 @@ class Gaussian:
                     maps, self._patches(part), models, origins, strict=True
                 ):
                     unrotated = patches[:, : found.shape[1]]
-                    found[part] = mahalanobis(unrotated - origin, mean[0], whitening[0]).cpu()
-        scores, self._maps = relative_scores(maps, active, self.fold)
+                    ordinary = mean[: found.shape[1]]
+                    found[part] = mahalanobis(unrotated - origin, ordinary, whitening).cpu()
+        scores, self._maps = relative_scores(maps, self.grids, active, self.fold)
         return scores
 
     def explain(self, images: Tensor) -> Tensor:
-        """The distances of some images' patches in the last scoring: (M,) → (M, grid, grid)."""
+        """The distances of some images' patches in the last scoring: (M,) → (M, rows, columns)."""
         return self._maps[images]
 
     def _patches(self, images: Tensor) -> list[Tensor]:
-        """(B,) → for each grid (B, views · side², D): the views one after another, unrotated first."""
-        return pool_patches(self.images.vectors(images), self.views, self.sides)
+        """(B,) → for each grid (B, views · its patches, D): view by view, the unrotated one first."""
+        return pool_patches(self.images.vectors(images), self.views, self.patches, self.grids)
 
-    def _moments(self, images: Tensor, origins: list[Tensor]) -> list[Moments]:
-        """For each grid, of the patches of some images about an origin."""
+    def _moments(self, images: Tensor, origins: list[Tensor]) -> list["_Moments"]:
+        """For each grid, of the patches of some images: (N,), bool."""
         batches = (
             [
-                Moments.of((patches - origin).flatten(0, 1)[None])
+                _Moments.of(patches - origin, by_place=self.by_place)
                 for patches, origin in zip(self._patches(part), origins, strict=True)
             ]
             for part in images.nonzero().flatten().split(BATCH)
@@ -87,12 +92,44 @@ class Gaussian:
         return reduce(lambda sums, batch: list(map(add, sums, batch)), batches)
 
 
+@dataclass(frozen=True)
+class _Moments:
+    """Sums over images from which the means of places and their common covariance follow.
+
+    Attributes:
+        count: Patches of each place.
+        total: (P, D), float64: their sum; P is 1 where places are not told apart.
+        square: (D, D), float64: the outer products of all patches.
+    """
+
+    count: int
+    total: Tensor
+    square: Tensor
+
+    @classmethod
+    def of(cls, patches: Tensor, *, by_place: bool) -> "_Moments":
+        """The sums of a batch: (B, P, D), differences from some patch."""
+        flat = patches.flatten(0, 1)
+        apart = patches if by_place else flat[:, None]
+        total = apart.sum(dim=0, dtype=torch.float64).cpu()
+        return cls(len(apart), total, (flat.T @ flat).double().cpu())
+
+    def __add__(self, other: "_Moments") -> "_Moments":
+        return _Moments(self.count + other.count, self.total + other.total, self.square + other.square)
+
+    def gaussian(self) -> tuple[Tensor, Tensor]:
+        """The mean of each place, (P, D), and the whitening of the covariance about it, (D, D)."""
+        mean = self.total / self.count
+        covariance = self.square / (self.count * len(mean)) - mean.T @ mean / len(mean)
+        return mean, whitening_of(covariance[None])[0]
+
+
 def mahalanobis(patches: Tensor, mean: Tensor, whitening: Tensor) -> Tensor:
     """Mahalanobis distances of patches, per root of the dimension.
 
     Args:
         patches: (B, P, D).
-        mean: (D,).
+        mean: (D,), or (P, D): of each place.
         whitening: (D, D), W with W Wᵀ the inverse covariance.
 
     Returns:

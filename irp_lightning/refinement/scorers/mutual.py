@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from irp_lightning.foundation.fields import load
 from irp_lightning.refinement.config import MutualConfig
-from irp_lightning.refinement.patch_maps import grid_sides, pool_patches, relative_scores
+from irp_lightning.refinement.patch_maps import Grid, grids_of, pool_patches, relative_scores
 from irp_lightning.refinement.scoring import TrainingImages
 
 __all__ = ["Mutual", "nearest_in_each", "principal_axes", "table_of", "weights"]
@@ -60,7 +60,8 @@ class Mutual:
     def __init__(self, images: TrainingImages, **arguments: Any) -> None:
         config = load(MutualConfig, arguments)
         self.images, self.share, self.views = images, config.bank_share, config.views
-        self.sides = grid_sides(config.grid, images.features.n_views // config.views)
+        self.patches = images.grid(config.views)
+        self.grids = grids_of(config.grid, self.patches)
         generator = torch.Generator().manual_seed(images.seed)
         count = len(images.positions)
         self.references = _draw(images.groups, config.references, generator)
@@ -74,11 +75,12 @@ class Mutual:
         self._kept = self._kept or self._measure()
         maps = [self._suspicions(kept, active) for kept in self._kept]
         # All are held against the same references: a single fold.
-        scores, self._maps = relative_scores(maps, active, torch.zeros(len(active), dtype=torch.long))
+        fold = torch.zeros(len(active), dtype=torch.long)
+        scores, self._maps = relative_scores(maps, self.grids, active, fold)
         return scores
 
     def explain(self, images: Tensor) -> Tensor:
-        """The suspicion of some images' patches in the last scoring: (M,) → (M, grid, grid)."""
+        """The suspicion of some images' patches in the last scoring: (M,) → (M, rows, columns)."""
         return self._maps[images]
 
     def _suspicions(self, kept: "_Kept", active: Tensor) -> Tensor:
@@ -93,7 +95,7 @@ class Mutual:
         )
 
     def _measure(self) -> list["_Kept"]:
-        vectors: list[list[Tensor]] = [[] for _ in self.sides]
+        vectors: list[list[Tensor]] = [[] for _ in self.grids]
         sampled = self._patches(self._sampled)
         axes = [principal_axes(patches.flatten(0, 1), AXES) for patches in sampled]
         for part in torch.arange(len(self.images.positions)).split(BATCH):
@@ -101,27 +103,30 @@ class Mutual:
                 found.append(patches @ directions)
         return [
             self._distances(torch.cat(found), grid)
-            for found, grid in zip(vectors, self.sides, strict=True)
+            for found, grid in zip(vectors, self.grids, strict=True)
         ]
 
-    def _distances(self, vectors: Tensor, grid: int) -> "_Kept":
-        """(N, views · grid², D): what is kept of all distances."""
+    def _distances(self, vectors: Tensor, grid: Grid) -> "_Kept":
+        """(N, views · its patches, D): what is kept of all distances."""
         references, length = vectors[self.references], vectors.shape[1]
         table = table_of(references.flatten(0, 1))
         count, keep = len(vectors), _kept(len(references), self.share)
-        distances = torch.empty(count, grid**2, keep)
-        places = torch.empty(count, grid**2, keep, dtype=torch.int32)
+        patches = math.prod(grid)
+        distances = torch.empty(count, patches, keep)
+        places = torch.empty(count, patches, keep, dtype=torch.int32)
         own = self._own.to(vectors.device)
-        bar = tqdm(range(count), desc=f"mutual {grid}²", unit="img", disable=None, leave=False)
+        bar = tqdm(
+            range(count), desc=f"mutual {grid[0]} x {grid[1]}", unit="img", disable=None, leave=False
+        )
         for i in bar:
-            apart = nearest_in_each(vectors[i, : grid**2], table, length)
+            apart = nearest_in_each(vectors[i, :patches], table, length)
             found = apart.masked_fill(own[i], torch.inf).topk(keep, dim=1, largest=False)
             distances[i], places[i] = found.values.cpu(), found.indices.cpu()
         return _Kept(distances, places)
 
     def _patches(self, images: Tensor) -> list[Tensor]:
-        """(B,) → for each grid (B, views · grid², D): the views one after another, unrotated first."""
-        return pool_patches(self.images.vectors(images), self.views, self.sides)
+        """(B,) → for each grid (B, views · its patches, D): view by view, the unrotated one first."""
+        return pool_patches(self.images.vectors(images), self.views, self.patches, self.grids)
 
 
 def _draw(groups: Tensor, most: int, generator: torch.Generator) -> Tensor:
