@@ -70,7 +70,7 @@ def draw_pool(images: Dataset, split: str, contamination: str, noise: float, see
     if noise > 0 and not sides.pool:
         defects = sum(sample.label for sample in images.samples)
         found = (
-            f"none of the {defects} there are is free for the pool: half of each kind, and whole "
+            f"none of the {defects} defects can join the pool: half of each kind, and whole "
             "groups, stay in the test set"
             if defects
             else "there are none (test/<defect>/ in the MVTec layout)"
@@ -78,8 +78,7 @@ def draw_pool(images: Dataset, split: str, contamination: str, noise: float, see
         raise WrongValue("noise", noise, f"needs defective images to inject, and {found}; set noise=0")
     if not sides.train_normal:
         raise InputError(
-            "every normal image to train on is, byte for byte, one that is tested on, and is left out; "
-            "give others"
+            "every normal training image is identical to a test image and is left out; give others"
         )
     return contaminate(images.samples, sides, contamination, noise, seed)
 

@@ -144,8 +144,8 @@ class FeatureExtractor(nn.Module):
         is_users = is_own(spec.backbone, spec.library)
         if is_users and not own_code:
             raise InputError(
-                f"its backbone is a function, {spec.backbone}, that is not called unasked; allow it if "
-                "it is yours, with --own-code (own_code=True in Python)"
+                f"its backbone is a function, {spec.backbone}, that is not called by default; allow "
+                "it if it is yours, with --own-code (own_code=True in Python)"
             )
 
         def build() -> Backbone:

@@ -105,7 +105,7 @@ class BankFeatures:
         if features is None:
             raise RuntimeError(
                 f"the feature bank lost the entry {self.bank.file(image)} while it was in use; run "
-                "again, it will be made anew"
+                "again to compute it anew"
             )
         return features
 

@@ -77,7 +77,7 @@ def refused_by_the_system() -> Iterator[None]:
             raise
         place = "" if error.filename is None else f"{error.filename}: "
         raise InputError(
-            f"{place}{error.strerror}; mend that or name another place, and the same command resumes"
+            f"{place}{error.strerror}; fix that or choose another place, and the same command resumes"
         ) from error
 
 

@@ -88,7 +88,7 @@ def view_gradients(
         parts = [checkpoint(extractor.describe, some, use_reentrant=False) for some in passes]
         total = score(torch.cat(parts)[None]).sum()
         if not total.requires_grad:
-            raise ValueError("this detector's score has no gradient: it cannot be localised by one")
+            raise ValueError("this detector's score has no gradient: it it cannot give gradient maps")
         (gradients,) = torch.autograd.grad(total, views)
     return gradients
 

@@ -150,7 +150,7 @@ def _settings(e: Experiment) -> list[tuple[str, str]]:
     scoring, rule = e.refine.scoring, e.refine.rule
     assert scoring is not None  # a cleaning removes out of sample
     assert rule is not None
-    asked = [] if e.false_alarms is None else [("false alarms asked for", percent(e.false_alarms))]
+    asked = [] if e.false_alarms is None else [("requested false alarms", percent(e.false_alarms))]
     return [
         ("folder", printable(e.data.root)),
         ("removal", f"{e.refine.name}: {scoring.title}, {_called(rule)}"),

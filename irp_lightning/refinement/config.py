@@ -186,7 +186,7 @@ class ScoringConfig:
             return
         load(declared, self.rest)
         if self.backbone is not None and not issubclass(declared, PatchScorerConfig):
-            reason = f"does nothing for {self.title}, which looks at no patches; leave it out"
+            reason = f"has no effect on {self.title}, which uses no patches; leave it out"
             raise WrongValue("backbone", self.backbone.name, reason)
 
     @property
@@ -210,7 +210,7 @@ class ScoringConfig:
             raise WrongValue(
                 "backbone",
                 None,
-                f"leaves {self.title} no network to look through; choose one, as "
+                f"leaves {self.title} without a network; choose one, as "
                 "backbone@refine.scoring.backbone=efficientnet_lite0",
             )
         return self.backbone

@@ -208,6 +208,6 @@ def _logs(scores: Tensor, rule: str) -> Tensor:
     if scores.min() <= 0:
         raise InputError(
             f"the lowest score is {scores.min().item():.4g}: the rule {rule} takes logarithms and needs "
-            "positive ones; take a score that is positive (latent is), or another rule, such as iqr"
+            "positive ones; use a positive score (such as latent), or another rule, such as iqr"
         )
     return scores.log()
