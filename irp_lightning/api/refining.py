@@ -33,7 +33,7 @@ __all__ = ["Removal", "refine"]
 
 @dataclass(frozen=True, kw_only=True)
 class Removal:
-    """Which images are left.
+    """Images left after a removal.
 
     Attributes:
         active: (N,), bool: the images to train on.

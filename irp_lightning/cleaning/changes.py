@@ -1,4 +1,4 @@
-"""What has happened to a folder since it was cleaned: a report of other photographs must say so."""
+"""Changes of a folder since it was cleaned; a report of other photographs must name them."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -33,7 +33,7 @@ SIDE, JPEG_QUALITY = 176, 78
 
 @dataclass(frozen=True)
 class Content:
-    """What stands in the report.
+    """Content of the report.
 
     Attributes:
         title: The folder.

@@ -1,4 +1,4 @@
-"""Look after the feature bank: ``irp-lightning bank list | verify | prune | fill``."""
+"""Manage the feature bank: ``irp-lightning bank list | verify | prune | fill``."""
 
 import argparse
 import time

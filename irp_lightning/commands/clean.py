@@ -101,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
             type=_path,
             metavar="DEST",
             help=f"{name} the photographs into DEST/train/good and DEST/test/suspect, MVTec's layout; "
-            "says what it would do, and does it with --yes",
+            "prints what it would do; --yes does it",
         )
     parser.add_argument("--yes", action="store_true", help="carry out --link, --copy or --move")
     parser.add_argument("--force", action="store_true", help="start again, whatever OUT holds")

@@ -1,4 +1,4 @@
-"""Many runs beside each other: ``irp-lightning compare FOLDER``, from run folders alone.
+"""Compare many runs: ``irp-lightning compare FOLDER``, from run folders alone.
 
 Prints one table; tables (CSV, Markdown, LaTeX), figures (PNG, SVG) and one HTML page that shows all of
 them go to ``FOLDER/comparison``.

@@ -1,4 +1,4 @@
-"""Say what a run would read, before it reads: ``irp-lightning inspect data.root=DIR``."""
+"""Report what a run would read, without running it: ``irp-lightning inspect data.root=DIR``."""
 
 import argparse
 import time

@@ -28,11 +28,11 @@ JUDGED = ("percentile", "decision", "threshold")
 """Columns of a detector that was given a threshold."""
 
 EPILOGUE = """\
-prints path,score; of a detector that was given a threshold (irp-lightning clean) also percentile (the
-share of good training images that score lower, which detectors have in common), decision (normal or
-defective) and threshold. A folder is read with its sub-folders, as irp-lightning clean reads it. Memory
-does not grow with the number of images. What tells an image from the training images (colour or grey,
-bit depth, size, aspect) is reported on standard error, once a kind.
+Prints path,score; for a detector with a threshold (irp-lightning clean) also percentile (the share of
+good training images that score lower, comparable between detectors), decision (normal or defective) and
+threshold. A folder is read with its sub-folders, as irp-lightning clean reads it. Memory
+does not grow with the number of images. Differences of an image from the training images (colour or
+grey, bit depth, size, aspect) are reported on standard error, once a kind.
 
 exit status: 0, whatever the decisions; 1 if an image has no score, or nothing could be done; 2 for wrong
 arguments; 130 if interrupted; 141 if the reader exited.

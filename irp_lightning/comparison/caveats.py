@@ -1,4 +1,4 @@
-"""What makes runs less comparable than they look: other images, and data that falsify figures."""
+"""Caveats of a comparison: different images, and data that falsify figures."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence

@@ -124,7 +124,7 @@ def gallery(groups: Sequence[Group]) -> Picture | None:
 
 
 def counts(group: Group) -> str:
-    """How many images a group stands for."""
+    """Number of images in a group, in words."""
     runs = "one run" if group.runs == 1 else f"{group.runs} runs"
     return f"{group.bad} defective and {group.good} normal removed in {runs}"
 

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class TrainingPool:
-    """What one run trains and tests on: indices into the dataset's list of samples.
+    """Training and test images of a run: indices into the dataset's list of samples.
 
     Attributes:
         train: Training images, normal and injected, shuffled: their order tells no label.
@@ -84,7 +84,7 @@ def draw_pool(images: Dataset, split: str, contamination: str, noise: float, see
 
 
 def contaminated_counts(normals: int, pool: int, noise: float) -> tuple[int, int]:
-    """How many normal and defective images make an anomalous share of ``noise``.
+    """Numbers of normal and defective images for an anomalous share of ``noise``.
 
     Defects are added to all normals; where the pool is too small for that, all of it is used and
     normals are left out, so that no defect is repeated.

@@ -38,7 +38,7 @@ STRADDLING = (
 
 @dataclass(frozen=True)
 class Dataset:
-    """What was read.
+    """A dataset as read.
 
     Attributes:
         samples: The readable images.

@@ -1,4 +1,4 @@
-"""Which images show the same physical object.
+"""Groups of images that show the same physical object.
 
 Repeated shots of one part must not stand on both sides of a split: the detector would then be tested
 on parts it was trained on. Groups come from a file, or are found from the images alone.

@@ -57,7 +57,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a reader gives: the images, and what the user should know of them."""
+    """Result of a reader: the images, and remarks for the user."""
 
     samples: list[Sample]
     remarks: list[Remark] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What somebody who looked at images says of them: ``review.csv``."""
+"""Labels from a person's review: ``review.csv``."""
 
 import hashlib
 import unicodedata

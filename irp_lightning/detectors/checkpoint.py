@@ -1,4 +1,4 @@
-"""What a checkpoint carries so that a detector can be rebuilt from it alone, and how it is rebuilt.
+"""Content of a checkpoint, and rebuilding of a detector from it alone.
 
 A checkpoint may come from anywhere. Nothing that it names is imported or called but the project's own
 detectors, with plain values, and networks of the libraries'; the rest are tensors, no more than the file
@@ -61,7 +61,7 @@ class Loaded:
 
     @property
     def device(self) -> torch.device:
-        """Where scores are computed."""
+        """Device that computes the scores."""
         return self.extractor.mean.device
 
     def save(self, file: Path) -> None:

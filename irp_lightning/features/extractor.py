@@ -79,7 +79,7 @@ class FeatureExtractor(nn.Module):
 
     @torch.no_grad()
     def views(self, images: Tensor, angles: Tensor) -> Tensor:
-        """What the backbone sees: rotated and normalised, image by image.
+        """The backbone's input: rotated and normalised, image by image.
 
         Args:
             images: (B, 3, S, S), uint8.

@@ -1,4 +1,4 @@
-"""Where batches of features come from: memory, the bank's files, or the images themselves.
+"""Sources of feature batches: memory, the bank's files, or the images themselves.
 
 All three answer the same two questions, so that whatever trains and scores on them cannot tell them
 apart: which views does training draw, and which views are scored. The features of patches have patches

@@ -114,7 +114,7 @@ class ExtractorSpec:
 
     @property
     def numbers(self) -> BitDepth:
-        """What the numbers of deep images mean."""
+        """Meaning of deep images' numbers."""
         return BitDepth(self.bit_depth, self.float_bit_depth)
 
     def described(self) -> dict[str, Any]:

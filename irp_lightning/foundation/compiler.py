@@ -1,4 +1,4 @@
-"""Whether torch.compile can work on this machine."""
+"""Check that torch.compile works on this machine."""
 
 import os
 import shutil

@@ -82,7 +82,7 @@ def refused_by_the_system() -> Iterator[None]:
 
 
 def one_line(error: object, longest: int | None = None) -> str:
-    r"""What an error says, in one line; its type where it says nothing.
+    r"""An error's message in one line, or its type if there is no message.
 
     >>> one_line(ValueError("two\n  lines")), one_line(KeyboardInterrupt())
     ('two lines', 'KeyboardInterrupt')

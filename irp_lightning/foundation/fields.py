@@ -262,7 +262,7 @@ def load(kind: type[T], values: Mapping[str, Any]) -> T:
 
 
 def identity(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    """What a mapping says about a run, by dotted key: equal for equal runs.
+    """The part of a mapping that identifies a run, by dotted key: equal for equal runs.
 
     Nothing is checked. A field that is not there counts with its default: a version that adds one does
     not make strangers of runs that came before it. Undeclared keys say nothing, unless the group takes

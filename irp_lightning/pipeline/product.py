@@ -1,4 +1,4 @@
-"""What a cleaned folder gets beyond a run: suspects, a threshold, a report and a detector file."""
+"""Output of a cleaned folder beyond a run's: suspects, a threshold, a report and a detector file."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict

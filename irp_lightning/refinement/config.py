@@ -39,7 +39,7 @@ class NoArguments:
 
 @dataclass(frozen=True, kw_only=True)
 class InSampleConfig:
-    """How a detector is trained between its rounds.
+    """Training of a detector between its rounds.
 
     Attributes:
         round_epochs: Fit after each pruning.
@@ -169,7 +169,7 @@ def _arguments(values: Mapping[str, Any], declared: type | None) -> dict[str, An
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringConfig:
-    """What scores the training images.
+    """Scorer of the training images.
 
     Attributes:
         _target_: The scorer's class, ``module.Class``; or ``in_sample`` or ``labels``, which have none.
@@ -230,7 +230,7 @@ class ScoringConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class RuleConfig:
-    """What finds the threshold that scores are held against.
+    """Rule that finds the threshold of the scores.
 
     Attributes:
         _target_: The function, ``module.function``.
@@ -265,7 +265,7 @@ def _rule_title(target: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class RefineConfig:
-    """What is removed from the training images, when and why.
+    """Removal of training images: the scoring, the rule and the rounds.
 
     Attributes:
         name: What the method is called in tables.
@@ -294,17 +294,17 @@ class RefineConfig:
 
     @property
     def is_oracle(self) -> bool:
-        """Whether exactly the injected defects go."""
+        """True if exactly the injected defects are removed."""
         return self.scoring is not None and self.scoring._target_ == LABELS
 
     @property
     def is_in_sample(self) -> bool:
-        """Whether the detector scores what it is trained on, between its rounds."""
+        """True if the detector scores its own training images between rounds."""
         return self.scorer == IN_SAMPLE
 
     @property
     def is_out_of_sample(self) -> bool:
-        """Whether images are removed before the detector is fitted, without a label."""
+        """True if images are removed before the detector is fitted, without labels."""
         return self.scorer not in (None, IN_SAMPLE)
 
     @property

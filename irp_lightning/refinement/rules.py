@@ -1,4 +1,4 @@
-"""Where to draw the line, given the scores of all active images. Pure functions of tensors.
+"""Threshold rules, given the scores of all active images. Pure functions of tensors.
 
 A rule is ``(scores (N,), …) → threshold``: images that score above it stand out. Its other arguments are
 its own; only ``lambda_median`` is the paper's (section 3, Eq. 5).

@@ -1,4 +1,4 @@
-"""What is done before a command's first run: a sweep that cannot go well is refused."""
+"""Checks before a command's first run: a sweep that cannot succeed is refused."""
 
 from collections.abc import Sequence
 from functools import lru_cache

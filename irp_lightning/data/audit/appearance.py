@@ -1,4 +1,4 @@
-"""What the files of training photographs are like, and how a new photograph differs from them."""
+"""Properties of training photographs' files, and differences of a new photograph."""
 
 import math
 from collections.abc import Mapping, Sequence

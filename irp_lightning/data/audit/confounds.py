@@ -1,4 +1,4 @@
-"""What of the files tells normal images from defective ones, and is no defect."""
+"""File properties, other than defects, that separate normal from defective images."""
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence

@@ -1,4 +1,4 @@
-"""What masks say of a dataset before any of them is used."""
+"""Checks of a dataset's masks before use."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What a dataset's folder holds: listed, hashed, headers and masks read, and no image decoded."""
+"""Survey of a dataset's folder: files listed and hashed, headers and masks read, no image decoded."""
 
 import inspect
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +24,7 @@ __all__ = ["Survey", "list_images", "survey"]
 
 @dataclass(frozen=True)
 class Survey:
-    """What was found.
+    """Result of a survey.
 
     Attributes:
         samples: All images, those that cannot be opened too.

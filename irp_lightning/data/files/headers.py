@@ -1,4 +1,4 @@
-"""What a file says of its image before the pixels are decoded."""
+"""Header of an image file, read without decoding the pixels."""
 
 import re
 import struct

@@ -1,4 +1,4 @@
-"""Which files of a folder are images, and what was passed over."""
+"""Listing of a folder's images and of skipped files."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Which file is the mask of which image: the ways in which masks lie and are called."""
+"""Matching of masks to images, by folder and name."""
 
 import unicodedata
 from collections import Counter, defaultdict

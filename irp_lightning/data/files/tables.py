@@ -23,7 +23,7 @@ OWN = frozenset(
 
 @dataclass(frozen=True)
 class Table:
-    """What a CSV file holds.
+    """Content of a CSV file.
 
     Attributes:
         file: The file.

@@ -158,7 +158,7 @@ def _nothing_to_train_on(good: Path, listing: Listing, layout: str) -> str:
 def about_masks(
     samples: list[Sample], unused: list[Path], listing: Listing, expected: str
 ) -> list[Remark]:
-    """Which defects have no mask, and which masks no defect.
+    """Report defects without a mask and masks without a defect.
 
     Args:
         samples: All images of the category.
