@@ -87,7 +87,7 @@ def test_another_cleaning_is_replaced_by_force_alone(images: Path, cache: Path, 
         warnings.simplefilter("error")
         _ = found.detector.threshold
     found = clean(good, tmp_path / "out", false_alarms=0.001, force=True, overrides=overrides)
-    with pytest.warns(UserWarning, match=r"false alarms of 0\.1 % cannot be promised"):
+    with pytest.warns(UserWarning, match=r"false alarms of 0\.1 % cannot be guaranteed"):
         _ = found.detector.threshold
 
 

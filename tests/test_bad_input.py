@@ -117,7 +117,7 @@ def copied(images: Path, tmp_path: Path) -> Path:
         ("trainer.precision=bf16-mixed", "model.precision=bf16"),
         ("model.precision=fp16", "fp32, bf16"),
         ("backbone.weights=5", "is not a file"),
-        ("backbone.name=nonsense", "is no network"),
+        ("backbone.name=nonsense", "is not a torchvision network"),
         ("data.category=123", "fabric"),
         ("data.category=fabric/", "give fabric"),
         ("data.category=./fabric", "give fabric"),
@@ -170,7 +170,7 @@ def test_a_detector_without_a_name(refused: Callable[..., str]) -> None:
 @pytest.mark.parametrize(
     ("overrides", "reason"),
     [
-        (("model._target_=lightning.LightningModule",), "no LightningModule with score"),
+        (("model._target_=lightning.LightningModule",), "not a LightningModule with score"),
         (("model._target_=irp_lightning.detectors.nearest.Nearest", "+model.width=3"), "width"),
     ],
 )
@@ -262,7 +262,7 @@ def test_a_single_defective_image_stays_in_the_test_set(
         shutil.rmtree(kind)
     for file in sorted(kinds[0].iterdir())[1:]:
         file.unlink()
-    assert "none of the 1 there are is free for the pool" in refused(f"data.root={copied}", "noise=0.1")
+    assert "none of the 1 defects can join the pool" in refused(f"data.root={copied}", "noise=0.1")
 
 
 def test_fewer_training_images_than_the_rule_can_judge(

@@ -60,16 +60,19 @@ def test_what_is_trusted_stays_and_the_callers_random_numbers_too() -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"features": features(2)}, "K=2 vectors an image, which make no square of patches; give 1, 4"),
-        ({"features": features()[:2]}, "features are of 2 images; give at least"),
+        (
+            {"features": features(2)},
+            "K=2 vectors an image, which do not form a square of patches; give 1, 4",
+        ),
+        ({"features": features()[:2]}, "features have 2 images; give at least"),
         ({"features": features().int()}, "features are torch.int32; give a torch tensor of floats"),
         ({"features": [[1.0]]}, "features are list; give a torch tensor"),
         ({"features": torch.rand(3)}, r"have the shape \(3,\); give \(N, K, D\) or \(N, D\)"),
-        ({"features": features().index_fill(0, torch.tensor([7]), torch.nan)}, "the first of image 7"),
+        ({"features": features().index_fill(0, torch.tensor([7]), torch.nan)}, "the first is image 7"),
         ({"groups": [1, 2]}, "groups has 2 values for 30 images"),
-        ({"groups": [1] * N}, "groups are all one"),
+        ({"groups": [1] * N}, "groups has only one group"),
         ({"trusted": [True]}, "trusted has 1 values for 30 images"),
-        ({"overrides": ["refine=irp"]}, "refine=irp scores by a detector between its rounds"),
+        ({"overrides": ["refine=irp"]}, "refine=irp needs a detector for its scores between rounds"),
         ({"overrides": ["refine/rule=madd"]}, "did you mean mad\\?"),
     ],
 )

@@ -40,7 +40,7 @@ __all__ = ["Cleaning", "ReviewCheck", "clean"]
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Cleaning:
-    """What was found among images that nobody has cleaned.
+    """Result of cleaning a set of images.
 
     Attributes:
         names: What the training images are called: N, in the order in which they were given or listed.

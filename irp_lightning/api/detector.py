@@ -141,9 +141,7 @@ class Detector:
     def _anomaly_map(self, file: Path, max_pixels: int, differences: Differences) -> Tensor:
         detector, extractor = self._loaded.detector, self._loaded.extractor
         if not isinstance(detector, ScoresPatches):
-            raise InputError(
-                f"{type(detector).__name__} scores whole images; take a detector of patches"
-            )
+            raise InputError(f"{type(detector).__name__} scores whole images; use a patch detector")
         photograph = load_photograph(self._loaded, file, max_pixels)
         differences.note(file, photograph.differences)
         vectors = extractor(photograph.shown[None].to(self._loaded.device), extractor.angles[None])
@@ -159,7 +157,7 @@ def _on(loaded: Loaded, device: str | torch.device) -> Loaded:
         loaded.extractor.to(device)
     except (RuntimeError, AssertionError) as error:  # of torch, which was built without CUDA
         raise InputError(
-            f"device={device} cannot be used ({one_line(error, 100)}); give cpu, or a device of torch's"
+            f"device={device} cannot be used ({one_line(error, 100)}); give cpu, or a torch device"
         ) from error
     return loaded
 

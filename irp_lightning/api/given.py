@@ -1,4 +1,4 @@
-"""What a Python caller gives: images, and arguments in place of overrides."""
+"""Input of a Python caller: images, and arguments in place of overrides."""
 
 import logging
 import warnings
@@ -65,7 +65,7 @@ def given_images(
 
 
 def report(line: str) -> None:
-    """What a command prints: a warning where figures would be false, else a line of the log."""
+    """Report remarks: a warning where figures would be false, else a log line."""
     if line.startswith("! "):
         warnings.warn(line.removeprefix("! "), stacklevel=4)
     else:

@@ -33,7 +33,7 @@ __all__ = ["Removal", "refine"]
 
 @dataclass(frozen=True, kw_only=True)
 class Removal:
-    """Which images are left.
+    """Images left after a removal.
 
     Attributes:
         active: (N,), bool: the images to train on.
@@ -85,8 +85,8 @@ def refine(
     method = experiment_of(overrides, data__root=".").refine
     if not method.is_out_of_sample:
         raise InputError(
-            f"refine={method.name} scores by a detector between its rounds, and there is none; give "
-            "robust, or use irp_lightning.refinement.callback.IterativeRefinement"
+            f"refine={method.name} needs a detector for its scores between rounds, and there is none; "
+            "give robust, or use irp_lightning.refinement.callback.IterativeRefinement"
         )
     assert method.scoring is not None  # one that scores out of sample has it
     with own_process_state():
@@ -112,15 +112,15 @@ def _checked(features: Tensor) -> Tensor:
         raise InputError(f"features have the shape {tuple(features.shape)}; give (N, K, D) or (N, D)")
     if math.isqrt(vectors.shape[1]) ** 2 != vectors.shape[1]:
         raise InputError(
-            f"features have K={vectors.shape[1]} vectors an image, which make no square of patches; "
-            "give 1, 4, 9, ... of them, row by row"
+            f"features have K={vectors.shape[1]} vectors an image, which do not form a square of "
+            "patches; give 1, 4, 9, ... vectors, row by row"
         )
     if len(vectors) < MIN_IMAGES:
-        raise InputError(f"features are of {len(vectors)} images; give at least {MIN_IMAGES}")
+        raise InputError(f"features have {len(vectors)} images; give at least {MIN_IMAGES}")
     wrong = (~vectors.isfinite()).flatten(1).any(dim=1).nonzero().flatten()
     if len(wrong):
         raise InputError(
-            f"features of {len(wrong)} images are not finite, the first of image {int(wrong[0])}; leave "
+            f"features of {len(wrong)} images are not finite, the first is image {int(wrong[0])}; leave "
             "those images out"
         )
     return vectors.detach().float()
@@ -135,5 +135,7 @@ def _numbers(groups: Sequence[Hashable] | None, count: int) -> Tensor:
     known: dict[Hashable, int] = {}
     numbers = torch.tensor([known.setdefault(value, len(known)) for value in values])
     if len(known) < 2:
-        raise InputError("groups are all one: no image can be compared with another object's; give two")
+        raise InputError(
+            "groups has only one group: no image can be compared with another object; give at least two"
+        )
     return numbers

@@ -1,4 +1,4 @@
-"""What has happened to a folder since it was cleaned: a report of other photographs must say so."""
+"""Changes of a folder since it was cleaned; a report of other photographs must name them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -49,16 +49,16 @@ def changes_since(out: Path, data: DataConfig) -> list[str]:
         "grouped otherwise": _regrouped(before, now, digests, data),
     }
     saved, review = read_config(out) or {}, printable(out / REVIEW)
-    remedy = "--force cleans them anew"
+    remedy = "--force cleans again"
     if saved.get("review"):
-        remedy = f"--force --review {review} cleans them anew and keeps the review"
+        remedy = f"--force --review {review} cleans again and keeps the review"
     lines = [
         f"{len(names)} photographs are {what} since then ({listed(names)}); {remedy}"
         for what, names in found.items()
         if names
     ]
     if not saved.get("review") and (out / REVIEW).is_file():
-        lines.append(f"{review} is not followed; give --review {review} to follow it")
+        lines.append(f"{review} is not applied; give --review {review} to apply it")
     return lines
 
 

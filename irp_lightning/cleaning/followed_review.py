@@ -29,13 +29,13 @@ def kept_review(out: Path) -> Path | None:
         file = named_file(Path(), str(saved["review"]))  # of an older version, which kept no copy
     if not file.is_file():
         raise InputError(
-            f"{printable(out)} follows a review, and {REVIEW} is gone; give --review, or --force to "
+            f"{printable(out)} used a review, and {REVIEW} is missing; give --review, or --force to "
             "clean without one"
         )
     if saved.get("verdicts") not in (None, verdicts_digest(str(file))):
         raise InputError(
-            f"{printable(file)} was changed since it was followed; give --review {printable(file)} to "
-            "follow it as it is now"
+            f"{printable(file)} has changed since it was applied; give --review {printable(file)} to "
+            "apply the new version"
         )
     return file
 

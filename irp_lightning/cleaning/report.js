@@ -88,7 +88,7 @@ const choices = [
   [`kept, next in line (${data.items.length - removed.length})`, () => data.items.filter((i) => i.cluster === null)],
   ["undecided suspects", () => removed.filter((i) => (verdicts[i.path] ?? null) === null)],
   ["all in order of suspicion", () => data.items],
-  ...many.map(([number, members]) => [`alike: group ${number + 1} (${members.length})`, () => members]),
+  ...many.map(([number, members]) => [`similar: group ${number + 1} (${members.length})`, () => members]),
 ];
 const which = byId("which");
 choices.forEach(([name], i) => which.add(new Option(name, i)));
@@ -125,11 +125,11 @@ function card(item) {
   const pictures = element("div", "pictures");
   pictures.append(
     picture(item.picture, "the image", item.path),
-    picture(item.map, "where it stands out", `map of ${item.path}`),
-    picture(data.pictures[item.alike], `like ${item.alike}`, item.alike),
+    picture(item.map, "where it stands out", `anomaly map of ${item.path}`),
+    picture(data.pictures[item.alike], `most like ${item.alike}`, item.alike),
   );
   const where = item.cluster === null ? "kept" : `removed in round ${item.round}`;
-  const group = item.cluster !== null && clusters.get(item.cluster).length > 1 ? `, alike: group ${item.cluster + 1}` : "";
+  const group = item.cluster !== null && clusters.get(item.cluster).length > 1 ? `, similar: group ${item.cluster + 1}` : "";
   const says = `no. ${item.rank + 1}, score ${item.score.toPrecision(4)}, above ${percent(item.percentile / 100)} of the kept, ${where}${group}`;
   const buttons = element("div", "buttons");
   for (const [key, word, verdict] of [["n", "normal", false], ["d", "defective", true]]) {
@@ -177,8 +177,8 @@ function progress() {
   const defective = said.filter(Boolean).length;
   const cut = bestCut();
   byId("progress").textContent =
-    `${said.length} looked at: ${defective} defective, ${said.length - defective} normal; by these looks ` +
-    `${going(cut)} of ${data.count} images would go`;
+    `${said.length} reviewed: ${defective} defective, ${said.length - defective} normal; by this review ` +
+    `${going(cut)} of ${data.count} images would be removed`;
   byId("propose").disabled = nextLook(cut) === null;
 }
 
@@ -282,7 +282,7 @@ function alarms(threshold) {
   byId("cut").setAttribute("x1", x(threshold));
   byId("cut").setAttribute("x2", x(threshold));
   byId("alarms").textContent =
-    `Threshold ${threshold.toPrecision(4)} would alarm at ${k} of ${data.kept.length} kept images ` +
+    `Threshold ${threshold.toPrecision(4)} would raise alarms for ${k} of ${data.kept.length} kept images ` +
     `(${share(k, data.kept.length)}) and ${r} of ${data.removed.length} removed ones (${share(r, data.removed.length)}).`;
 }
 const slider = byId("slider");

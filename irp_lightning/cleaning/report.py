@@ -35,7 +35,7 @@ SIDE, JPEG_QUALITY = 176, 78
 
 @dataclass(frozen=True)
 class Content:
-    """What stands in the report.
+    """Content of the report.
 
     Attributes:
         title: The folder.
@@ -94,11 +94,11 @@ def _facts(content: Content) -> list[tuple[str, str]]:
     return [
         ("photographs to train on", str(len(content.suspects))),
         ("suspects", f"{removed} ({percent(removed / max(1, len(content.suspects)))})"),
-        ("groups of like suspects", str(groups)),
+        ("groups of similar suspects", str(groups)),
         ("kept", str(len(content.suspects) - removed)),
         ("copies of another", str(facts["identical"])),
         ("left out, unreadable", str(facts["skipped"])),
-        ("looked at by a person", str(len(content.looks))),
+        ("reviewed by a person", str(len(content.looks))),
     ]
 
 

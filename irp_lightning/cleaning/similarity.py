@@ -1,4 +1,4 @@
-"""Which images look alike: the nearest kept one of a suspect, and suspects that one click may decide."""
+"""Similar images: the nearest kept image of a suspect, and groups of suspects to label in one click."""
 
 import math
 from collections.abc import Callable

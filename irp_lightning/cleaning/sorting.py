@@ -75,11 +75,9 @@ def sort_photographs(out: Path, how: str, to: Path, *, really: bool) -> list[tup
             done.add((source, place))
             continue
         if not source.is_file():
-            raise InputError(
-                f"{printable(source)} is gone; clean again, or give the folder its images back"
-            )
+            raise InputError(f"{printable(source)} is missing; clean again, or restore the image")
         if there:
-            raise InputError(f"{printable(place)} is there already; give an empty folder to --{how}")
+            raise InputError(f"{printable(place)} exists already; give an empty folder to --{how}")
     _check_strangers({place for _, place in plan}, how, to)
     kept = sum(place.parent == to / GOOD for _, place in plan)
     print(
@@ -87,7 +85,7 @@ def sort_photographs(out: Path, how: str, to: Path, *, really: bool) -> list[tup
         f"{printable(to / SUSPECT)}" + (f"; {len(done)} are there already" if done else "")
     )
     if not really:
-        print("nothing was done yet; with --yes it is")
+        print("nothing was done yet; --yes does it")
         return plan
     for folder in (to / GOOD, to / SUSPECT):
         remove_partial_files(folder)
@@ -109,7 +107,7 @@ def _check_strangers(places: set[Path], how: str, to: Path) -> None:
         for file in sorted(folder.iterdir()) if folder.is_dir() else ():
             if file not in places and PARTIAL_SUFFIX not in file.name:
                 raise InputError(
-                    f"{printable(file)} is there, and this list does not put it there; give an empty "
+                    f"{printable(file)} exists, and is not from this list; give an empty "
                     f"folder to --{how}"
                 )
 
@@ -131,11 +129,11 @@ def _check_place(root: Path, how: str, to: Path) -> None:
     for folder in (to / GOOD, to / SUSPECT):
         there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
         if not there.is_dir():
-            raise InputError(f"{printable(there)} is no folder; give another one to --{how}")
+            raise InputError(f"{printable(there)} is not a folder; give another one to --{how}")
     if root.is_dir() and Path(os.path.realpath(to)).is_relative_to(os.path.realpath(root)):
         raise InputError(
-            f"--{how} {printable(to)} lies in {printable(root)}: the next cleaning would take what is "
-            "put there for photographs; give a folder beside it"
+            f"--{how} {printable(to)} is inside {printable(root)}: the next cleaning would take "
+            "its pictures for photographs; give a folder beside it"
         )
 
 

@@ -53,7 +53,7 @@ class Suspect:
 
     @property
     def is_kept(self) -> bool:
-        """Whether it was trained on."""
+        """True if the image was trained on."""
         return self.cluster is None
 
 

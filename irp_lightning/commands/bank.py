@@ -1,4 +1,4 @@
-"""Look after the feature bank: ``irp-lightning bank list | verify | prune | fill``."""
+"""Manage the feature bank: ``irp-lightning bank list | verify | prune | fill``."""
 
 import argparse
 import time
@@ -35,7 +35,7 @@ def _look_after(chosen: argparse.Namespace) -> None:
             print(f"damaged: {file}")
         print(f"{sum(len(bank.entries) for bank in banks)} entries, {len(damaged)} damaged")
         if damaged:
-            print("damaged entries are made again by the next run that needs them")
+            print("the next run that needs the damaged entries computes them again")
             raise SystemExit(1)
     else:
         freed = sum(prune(bank, chosen.unused_days) for bank in banks)
@@ -53,11 +53,11 @@ def _parser() -> argparse.ArgumentParser:
         "--unused-days",
         type=_days,
         metavar="N",
-        help="also whole banks not used for N days (0: all)",
+        help="also remove whole banks unused for N days (0: all)",
     )
     filling = commands.add_parser(
         "fill",
-        help="extract what a run needs, ahead of it; several at once share the work",
+        help="extract a run's features in advance; several processes share the work",
         description="Extract the features that a run with these overrides needs and the bank lacks. "
         "Started on several machines with one cache_dir they share the work.",
     )
@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         "--jobs",
         type=_count,
         metavar="N",
-        help="so many at once, by Ray, each with a GPU if there are any",
+        help="number of jobs at a time, with Ray, each with a GPU if there are any",
     )
     filling.add_argument(
         "--cpus", type=_count, default=1, metavar="N", help="cores of each job (default: %(default)s)"

@@ -15,16 +15,16 @@ from irp_lightning.runs.summary import print_summary
 __all__ = ["main"]
 
 EPILOGUE = """\
-OUT holds suspects.csv (what does not belong, the worst first), clean.csv (the rest, in anomalib's
-Tabular format), report.html (look at it), detector.ckpt (for irp-lightning predict
-OUT/detector.ckpt IMAGES) and the files of a run. DIR is not touched. If it is stopped, the same command
+OUT holds suspects.csv (images that do not belong, worst first), clean.csv (the others, in anomalib's
+Tabular format), report.html (for the review), detector.ckpt (for irp-lightning predict
+OUT/detector.ckpt IMAGES) and the files of a run. DIR is not touched. After a stop, the same command
 resumes.
 
-DIR/normal/ is trusted, DIR/defect/ and DIR/test/KIND/ are tested on, where they are there; all other
+DIR/normal/ is trusted, DIR/defect/ and DIR/test/KIND/ are tested on, if they exist; all other
 images are unlabelled. DIR may be a CSV image_path,label_index,split.
 
-exit status: 0; 1 for bad input; 2 for wrong arguments; 130 where it was interrupted; 141 where the
-reader went away.
+exit status: 0; 1 for bad input; 2 for wrong arguments; 130 if interrupted; 141 if the
+reader exited.
 """
 
 ARGUMENTS = {
@@ -83,10 +83,10 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=0.01,
         metavar="SHARE",
-        help="of good parts that may raise an alarm (default: %(default)s)",
+        help="share of good parts that may raise an alarm (default: %(default)s)",
     )
     parser.add_argument(
-        "--review", type=_path, metavar="CSV", help="what somebody said in the report (path,verdict)"
+        "--review", type=_path, metavar="CSV", help="your labels, saved from the report (path,verdict)"
     )
     parser.add_argument(
         "--groups",
@@ -101,10 +101,10 @@ def _parser() -> argparse.ArgumentParser:
             type=_path,
             metavar="DEST",
             help=f"{name} the photographs into DEST/train/good and DEST/test/suspect, MVTec's layout; "
-            "says what it would do, and does it with --yes",
+            "prints what it would do; --yes does it",
         )
-    parser.add_argument("--yes", action="store_true", help="do what --link, --copy or --move says")
-    parser.add_argument("--force", action="store_true", help="begin anew, whatever OUT holds")
+    parser.add_argument("--yes", action="store_true", help="carry out --link, --copy or --move")
+    parser.add_argument("--force", action="store_true", help="start again, whatever OUT holds")
     parser.add_argument(
         "overrides",
         nargs="*",

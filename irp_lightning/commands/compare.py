@@ -1,4 +1,4 @@
-"""Many runs beside each other: ``irp-lightning compare FOLDER``, from run folders alone.
+"""Compare many runs: ``irp-lightning compare FOLDER``, from run folders alone.
 
 Prints one table; tables (CSV, Markdown, LaTeX), figures (PNG, SVG) and one HTML page that shows all of
 them go to ``FOLDER/comparison``.
@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("folder", type=Path, help="a sweep folder, or any folder above run folders")
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="where files go (default: FOLDER/comparison)"
+        "--out", type=Path, metavar="DIR", help="folder for the files (default: FOLDER/comparison)"
     )
     options = parser.parse_args(arguments)
     with ends_in_one_line():
@@ -55,7 +55,7 @@ def _compare(folder: Path, out: Path) -> None:
         status = STATUS.get(other.status, other.status)
         print(f"{status}: {other.folder} ({other.reason})")
     for again, kept in report.repeated:
-        print(f"repeated: {again} (settings of {kept}, which counts)")
+        print(f"repeated: {again} (same settings as {kept}, which counts)")
     for line in report.caveats:
         print(f"! {line}")
     print(f"{report.finished} finished runs below {folder.resolve()}")

@@ -14,12 +14,12 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line: prints a workspace and a report as JSON, or saves them in W&B."""
     parser = argparse.ArgumentParser(prog="irp-lightning dashboard", description=__doc__)
     parser.add_argument("--project", required=True, help="the W&B project: logger.wandb.project")
-    parser.add_argument("--entity", help="the W&B user or team; without it the key's own")
-    parser.add_argument("--group", help="one sweep, as NAME/SWEEP; without it all runs of the project")
+    parser.add_argument("--entity", help="the W&B user or team; by default the key's own")
+    parser.add_argument("--group", help="one sweep, as NAME/SWEEP; by default all runs of the project")
     parser.add_argument(
         "--save",
         action="store_true",
-        help="save both in W&B; without it they are printed as JSON, and no login is needed",
+        help="save both in W&B; otherwise print them as JSON, without a login",
     )
     chosen = parser.parse_args(arguments)
     with ends_in_one_line():

@@ -1,4 +1,4 @@
-"""Say what a run would read, before it reads: ``irp-lightning inspect data.root=DIR``."""
+"""Report what a run would read, without running it: ``irp-lightning inspect data.root=DIR``."""
 
 import argparse
 import time
@@ -19,9 +19,9 @@ from irp_lightning.runs.summary import print_wide
 __all__ = ["inspect", "main"]
 
 EPILOGUE = """\
-exit status: 0, or 1 where something would falsify a run's results or stop it (lines that begin with !).
-Headers, masks, deep images and digests are read; images of 8 bits are decoded with --decode alone, which
-tells damage and images of one colour.
+exit status: 0, or 1 if something would falsify a run's results or stop it (lines that begin with !).
+Headers, masks, deep images and digests are read; images of 8 bits are decoded only with --decode, which
+finds damaged and one-colour images.
 """
 
 
@@ -93,14 +93,14 @@ def inspect(e: Experiment, *, decode: bool = False) -> bool:
     else:
         rows.append((f"noise={e.noise}", noise_line(images, pool)))
         if len({images.samples[i].label for i in pool.test}) < 2:
-            text = "the test images are of one label, or none: there will be no AUROC"
+            text = "the test images have one label only, or none: there will be no AUROC"
             remarks.append(Remark("one_label", len(pool.test), text))
     if e.data.on_bad_image == "error":
-        wrong += [f"{problem}; mend it, or on_bad_image=skip" for problem in images.skipped.values()]
+        wrong += [f"{problem}; repair it, or on_bad_image=skip" for problem in images.skipped.values()]
     _print_lines(rows, wrong, remarks)
     seconds = time.perf_counter() - begun
     decoded = "every image decoded" if decode else "images of 8 bits not decoded"
-    verdict = f"{len(wrong)} of this would falsify or stop a run" if wrong else "nothing that falsifies"
+    verdict = f"{len(wrong)} of these would falsify or stop a run" if wrong else "nothing that falsifies"
     print(f"\n{verdict} ({seconds:.1f} s, {decoded})")
     return not wrong
 

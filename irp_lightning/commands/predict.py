@@ -28,14 +28,14 @@ JUDGED = ("percentile", "decision", "threshold")
 """Columns of a detector that was given a threshold."""
 
 EPILOGUE = """\
-prints path,score; of a detector that was given a threshold (irp-lightning clean) also percentile (the
-share of good training images that score lower, which detectors have in common), decision (normal or
-defective) and threshold. A folder is read with its sub-folders, as irp-lightning clean reads it. Memory
-does not grow with the number of images. What tells an image from the training images (colour or grey,
-bit depth, size, aspect) is reported on standard error, once a kind.
+Prints path,score; for a detector with a threshold (irp-lightning clean) also percentile (the share of
+good training images that score lower, comparable between detectors), decision (normal or defective) and
+threshold. A folder is read with its sub-folders, as irp-lightning clean reads it. Memory
+does not grow with the number of images. Differences of an image from the training images (colour or
+grey, bit depth, size, aspect) are reported on standard error, once a kind.
 
-exit status: 0, whatever was decided; 1 if an image has no score, or nothing could be done; 2 for wrong
-arguments; 130 where it was interrupted; 141 where the reader went away.
+exit status: 0, whatever the decisions; 1 if an image has no score, or nothing could be done; 2 for wrong
+arguments; 130 if interrupted; 141 if the reader exited.
 """
 
 
@@ -71,19 +71,19 @@ def _parser() -> argparse.ArgumentParser:
         "--heat-maps",
         type=Path,
         metavar="DIR",
-        help="write each image there as PNG, with the pixels that its score comes from in colour",
+        help="write each image there as a PNG, overlaid with its anomaly map",
     )
-    parser.add_argument("--json", action="store_true", help="a JSON object a line instead of CSV")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line, not CSV")
     parser.add_argument(
         "--false-alarms",
         type=_share,
         metavar="SHARE",
-        help="take the threshold that this share of good parts may exceed, not the detector's own",
+        help="use the threshold that this share of good parts may exceed, not the detector's own",
     )
     parser.add_argument(
         "--own-code",
         action="store_true",
-        help="import the detector or backbone that the checkpoint names: code of yours, that you trust",
+        help="import the detector or backbone that the checkpoint names: for your own code only",
     )
     parser.add_argument(
         "--max-pixels",
@@ -101,7 +101,7 @@ def _share(text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no share between 0 and 1")
+        raise argparse.ArgumentTypeError(f"{text} is not a share between 0 and 1")
     return value
 
 
@@ -171,8 +171,8 @@ def _print_scores(chosen: argparse.Namespace) -> list[str]:
         _report(asked + calibration.shortfall)
     if loaded.appearance is None:
         _report(
-            f"{chosen.checkpoint} does not hold what its training photographs were like: new ones are "
-            "not compared"
+            f"{chosen.checkpoint} does not describe its training photographs: new ones are not "
+            "compared with them"
         )
     rows, differences = _Rows(chosen.json, calibration), Differences(_report)
     scored, wrong = [], []

@@ -35,7 +35,7 @@ Hydra's own options: --hydra-help
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def job(cfg: DictConfig) -> float:
-    """What Hydra runs: a command's run, or one cell of its sweep."""
+    """Entry point for Hydra: a command's run, or one cell of its sweep."""
     return run_job(cfg, run_composed)
 
 

@@ -50,7 +50,7 @@ class Mean:
 
     @property
     def lacks(self) -> str:
-        """What is missing, in words."""
+        """The missing classes and seeds, in words."""
         by_class: dict[str, list[int]] = defaultdict(list)
         for category, seed in self.missing:
             by_class[category].append(seed)

@@ -1,4 +1,4 @@
-"""How long a detector was trained and why its refinement ended: what AUROCs beside each other hide."""
+"""Training length of a detector and the reason its refinement ended, which AUROCs alone hide."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ NOTES = {
 
 @dataclass(frozen=True)
 class Budget:
-    """What a run spent.
+    """Training budget of a run.
 
     Attributes:
         epochs: That its final detector was trained for.
@@ -38,7 +38,7 @@ class Budget:
 
     @property
     def is_longer(self) -> bool:
-        """Whether it was trained for longer than vanilla and the oracle."""
+        """True if the run was trained for longer than vanilla and the oracle."""
         return self.epochs > self.references
 
     @property
@@ -49,7 +49,7 @@ class Budget:
 
 
 def budget_of(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> Budget:
-    """What a run spent, by its files.
+    """Read a run's budget from its files.
 
     An older run does not hold how long its detector was trained. The configuration and the number of
     rounds give it then, and a user's own detector counts as one that is trained in epochs.

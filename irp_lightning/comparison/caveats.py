@@ -1,4 +1,4 @@
-"""What makes runs less comparable than they look: other images, and data that falsify figures."""
+"""Caveats of a comparison: different images, and data that falsify figures."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -75,8 +75,8 @@ def _apart(draw: tuple[Dataset, str, int], did: str, sets: Counter[str]) -> str:
     dataset, category, seed = draw
     return (
         f"{category} ({dataset}, seed {seed}): {sets.total()} runs were {did} on {len(sets)} sets of "
-        f"images ({_sizes(sets)} runs) and pair within a set alone: images came or went in between; "
-        "compute them anew with sweep.force=true"
+        f"images ({_sizes(sets)} runs) and are paired only within a set: images were added or "
+        "removed in between; compute them again with sweep.force=true"
     )
 
 
@@ -89,8 +89,8 @@ def _other_masks(runs: Iterable[Run]) -> list[str]:
             found[run.draw, run.tested][str(masks)] += 1
     return [
         f"{category} ({dataset}, seed {seed}): {sets.total()} runs were measured by {len(sets)} sets of "
-        f"masks ({_sizes(sets)} runs): masks changed in between, and pixel AUROC and AUPRO do not "
-        "compare; compute them anew with sweep.force=true"
+        f"masks ({_sizes(sets)} runs): masks changed in between, and pixel AUROC and AUPRO are "
+        "not comparable; compute them again with sweep.force=true"
         for ((dataset, category, seed), _), sets in sorted(found.items())
         if len(sets) > 1
     ]

@@ -65,8 +65,8 @@ def dataset_curves(runs: Sequence[Run]) -> Picture | None:
         "fig3",
         "Fig. 1 and 3: AUROC against noise",
         "Mean over the classes of a dataset; bars: sample standard deviation over seeds of a seed's "
-        f"mean over all classes ({_seeds(panels)}; one seed has no bar). Points are set apart sideways "
-        f"to be seen. {LACKING} The panels' axes differ.{_unequal(runs)}",
+        f"mean over all classes ({_seeds(panels)}; one seed has no bar). Points are offset sideways "
+        f"for visibility. {LACKING} The panels' axes differ.{_unequal(runs)}",
         _draw(panels, _styles(runs)),
     )
 

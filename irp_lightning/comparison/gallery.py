@@ -92,13 +92,13 @@ def removed_images(runs: Sequence[Run]) -> tuple[list[Group], list[str]]:
         those = [run for group in grouped.values() for run in group]
         roots = sorted({str(run.record.config["data"]["root"]) for run in those})
         remarks.append(
-            f"{search['gone']} {looked_for} are not there any more or cannot be read "
+            f"{search['gone']} {looked_for} no longer exist or cannot be read "
             f"(data.root: {', '.join(roots[:3])})"
         )
     if search["unknown"]:
         remarks.append(
-            f"{search['unknown']} {looked_for} have no file in their run's manifest.csv (it is of an "
-            "older version, or they lay outside data.root)"
+            f"{search['unknown']} {looked_for} have no file in their run's manifest.csv (the run is "
+            "of an older version, or they were outside data.root)"
         )
     return [group for group in groups if group.images], remarks
 
@@ -124,7 +124,7 @@ def gallery(groups: Sequence[Group]) -> Picture | None:
 
 
 def counts(group: Group) -> str:
-    """How many images a group stands for."""
+    """Number of images in a group, in words."""
     runs = "one run" if group.runs == 1 else f"{group.runs} runs"
     return f"{group.bad} defective and {group.good} normal removed in {runs}"
 

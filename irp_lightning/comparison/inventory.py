@@ -80,9 +80,9 @@ def not_compared(
     return Table(
         name="not_compared",
         title="Not compared",
-        caption="Run folders below the sweep's that no figure on this page is of."
+        caption="Run folders below the sweep that are in no figure of this page."
         if lines
-        else "Every run folder below the sweep's is compared.",
+        else "Every run folder below the sweep is compared.",
         columns=columns,
         rows=[
             [Entry(name, link=link_to(path, page)), text(status), text(reason)]

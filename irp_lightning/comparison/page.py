@@ -22,7 +22,7 @@ JPEG_QUALITY = 82
 
 @dataclass(frozen=True)
 class Content:
-    """What the page shows.
+    """Content of the page.
 
     Attributes:
         title: Its heading: the sweep's name.

@@ -29,7 +29,7 @@ CONSTANT = ("dataset", "detector")
 
 @dataclass(frozen=True)
 class Report:
-    """What was compared.
+    """Summary of a comparison.
 
     Attributes:
         overview: A line for every dataset, detector, noise level and method.

@@ -62,12 +62,12 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        """Where it lies."""
+        """The run folder."""
         return self.record.folder
 
     @property
     def has_matched_references(self) -> bool:
-        """Whether it trained vanilla and the oracle for as many epochs as its own detector."""
+        """True if vanilla and the oracle were trained for as many epochs as the detector."""
         return bool(self.record.config.get("references") == "matched")
 
     @property

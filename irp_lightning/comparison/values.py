@@ -1,4 +1,4 @@
-"""What runs are told apart by: method, detector and dataset, as values.
+"""Values that distinguish runs: method, detector and dataset.
 
 What they hold comes from the declared configuration: the keys of method, dataset, class, noise and seed
 are named here, and every other key that makes a run is the detector's. Equal values are the same thing,
@@ -18,7 +18,7 @@ __all__ = ["KNOWN", "ORACLE", "VANILLA", "Dataset", "Detector", "Look", "Method"
 
 @dataclass(frozen=True)
 class Look:
-    """How a method of the project's own is shown: its title, its colour and its marker."""
+    """Title, colour and marker of a built-in method."""
 
     title: str
     hue: str

@@ -1,1 +1,1 @@
-"""What spans the groups of the configuration: the whole, checks, identity. Imports no torch."""
+"""The whole configuration: its type, checks across groups, identity. Imports no torch."""

@@ -52,7 +52,7 @@ def load_experiment(values: Mapping[str, Any]) -> Experiment:
 def _with_verdicts(experiment: Experiment) -> Experiment:
     if experiment.verdicts is not None:
         raise InputError(
-            f"verdicts={experiment.verdicts} is not to be set: it is a digest of the review; leave it "
+            f"verdicts={experiment.verdicts} cannot be set: it is a digest of the review; leave it "
             "out, and give review=FILE"
         )
     if experiment.review is None:
@@ -78,8 +78,8 @@ def _check_cleaning(experiment: Experiment) -> None:
     if asked is None:
         if experiment.review is not None:
             raise InputError(
-                f"{spelt('review', experiment.review)} moves suspects, and there are none without "
-                "false_alarms; take +experiment=folder, or set false_alarms=0.01"
+                f"{spelt('review', experiment.review)} changes suspects, and there are none without "
+                "false_alarms; use +experiment=folder, or set false_alarms=0.01"
             )
         return
     if not refine.is_out_of_sample:
@@ -109,7 +109,7 @@ def _check_distributed(experiment: Experiment) -> None:
     devices = experiment.trainer.devices
     if experiment.batch_size < devices:
         raise InputError(
-            f"batch_size={experiment.batch_size} is too few for trainer.devices={devices}; raise it"
+            f"batch_size={experiment.batch_size} is too small for trainer.devices={devices}; raise it"
         )
     if experiment.refine.scorer == CROSS_FIT:
         raise InputError(

@@ -1,4 +1,4 @@
-"""How the files of ``conf/`` and overrides become a checked :class:`Experiment`."""
+"""Composition of ``conf/`` and overrides into a checked :class:`Experiment`."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

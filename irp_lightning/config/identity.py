@@ -1,4 +1,4 @@
-"""Which run is which: what of a configuration makes it the run that it is."""
+"""Identity of a run: the part of a configuration that defines it."""
 
 from collections.abc import Mapping
 from typing import Any

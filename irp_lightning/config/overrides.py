@@ -53,15 +53,15 @@ def check_overrides(arguments: Sequence[str]) -> None:
                 reason = str(error).partition("\n")[0]
                 raise InputError(f"{argument} cannot be read: {reason}") from error
             raise InputError(
-                f"{argument} holds a character that has a meaning for Hydra; quote the value, and the "
-                f"argument for the shell: {_quoted(key, given)}"
+                f"{argument} contains a character with a special meaning in Hydra; quote the value, and "
+                f"the argument for the shell: {_quoted(key, given)}"
             ) from error
         if read.is_sweep_override():
             continue
         value = read.value()
         group = key.lstrip("+").partition("@")[0]
         if group in GROUPS and not isinstance(value, str | list):
-            raise InputError(f"{argument} chooses nothing; name a file of conf/{group}")
+            raise InputError(f"{argument} is empty; name a file of conf/{group}")
         if key in NAMES and isinstance(value, int | float) and str(value) != given:
             raise InputError(
                 f"{argument} is read as {value}; a name that looks like a number or a truth value needs "

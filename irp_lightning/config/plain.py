@@ -63,7 +63,7 @@ def _composed(overrides: Sequence[str]) -> DictConfig:
     for override in overrides:
         key, equals, value = override.lstrip("+").partition("=")
         if not equals:
-            raise InputError(f"{override} is no key=value; give one such as seed=1")
+            raise InputError(f"{override} is not key=value; give one such as seed=1")
         check_renamed(override)
         group, _, package = key.partition("@")
         if key == "experiment":

@@ -33,4 +33,4 @@ def check_renamed(override: str) -> None:
         return
     own = known in NODES and "." in value
     new = f"{RENAMED[known]}=custom {known}._target_" if own else RENAMED[known] + old[len(known) :]
-    raise InputError(f"{override} is spelt {new}={value} now; write that")
+    raise InputError(f"{override} is spelt {new}={value} now; write it so")

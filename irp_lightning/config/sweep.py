@@ -9,7 +9,7 @@ __all__ = ["SweepConfig"]
 
 @dataclass(frozen=True)
 class SweepConfig:
-    """What all cells of a sweep share.
+    """Settings shared by all cells of a sweep.
 
     Attributes:
         name: Of its folder.

@@ -1,1 +1,1 @@
-"""Which images exist, and which of them a run may see."""
+"""The images, and the ones that a run may use."""

@@ -45,7 +45,7 @@ def _folder_names(value: Any) -> tuple[str, ...] | None:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Which images there are.
+    """Selection and reading of the images.
 
     Attributes:
         reader: One of ``READERS``, or ``module.function`` of the user's.
@@ -88,7 +88,7 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class ContaminationConfig:
-    """What ``noise`` is a share of.
+    """Meaning of ``noise``.
 
     Attributes:
         kind: ``share``, ``pool`` or ``overlap``; see :mod:`irp_lightning.data.contamination`.

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class TrainingPool:
-    """What one run trains and tests on: indices into the dataset's list of samples.
+    """Training and test images of a run: indices into the dataset's list of samples.
 
     Attributes:
         train: Training images, normal and injected, shuffled: their order tells no label.
@@ -70,7 +70,7 @@ def draw_pool(images: Dataset, split: str, contamination: str, noise: float, see
     if noise > 0 and not sides.pool:
         defects = sum(sample.label for sample in images.samples)
         found = (
-            f"none of the {defects} there are is free for the pool: half of each kind, and whole "
+            f"none of the {defects} defects can join the pool: half of each kind, and whole "
             "groups, stay in the test set"
             if defects
             else "there are none (test/<defect>/ in the MVTec layout)"
@@ -78,14 +78,13 @@ def draw_pool(images: Dataset, split: str, contamination: str, noise: float, see
         raise WrongValue("noise", noise, f"needs defective images to inject, and {found}; set noise=0")
     if not sides.train_normal:
         raise InputError(
-            "every normal image to train on is, byte for byte, one that is tested on, and is left out; "
-            "give others"
+            "every normal training image is identical to a test image and is left out; give others"
         )
     return contaminate(images.samples, sides, contamination, noise, seed)
 
 
 def contaminated_counts(normals: int, pool: int, noise: float) -> tuple[int, int]:
-    """How many normal and defective images make an anomalous share of ``noise``.
+    """Numbers of normal and defective images for an anomalous share of ``noise``.
 
     Defects are added to all normals; where the pool is too small for that, all of it is used and
     normals are left out, so that no defect is repeated.

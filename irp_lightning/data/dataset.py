@@ -27,18 +27,18 @@ KNOWN_IMAGES = "images.jsonl"
 
 
 SKIPPED = "skipped {count} images that cannot be read ({names}; see manifest.csv)"
-CONSTANT = "{count} images show nothing but one colour ({names})"
-TRANSPARENT = "{count} images have transparent parts ({names}); what lies under them is taken as it is"
+CONSTANT = "{count} images have only one colour ({names})"
+TRANSPARENT = "{count} images have transparent parts ({names}); the colours below them are used"
 NOT_FINITE = "{count} images hold numbers that are not finite ({names}); they are taken as 0"
 STRADDLING = (
-    "{count} images to train on show objects that are tested on ({names}); data.split=grouped draws the "
+    "{count} training images show objects that are tested on ({names}); data.split=grouped draws the "
     "sides by group"
 )
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """What was read.
+    """A dataset as read.
 
     Attributes:
         samples: The readable images.
@@ -112,7 +112,7 @@ def read_surveyed(
     if bad and data.on_bad_image == "error":
         others = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
         raise InputError(
-            f"{next(iter(bad.values()))}{others}; mend or remove it, or set on_bad_image=skip"
+            f"{next(iter(bad.values()))}{others}; repair or remove it, or set on_bad_image=skip"
         )
     kept = [i for i, sample in enumerate(found.samples) if sample.name not in bad]
     if not kept:

@@ -1,4 +1,4 @@
-"""Which images show the same physical object.
+"""Groups of images that show the same physical object.
 
 Repeated shots of one part must not stand on both sides of a split: the detector would then be tested
 on parts it was trained on. Groups come from a file, or are found from the images alone.
@@ -148,10 +148,10 @@ def read_groups(samples: list[Sample], file: Path) -> list[str]:
             continue
         if groups.setdefault(path, f"file-{group}") != f"file-{group}":
             reason = f"puts {path} into two groups, the second ({group}) in line {line}"
-            raise WrongValue("groups", file, f"{reason}; leave one of the rows")
+            raise WrongValue("groups", file, f"{reason}; keep one of the rows")
     names = [_composed(sample.name) for sample in samples]
     if groups.keys().isdisjoint(names):
-        reason = f"names none of the images; its paths must look like {samples[0].name}"
+        reason = f"matches none of the images; its paths must look like {samples[0].name}"
         raise WrongValue("groups", file, reason)
     return [groups.get(name, sample.name) for name, sample in zip(names, samples, strict=True)]
 
@@ -163,7 +163,7 @@ def unnamed_rows(samples: list[Sample], source: str) -> list[Remark]:
     names = {_composed(sample.name) for sample in samples}
     table = _table(Path(source))
     unknown = [path for _, path, _ in _rows(table) if path not in names]
-    text = f"{{count}} rows of {Path(source).name} name no image ({{names}})"
+    text = f"{{count}} rows of {Path(source).name} match no image ({{names}})"
     return [*table.unread(COLUMNS), *remarked("group_rows_unused", unknown, text)]
 
 

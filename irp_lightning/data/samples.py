@@ -57,7 +57,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a reader gives: the images, and what the user should know of them."""
+    """Result of a reader: the images, and remarks for the user."""
 
     samples: list[Sample]
     remarks: list[Remark] = field(default_factory=list)
@@ -92,11 +92,11 @@ def checked_samples(found: Any, reader: str, split: str) -> Reading:
         if not isinstance(sample, Sample):
             raise refuse(f"gives a {type(sample).__name__} ({str(sample)[:80]}), not a Sample")
         if not isinstance(sample.path, Path) or not isinstance(sample.mask, Path | None):
-            raise refuse(f"gives {sample.name} a path or mask that is no pathlib.Path")
+            raise refuse(f"gives {sample.name} a path or mask that is not a pathlib.Path")
         if not isinstance(sample.defect, str) or not isinstance(sample.name, str):
-            raise refuse(f"gives {sample.name} a name or defect that is no text ({sample.defect!r})")
+            raise refuse(f"gives {sample.name} a name or defect that is not text ({sample.defect!r})")
         if sample.side not in SIDES:
-            raise refuse(f"puts {sample.name} on the side {sample.side!r}; there are train and test")
+            raise refuse(f"puts {sample.name} on the side {sample.side!r}; the sides are train and test")
     idle = [s.name for s in samples if s.side == "test" and s.known_label is None]
     text = f"{counted(len(idle), 'image')} to test on without a label: not read ({{names}})"
     remarks += remarked("unlabelled_tests", idle, text)
@@ -112,7 +112,7 @@ def checked_samples(found: Any, reader: str, split: str) -> Reading:
                 f"{most[1]} images are written {most[0]}: a name that is no UTF-8, and one with a "
                 "backslash; rename one"
             )
-        raise refuse(f"calls {most[1]} images {most[0]}; names must tell them apart")
+        raise refuse(f"calls {most[1]} images {most[0]}; names must be unique")
     if samples and not any(s.label == 0 and (s.side == "train" or split == "grouped") for s in samples):
         kinds = Counter(f"{sample.side}/{sample.defect}" for sample in samples)
         told = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(6))

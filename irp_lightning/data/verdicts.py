@@ -1,4 +1,4 @@
-"""What somebody who looked at images says of them: ``review.csv``."""
+"""Labels from a person's review: ``review.csv``."""
 
 import hashlib
 import unicodedata
@@ -45,7 +45,7 @@ def read_verdicts(file: str, samples: Sequence[Sample]) -> tuple[dict[int, bool]
     for line, row in table.rows:
         name, verdict = printable(row["path"]), row["verdict"].strip().lower()
         if verdict not in (NORMAL, DEFECTIVE):
-            reason = f"says {verdict!r} in line {line}; say {NORMAL} or {DEFECTIVE}"
+            reason = f"has {verdict!r} in line {line}; write {NORMAL} or {DEFECTIVE}"
             raise WrongValue("review", file, reason)
         known = position.get(name, position.get(unicodedata.normalize("NFC", name)))
         if known is None:
@@ -54,12 +54,12 @@ def read_verdicts(file: str, samples: Sequence[Sample]) -> tuple[dict[int, bool]
         first, above = found.setdefault(known, (verdict == DEFECTIVE, line))
         if first != (verdict == DEFECTIVE):
             both = (NORMAL, DEFECTIVE)[first], (NORMAL, DEFECTIVE)[not first]
-            reason = f"says of {name} {both[0]} in line {above} and {both[1]} in line {line}; leave one"
+            reason = f"marks {name} {both[0]} in line {above} and {both[1]} in line {line}; keep one"
             raise WrongValue("review", file, reason)
     if gone and not found:
-        reason = f"names none of the training images ({listed(gone)}); its paths must look like"
+        reason = f"matches none of the training images ({listed(gone)}); its paths must look like"
         raise WrongValue("review", file, f"{reason} {samples[0].name}")
-    text = f"{{count}} rows of {path.name} name no training image ({{names}}) and do not count"
+    text = f"{{count}} rows of {path.name} match no training image ({{names}}) and are ignored"
     remarks = [*table.unread(COLUMNS), *remarked("review_rows_unused", gone, text)]
     return {i: defective for i, (defective, _) in found.items()}, remarks
 

@@ -34,7 +34,7 @@ def check_detector(model: ModelConfig) -> type[L.LightningModule]:
     if not (isinstance(found, type) and issubclass(found, L.LightningModule)) or not callable(
         getattr(found, "score", None)
     ):
-        raise WrongValue("_target_", target, "is no LightningModule with score(batch); name one")
+        raise WrongValue("_target_", target, "is not a LightningModule with score(batch); name one")
     try:
         inspect.signature(found).bind(dim=1, **model.rest)
     except TypeError as error:

@@ -1,4 +1,4 @@
-"""What a checkpoint carries so that a detector can be rebuilt from it alone, and how it is rebuilt.
+"""Content of a checkpoint, and rebuilding of a detector from it alone.
 
 A checkpoint may come from anywhere. Nothing that it names is imported or called but the project's own
 detectors, with plain values, and networks of the libraries'; the rest are tensors, no more than the file
@@ -61,7 +61,7 @@ class Loaded:
 
     @property
     def device(self) -> torch.device:
-        """Where scores are computed."""
+        """Device that computes the scores."""
         return self.extractor.mean.device
 
     def save(self, file: Path) -> None:
@@ -200,7 +200,7 @@ def add_calibration(file: Path, calibration: Calibration, to: Path) -> None:
 def _model(kind: str, arguments: dict[str, Any], own_code: bool) -> ModelConfig:
     if is_own_detector(kind) and not own_code:
         raise InputError(
-            f"its detector is a class, {kind}, that is not imported unasked; allow it if it is "
+            f"its detector is a class, {kind}, that is not imported by default; allow it if it is "
             "yours, with --own-code (own_code=True in Python)"
         )
     try:
@@ -241,10 +241,10 @@ def _try(detector: L.LightningModule, n_vectors: int, dim: int) -> None:
 
 def _not_whole(file: Path, error: Exception) -> InputError:
     reason = one_line(error, 200) if isinstance(error, Damaged) else type(error).__name__
-    return InputError(f"{file} is not a whole checkpoint of irp_lightning ({reason}); {REMEDY}")
+    return InputError(f"{file} is not a complete checkpoint of irp_lightning ({reason}); {REMEDY}")
 
 
 def _what_else(saved: Any) -> str:
     if isinstance(saved, Mapping) and "carried" in saved.get("RefinableData", {}):
-        return "is of an older version of irp_lightning; predict with that version, or run again"
+        return "is from an older version of irp_lightning; predict with that version, or run again"
     return f"is not a checkpoint of irp_lightning; {REMEDY}"

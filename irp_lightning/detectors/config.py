@@ -186,7 +186,7 @@ def _is_count(value: Any) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainerConfig:
-    """What Lightning's trainer runs on, and its other arguments as they are.
+    """Hardware of Lightning's trainer, and its other arguments unchanged.
 
     Attributes:
         accelerator: The kind of device.
@@ -204,7 +204,7 @@ class TrainerConfig:
 
     @property
     def is_distributed(self) -> bool:
-        """Whether several processes train one detector together."""
+        """True if several processes train one detector together."""
         return self.strategy == "ddp"
 
     def __post_init__(self) -> None:

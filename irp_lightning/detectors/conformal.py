@@ -68,8 +68,8 @@ class Calibration:
         if self.groups < len(self.scores):
             few = f"{len(self.scores)} normal images in {counted(self.groups, 'group')}"
         return (
-            f"false alarms of {percent(self.asked)} cannot be promised: {few} can promise no less than "
-            f"{percent(self.promised)} (1 in {self.groups + 1}), which the threshold "
+            f"false alarms of {percent(self.asked)} cannot be guaranteed: {few} can guarantee no less "
+            f"than {percent(self.promised)} (1 in {self.groups + 1}), which the threshold "
             f"{self.threshold:.4g} is for"
         )
 

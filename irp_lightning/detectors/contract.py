@@ -1,4 +1,4 @@
-"""What a detector is.
+"""The interface of a detector.
 
 A detector is a LightningModule that Lightning trains on batches ``(features (B, K, D), index (B,))``,
 and that scores images by :class:`Detector`'s one method. It is made as ``Class(dim=D, **arguments)``,

@@ -1,4 +1,4 @@
-"""What a fit runs on: whether it is there, and which device it is."""
+"""Device of a fit: checks that it exists, and chooses it."""
 
 import inspect
 

@@ -1,4 +1,4 @@
-"""What detectors of patches share: an image is as anomalous as its furthest patches."""
+"""Shared code of patch detectors: an image is as anomalous as its furthest patches."""
 
 from abc import abstractmethod
 from typing import ClassVar

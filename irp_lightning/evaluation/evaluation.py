@@ -1,4 +1,4 @@
-"""What a run found out: scores and removals beside the labels that fitting never saw."""
+"""Evaluation of a run: scores and removals with the labels that fitting never saw."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How much of what noise costs a method wins back; needs no torch, so that many runs compare quickly."""
+"""Share of the cost of noise that a method wins back; needs no torch, so that comparisons are quick."""
 
 __all__ = ["LEAST_GAP", "gap_closure"]
 
@@ -7,7 +7,7 @@ LEAST_GAP = 0.01
 
 
 def gap_closure(area: float | None, vanilla: float | None, oracle: float | None) -> float | None:
-    """How much of what noise costs a method wins back: (AUROC − vanilla) / (oracle − vanilla).
+    """Share of the cost of noise that a method wins back: (AUROC − vanilla) / (oracle − vanilla).
 
     Args:
         area: The method's AUROC.

@@ -1,4 +1,4 @@
-"""How good scores and removals are, given the labels."""
+"""Metrics of scores and removals, given the labels."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -57,7 +57,7 @@ class FeatureBank:
         self._unusable: set[str] = set()
 
     def file(self, image: str) -> Path:
-        """Where the entry of an image lies, by the digest of the image's content."""
+        """Path of an image's entry, by the digest of the image's content."""
         return self.folder / image[:2] / f"{image}.npy"
 
     def __contains__(self, image: str) -> bool:

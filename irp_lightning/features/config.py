@@ -123,7 +123,7 @@ class PatchesConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class FeaturesConfig:
-    """How features are computed and kept.
+    """Computation and storage of features.
 
     Attributes:
         cache: ``bank``, ``memory`` or ``live``. The first two hold the same features.

@@ -149,7 +149,7 @@ class FeatureExtractor(nn.Module):
 
     @torch.no_grad()
     def views(self, images: Tensor, angles: Tensor) -> Tensor:
-        """What the backbone sees: rotated and normalised, image by image.
+        """The backbone's input: rotated and normalised, image by image.
 
         Args:
             images: (B, 3, H, W), uint8.
@@ -225,8 +225,8 @@ class FeatureExtractor(nn.Module):
         is_users = is_own(spec.backbone, spec.library)
         if is_users and not own_code:
             raise InputError(
-                f"its backbone is a function, {spec.backbone}, that is not called unasked; allow it if "
-                "it is yours, with --own-code (own_code=True in Python)"
+                f"its backbone is a function, {spec.backbone}, that is not called by default; allow "
+                "it if it is yours, with --own-code (own_code=True in Python)"
             )
 
         def build() -> Backbone:

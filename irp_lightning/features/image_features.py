@@ -1,4 +1,4 @@
-"""Where batches of features come from: memory, the bank's files, or the images themselves.
+"""Sources of feature batches: memory, the bank's files, or the images themselves.
 
 All three answer the same two questions, so that whatever trains and scores on them cannot tell them
 apart: which views does training draw, and which views are scored. The features of patches have patches
@@ -105,7 +105,7 @@ class BankFeatures:
         if features is None:
             raise RuntimeError(
                 f"the feature bank lost the entry {self.bank.file(image)} while it was in use; run "
-                "again, it will be made anew"
+                "again to compute it anew"
             )
         return features
 

@@ -1,4 +1,4 @@
-"""What fits into memory: of this machine, of a container or a batch job, and of a GPU."""
+"""Available memory of this machine, a container or batch job, and a GPU."""
 
 import os
 from collections.abc import Iterator

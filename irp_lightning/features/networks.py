@@ -96,7 +96,7 @@ def timm_maps(name: str, layers: Sequence[int | str], **weights: Any) -> nn.Modu
     # Only names of timm's own list: others (hf-hub:…, local-dir:…) would fetch and run what they say.
     if not timm.is_model(name):
         raise WrongValue(
-            "name", name, "is no model of timm's; timm.list_models() tells them, such as convnext_tiny"
+            "name", name, "is not a timm model; timm.list_models() lists them, such as convnext_tiny"
         )
     if "." in name and name not in timm.list_pretrained():
         raise WrongValue("name", name, f"has no such weights; timm has {_tags(name)}")
@@ -105,7 +105,7 @@ def timm_maps(name: str, layers: Sequence[int | str], **weights: Any) -> nn.Modu
         raise WrongValue(
             "layers",
             list(layers),
-            "are no numbers in ascending order; give those of timm's stages, such as [2, 3]",
+            "are not numbers in ascending order; give those of timm's stages, such as [2, 3]",
         )
     for asked in ANY_SIZE:
         with suppress(TypeError):
@@ -185,7 +185,7 @@ def _torchvision_features(name: str) -> nn.Module:
     raise WrongValue(
         "name",
         name,
-        "is no network of torchvision's with feature maps; choose one, such as alexnet, squeezenet1_1, "
+        "is not a torchvision network with feature maps; choose one, such as alexnet, squeezenet1_1, "
         "resnet18, wide_resnet50_2, efficientnet_b0 or densenet121, or random, or one of timm's with "
         "backbone=timm, or name a function of your own as my_module.my_function",
     )

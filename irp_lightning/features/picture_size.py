@@ -1,4 +1,4 @@
-"""Whether pictures of a size can be looked at, before one is."""
+"""Check of the picture size before extraction."""
 
 from irp_lightning.features.config import BackboneConfig, is_own
 from irp_lightning.features.memory import check_memory

@@ -113,7 +113,7 @@ def _from_bank(
         bad = [i for i in bad if not is_sound(i)]
         if not bad:
             break
-        say(f"feature bank: {len(bad)} damaged entries in {bank.folder} are made again")
+        say(f"feature bank: {len(bad)} damaged entries in {bank.folder} are computed again")
         kept |= fill_bank(bank, [paths[i] for i in bad], [hashes[i] for i in bad], run_extractor, say)
     else:
         raise InputError(
@@ -162,7 +162,7 @@ def fill_bank(
             if not unwritten:
                 say(
                     f"cache_dir: {bank.folder} cannot be written ({error.strerror}); "
-                    "features stay in memory for this run alone"
+                    "features stay in memory for this run only"
                 )
             unwritten[images[i]] = bank.rounded(features)
     return unwritten

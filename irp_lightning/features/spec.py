@@ -36,7 +36,7 @@ def _numbers(count: int | None = None, lowest: float = -math.inf) -> Callable[[A
         )
         if not listed or not good or (count is not None and len(listed) != count):
             least = "" if lowest == -math.inf else f", of at least {lowest:g}"
-            raise ValueError(f"is no list of {count or 'some'} finite numbers{least}")
+            raise ValueError(f"is not a list of {count or 'some'} finite numbers{least}")
         return tuple(listed)
 
     return check
@@ -117,7 +117,7 @@ class ExtractorSpec:
 
     @property
     def numbers(self) -> BitDepth:
-        """What the numbers of deep images mean."""
+        """Meaning of deep images' numbers."""
         return BitDepth(self.bit_depth, self.float_bit_depth)
 
     def described(self) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def load_weights(network: nn.Module, config: BackboneConfig) -> None:
         network.load_state_dict({key: state[source[key]] for key in wanted})
     wrong = next((k for k, v in network.state_dict().items() if not v.isfinite().all()), None)
     if wrong is not None:
-        raise WrongValue("weights", weights or "null", f"holds values that are no numbers ({wrong})")
+        raise WrongValue("weights", weights or "null", f"holds values that are not numbers ({wrong})")
 
 
 def _load_timm(network: nn.Module, config: BackboneConfig) -> None:
@@ -80,8 +80,8 @@ def _load_timm(network: nn.Module, config: BackboneConfig) -> None:
         raise WrongValue(
             "weights",
             config.weights or "null",
-            f"means timm's for {name}, and they could not be had ({one_line(error, 160)}); give a file "
-            "with its state dict, or choose a backbone that needs no download: efficientnet_lite0",
+            f"means timm's for {name}, which could not be downloaded ({one_line(error, 160)}); give a "
+            "file with its state dict, or choose a backbone that needs no download: efficientnet_lite0",
         ) from error
     network.load_state_dict({f"network.{key}": value for key, value in filled.state_dict().items()})
 
@@ -152,7 +152,7 @@ def _torchvision_state(name: str) -> dict[str, Tensor]:
         raise WrongValue(
             "weights",
             "null",
-            f"means torchvision's for {name}, and they could not be had from {url} "
+            f"means torchvision's for {name}, which could not be downloaded from {url} "
             f"({one_line(error, 160)}); place that file at {place}, give a file, or choose a backbone "
             "that needs no download: efficientnet_lite0 or random",
         ) from error

@@ -1,1 +1,1 @@
-"""What every package stands on: errors, declared values, whole files, processes. Imports no torch."""
+"""Base of every package: errors, declared values, atomic files, processes. Imports no torch."""

@@ -1,4 +1,4 @@
-"""How every command ends."""
+"""Exit handling of all commands."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

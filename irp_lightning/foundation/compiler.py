@@ -1,4 +1,4 @@
-"""Whether torch.compile can work on this machine."""
+"""Check that torch.compile works on this machine."""
 
 import os
 import shutil
@@ -21,5 +21,5 @@ def check_compiler() -> None:
         raise WrongValue(
             "compile",
             "true",
-            f"needs a C++ compiler, and {compiler} is not there; install one, or set false",
+            f"needs a C++ compiler, and {compiler} is missing; install one, or set false",
         )

@@ -77,12 +77,12 @@ def refused_by_the_system() -> Iterator[None]:
             raise
         place = "" if error.filename is None else f"{error.filename}: "
         raise InputError(
-            f"{place}{error.strerror}; mend that or name another place, and the same command resumes"
+            f"{place}{error.strerror}; fix that or choose another place, and the same command resumes"
         ) from error
 
 
 def one_line(error: object, longest: int | None = None) -> str:
-    r"""What an error says, in one line; its type where it says nothing.
+    r"""An error's message in one line, or its type if there is no message.
 
     >>> one_line(ValueError("two\n  lines")), one_line(KeyboardInterrupt())
     ('two lines', 'KeyboardInterrupt')

@@ -156,7 +156,7 @@ def _name(value: Any) -> str:
         raise _Wrong("is not allowed; give a name or a path")
     name = str(value)
     if "\0" in name:
-        raise _Wrong("holds a zero byte, which no name can; give a name or a path")
+        raise _Wrong("holds a zero byte, which no name may; give a name or a path")
     if any(len(os.fsencode(part)) > LONGEST for part in PurePath(name).parts):
         raise _Wrong(f"is longer than a name can be, {LONGEST} bytes; give a name or a path")
     return name
@@ -190,7 +190,7 @@ def path(
         try:
             return os.path.abspath(Path(given).expanduser())  # noqa: PTH100
         except RuntimeError:
-            raise _Wrong("names the home of a user that is not there; write the path out") from None
+            raise _Wrong("names the home of an unknown user; write the full path") from None
 
     return _field(check, default, says, named)
 
@@ -262,7 +262,7 @@ def load(kind: type[T], values: Mapping[str, Any]) -> T:
 
 
 def identity(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    """What a mapping says about a run, by dotted key: equal for equal runs.
+    """The part of a mapping that identifies a run, by dotted key: equal for equal runs.
 
     Nothing is checked. A field that is not there counts with its default: a version that adds one does
     not make strangers of runs that came before it. Undeclared keys say nothing, unless the group takes

@@ -1,4 +1,4 @@
-"""Which of the processes that train one detector together this is."""
+"""Rank of this process among those that train one detector."""
 
 import os
 

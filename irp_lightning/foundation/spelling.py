@@ -1,4 +1,4 @@
-"""How the user of a command writes a setting: ``key=value``, or by an argument of the command's own."""
+"""Spelling of a setting in a command: ``key=value``, or the command's own argument."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

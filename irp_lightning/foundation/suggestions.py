@@ -1,4 +1,4 @@
-"""What somebody may have meant by a name that there is not."""
+"""Suggestions for an unknown name."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -26,9 +26,9 @@ def without_place(override: str) -> str:
     """The refusal of a choice in a group that another choice does not take.
 
     >>> without_place("refine/scoring=mutual")
-    'refine/scoring=mutual does nothing here: the chosen refine takes no scoring; leave it out'
+    'refine/scoring=mutual has no effect here: the chosen refine takes no scoring; leave it out'
     """
     key = override.partition("=")[0].lstrip("+")
     group, _, package = key.partition("@")
     above, _, part = (package or group).replace("/", ".").rpartition(".")
-    return f"{override} does nothing here: the chosen {above} takes no {part}; leave it out"
+    return f"{override} has no effect here: the chosen {above} takes no {part}; leave it out"

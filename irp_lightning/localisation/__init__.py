@@ -1,1 +1,1 @@
-"""Where in a picture the defect is: maps, measures of them, and pictures."""
+"""Localisation of defects: anomaly maps, their metrics, and pictures."""

@@ -1,4 +1,4 @@
-"""Where in an image a detector sees the defect: the scores of its patches, or else a gradient."""
+"""Anomaly map of an image: the scores of its patches, or else a gradient."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Where in an image a detector sees the defect: the gradient of its score.
+"""Anomaly maps from the gradient of a detector's score.
 
 Rudolph, Wandt, Rosenhahn: *Same Same But DifferNet*, WACV 2021, section 3.4: the score of an image is
 propagated back to the pixels of its views; each view's gradient is smoothed, rotated back, and its
@@ -37,7 +37,7 @@ def gradient_map(
     n_views: int,
     sigma: float | None = None,
 ) -> Tensor:
-    """How much each pixel of an image moves its anomaly score.
+    """Influence of each pixel of an image on its anomaly score.
 
     Args:
         score: A detector's, features (B, V, D) → (B,); differentiable, and on the extractor's device.
@@ -88,7 +88,7 @@ def view_gradients(
         parts = [checkpoint(extractor.describe, some, use_reentrant=False) for some in passes]
         total = score(torch.cat(parts)[None]).sum()
         if not total.requires_grad:
-            raise ValueError("this detector's score has no gradient: it cannot be localised by one")
+            raise ValueError("this detector's score has no gradient: it it cannot give gradient maps")
         (gradients,) = torch.autograd.grad(total, views)
     return gradients
 

@@ -1,4 +1,4 @@
-"""How well maps find the defective pixels: pixel AUROC and AUPRO.
+"""Pixel metrics of anomaly maps: pixel AUROC and AUPRO.
 
 Own code: libraries that have AUPRO take it at chosen thresholds, and scikit-learn's AUROC, equal to
 rounding, needs many times as long where few pixels are defective.

@@ -126,4 +126,4 @@ def _check_out(out: Path, folder: Path, root: Path) -> None:
             "a folder beside it"
         )
     if os.path.lexists(out) and not out.is_dir():
-        raise InputError(f"{given} is a file or leads nowhere; give a folder")
+        raise InputError(f"{given} is a file or a broken link; give a folder")

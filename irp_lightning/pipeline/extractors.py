@@ -1,4 +1,4 @@
-"""What the pictures of a run go through: one extractor for the detector, and one for the removal."""
+"""Extractors of a run: one for the detector, and one for the removal."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace

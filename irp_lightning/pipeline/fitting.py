@@ -227,7 +227,7 @@ class Fitting:
         kept = torch.tensor(groups)[active]
         if len(kept.unique()) < 2:
             raise InputError(
-                "all photographs that are kept show one object: no detector can score them unseen; give "
+                "all kept photographs show one object: no detector can score them unseen; give "
                 "photographs of other objects, or leave out false_alarms"
             )
         folds = min(CALIBRATION_FOLDS, len(kept.unique()))

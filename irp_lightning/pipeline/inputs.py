@@ -1,4 +1,4 @@
-"""What a run reads before anything is removed or fitted: images, pool, groups, features."""
+"""Inputs of a run, before removal and fit: images, pool, groups, features."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -40,7 +40,7 @@ def fill(e: Experiment, say: Callable[[str], None] = print) -> None:
         if fill_bank(bank, paths, images.hashes, run_of(extractor, e.features, device), say):
             raise InputError(f"cache_dir={root} cannot be written; set one that every machine shares")
         bank.mark_used()
-        say(f"{len(wanted)} images in {bank.folder}, {there} of them there before")
+        say(f"{len(wanted)} images in {bank.folder}, {there} of them there already")
 
 
 def fill_over_ray(e: Experiment, jobs: int, cpus: int) -> None:
@@ -59,7 +59,7 @@ def fill_over_ray(e: Experiment, jobs: int, cpus: int) -> None:
     gpus = 1 if there.get("GPU") else 0
     if cpus > there.get("CPU", 0):
         raise InputError(
-            f"--cpus {cpus} for each job, and Ray finds {there.get('CPU', 0):g}; ask for less"
+            f"--cpus {cpus} for each job, and Ray finds {there.get('CPU', 0):g}; request fewer"
         )
     call: Any = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=1, scheduling_strategy="SPREAD")(
         _fill

@@ -1,4 +1,4 @@
-"""What a cleaned folder gets beyond a run: suspects, a threshold, a report and a detector file."""
+"""Output of a cleaned folder beyond a run's: suspects, a threshold, a report and a detector file."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -151,7 +151,7 @@ def _settings(e: Experiment) -> list[tuple[str, str]]:
     scoring, rule = e.refine.scoring, e.refine.rule
     assert scoring is not None  # a cleaning removes out of sample
     assert rule is not None
-    asked = [] if e.false_alarms is None else [("false alarms asked for", percent(e.false_alarms))]
+    asked = [] if e.false_alarms is None else [("requested false alarms", percent(e.false_alarms))]
     return [
         ("folder", printable(e.data.root)),
         ("removal", f"{e.refine.name}: {scoring.title}, {_called(rule)}"),

@@ -20,7 +20,7 @@ __all__ = ["Removal", "remove"]
 
 @dataclass(frozen=True, kw_only=True)
 class Removal:
-    """What was removed before the fit.
+    """Images removed before the fit.
 
     Attributes:
         cleaning: The images that are left, and the rounds that removed the others; a review is followed.

@@ -52,7 +52,7 @@ def find_scorer(scoring: ScoringConfig) -> type[Scorer]:
     target = scoring._target_
     scorer: type[Scorer] = named_object("_target_", target)
     if not isinstance(scorer, type) or getattr(scorer, "wants", None) not in ("views", "patches"):
-        reason = 'is no class with wants = "views" or "patches"; see docs/extending.md'
+        reason = 'is not a class with wants = "views" or "patches"; see docs/extending.md'
         raise WrongValue("_target_", target, reason)
     _check_arguments(target, scorer, scoring.rest, "the training images")
     return scorer
@@ -66,7 +66,7 @@ def find_rule(rule: RuleConfig) -> Rule:
     """
     found = named_object("_target_", rule._target_)
     if not callable(found):
-        raise WrongValue("_target_", rule._target_, "is no function; see docs/extending.md")
+        raise WrongValue("_target_", rule._target_, "is not a function; see docs/extending.md")
     _check_arguments(rule._target_, found, rule.rest, "the scores")
     return partial(found, **rule.rest)
 

@@ -18,7 +18,7 @@ __all__ = ["IterativeRefinement", "Prunable"]
 
 @runtime_checkable
 class Prunable(Protocol):
-    """What the callback asks of a DataModule: any with these three can be refined.
+    """Interface that the callback needs from a DataModule.
 
     ``train_dataloader`` gives the active images alone.
 

@@ -71,7 +71,7 @@ def check_explains(refine: RefineConfig) -> None:
         raise WrongValue(
             "scoring",
             refine.scoring.title,
-            "does not say where in a picture a suspect differs, which is reported with false_alarms; "
+            "does not show where in a picture a suspect differs, which false_alarms reports; "
             "set refine/scoring=ensemble",
         )
 

@@ -18,7 +18,7 @@ __all__ = ["Cleaning", "clean"]
 
 @dataclass(frozen=True)
 class Cleaning:
-    """How far a removal has come.
+    """Progress of a removal.
 
     Attributes:
         active: (N,), bool: the images that are left.

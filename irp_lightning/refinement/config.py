@@ -40,7 +40,7 @@ class NoArguments:
 
 @dataclass(frozen=True, kw_only=True)
 class InSampleConfig:
-    """How a detector is trained between its rounds.
+    """Training of a detector between its rounds.
 
     Attributes:
         round_epochs: Fit after each pruning.
@@ -179,7 +179,7 @@ def _arguments(values: Mapping[str, Any], declared: type | None) -> dict[str, An
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringConfig:
-    """What scores the training images.
+    """Scorer of the training images.
 
     Attributes:
         _target_: The scorer's class, ``module.Class``; or ``in_sample`` or ``labels``, which have none.
@@ -196,7 +196,7 @@ class ScoringConfig:
             return
         load(declared, self.rest)
         if self.backbone is not None and not issubclass(declared, PatchScorerConfig):
-            reason = f"does nothing for {self.title}, which looks at no patches; leave it out"
+            reason = f"has no effect on {self.title}, which uses no patches; leave it out"
             raise WrongValue("backbone", self.backbone.name, reason)
 
     @property
@@ -220,7 +220,7 @@ class ScoringConfig:
             raise WrongValue(
                 "backbone",
                 None,
-                f"leaves {self.title} no network to look through; choose one, as "
+                f"leaves {self.title} without a network; choose one, as "
                 "backbone@refine.scoring.backbone=efficientnet_lite0",
             )
         return self.backbone
@@ -240,7 +240,7 @@ class ScoringConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class RuleConfig:
-    """What finds the threshold that scores are held against.
+    """Rule that finds the threshold of the scores.
 
     Attributes:
         _target_: The function, ``module.function``.
@@ -275,7 +275,7 @@ def _rule_title(target: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class RefineConfig:
-    """What is removed from the training images, when and why.
+    """Removal of training images: the scoring, the rule and the rounds.
 
     Attributes:
         name: What the method is called in tables.
@@ -304,17 +304,17 @@ class RefineConfig:
 
     @property
     def is_oracle(self) -> bool:
-        """Whether exactly the injected defects go."""
+        """True if exactly the injected defects are removed."""
         return self.scoring is not None and self.scoring._target_ == LABELS
 
     @property
     def is_in_sample(self) -> bool:
-        """Whether the detector scores what it is trained on, between its rounds."""
+        """True if the detector scores its own training images between rounds."""
         return self.scorer == IN_SAMPLE
 
     @property
     def is_out_of_sample(self) -> bool:
-        """Whether images are removed before the detector is fitted, without a label."""
+        """True if images are removed before the detector is fitted, without labels."""
         return self.scorer not in (None, IN_SAMPLE)
 
     @property

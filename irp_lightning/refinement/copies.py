@@ -65,6 +65,6 @@ def shared_verdicts(
             bad, good = (image, first) if defective else (first, image)
             raise InputError(
                 f"the review marks {names[bad]} as defective and its identical copy {names[good]} as "
-                "normal; leave one of the rows"
+                "normal; keep one of the rows"
             )
     return {i: verdicts[said[n]] for i, n in enumerate(copies.tolist()) if n in said}

@@ -62,7 +62,7 @@ def comparable(scores: Tensor, fold: Tensor, active: Tensor) -> Tensor:
         if median <= 0:
             raise InputError(
                 f"a fold's median score is {median.item():.4g}: folds are compared by medians, which "
-                "must be positive; take a score that is positive (latent is), or in-sample scoring"
+                "must be positive; use a positive score (such as latent), or in-sample scoring"
             )
         result[fold == k] /= median
     return result

@@ -1,4 +1,4 @@
-"""Which images to remove, given the scores of all: pure, the same for every way of scoring."""
+"""Choice of the images to remove, given all scores: pure, the same for every scoring."""
 
 import math
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ MIN_IMAGES = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Pruning:
-    """Which of the images that stand out are removed, and how often.
+    """Settings for which outliers to remove, and how often.
 
     Attributes:
         rule: Scores, (N,), to the threshold above which an image stands out.
@@ -41,7 +41,7 @@ class Pruning:
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """What a rule finds among the scores of one round.
+    """Result of a rule on the scores of one round.
 
     Attributes:
         threshold: Scores above it stand out.

@@ -21,7 +21,7 @@ SPREAD = 0.7
 
 
 def belief(count: int, expected: int, looks: Mapping[int, bool]) -> Tensor:
-    """How likely each cut is.
+    """Probability of each cut.
 
     Args:
         count: Images in the ranking.

@@ -1,4 +1,4 @@
-"""What scorers of patches share: patches of two sizes, and one image score and map from their scores."""
+"""Shared code of patch scorers: patches of two sizes, and one image score and map from their scores."""
 
 import math
 from collections.abc import Sequence

@@ -19,7 +19,7 @@ __all__ = ["Ranking", "follow", "rank"]
 
 @dataclass(frozen=True)
 class Ranking:
-    """How each image scores when it is held against what was kept.
+    """Scores of all images against the kept ones.
 
     Attributes:
         scores: (N,), float64, out of sample; 1 is an ordinary image.

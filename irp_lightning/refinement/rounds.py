@@ -1,4 +1,4 @@
-"""What happened in one round of refinement."""
+"""Record of one round of refinement."""
 
 from dataclasses import asdict, dataclass
 from typing import Any

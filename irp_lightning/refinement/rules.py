@@ -1,4 +1,4 @@
-"""Where to draw the line, given the scores of all active images. Pure functions of tensors.
+"""Threshold rules, given the scores of all active images. Pure functions of tensors.
 
 A rule is ``(scores (N,), …) → threshold``: images that score above it stand out. Its other arguments are
 its own; only ``lambda_median`` is the paper's (section 3, Eq. 5).
@@ -219,6 +219,6 @@ def logs_of(scores: Tensor, rule: str) -> Tensor:
     if scores.min() <= 0:
         raise InputError(
             f"the lowest score is {scores.min().item():.4g}: the rule {rule} takes logarithms and needs "
-            "positive ones; take a score that is positive (latent is), or another rule, such as iqr"
+            "positive ones; use a positive score (such as latent), or another rule, such as iqr"
         )
     return scores.log()

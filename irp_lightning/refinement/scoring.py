@@ -1,4 +1,4 @@
-"""What scores training images that it never saw: no Trainer, no callback, no label."""
+"""Interface of scorers of unseen training images: no Trainer, no callback, no label."""
 
 import math
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def _no_detector(fitted_on: Tensor, scored: Tensor) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingImages:
-    """What a scorer may know of the training images: no label is among it.
+    """The training images as a scorer sees them, without labels.
 
     Attributes:
         features: Of all images of the run, of the kind that the scorer ``wants``.

@@ -1,1 +1,1 @@
-"""What a run leaves behind: its folder, its tables, its figures."""
+"""Results of a run: its folder, tables and figures."""

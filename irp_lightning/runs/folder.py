@@ -138,7 +138,7 @@ class RunFolder:
             if error.errno != errno.ENOSPC:
                 raise
             raise InputError(
-                f"the disk of {self.path} is full; free some of it, and give the same command again"
+                f"the disk of {self.path} is full; free some space, and give the same command again"
             ) from error
         return file
 
@@ -192,7 +192,7 @@ def csv_rows(file: Path) -> list[dict[str, str]]:
             columns = [from_cell(column) for column in next(lines, [])]
             return [dict(zip_longest(columns, map(from_cell, line))) for line in lines if line]
     except csv.Error as error:
-        raise ValueError(f"{file} is no table ({error})") from error
+        raise ValueError(f"{file} is not a table ({error})") from error
 
 
 def _finite(value: Any) -> Any:

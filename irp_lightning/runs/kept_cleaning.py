@@ -1,4 +1,4 @@
-"""How far a removal has come, kept in the run folder: a stopped run resumes from it."""
+"""Progress of a removal, kept in the run folder: a stopped run resumes from it."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ def save_cleaning(cleaning: Cleaning, file: Path) -> None:
 
 
 def load_cleaning(file: Path | None) -> Cleaning | None:
-    """What :func:`save_cleaning` has written; None if there is no file, or it is damaged."""
+    """Load the file of :func:`save_cleaning`; None if it is missing or damaged."""
     if file is None:
         return None
     try:

@@ -17,7 +17,7 @@ __all__ = ["another_folder", "check_moved", "take_new_root"]
 
 
 def another_folder() -> str:
-    """What to do where a folder holds another run."""
+    """Remedy for a folder that holds another run."""
     folder = spelt_key("hydra.run.dir", in_a_sweep="sweep.name")
     return f"set another folder ({folder}), or {spelt('sweep.force', 'true')}"
 

@@ -88,7 +88,7 @@ class Record:
         return read_manifest(self.folder)
 
     def rounds(self) -> list[dict[str, str]]:
-        """What happened, round by round."""
+        """The rounds of the run."""
         return csv_rows(self.folder / ROUNDS)
 
     def removed(self) -> list[dict[str, str]]:
@@ -184,7 +184,7 @@ def write_config(folder: RunFolder, config: Mapping[str, Any]) -> None:
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:
-    """What ``metrics.json`` holds; nothing where there is none, or it cannot be read."""
+    """Read ``metrics.json``; empty if it is missing or cannot be read."""
     return read_json(folder / METRICS)
 
 

@@ -35,7 +35,7 @@ def write_evaluation(folder: RunFolder, evaluation: Evaluation) -> None:
 
 
 def facts(e: Experiment) -> dict[str, Any]:
-    """What ``metrics.json`` repeats of the configuration.
+    """Settings repeated in ``metrics.json``.
 
     ``k`` is None where the method has none, ``removal_backbone`` where it looks at no patches.
     """

@@ -112,7 +112,7 @@ class Session:
         )
         file.replace(aside)
         shown = printable(aside)
-        print(f"! another review was there; it stays in {shown}, and --review {shown} follows it again")
+        print(f"! another review was there; it stays in {shown}, and --review {shown} applies it again")
 
     @property
     def checkpoint(self) -> Path | None:
@@ -277,14 +277,14 @@ def _can_go_on(path: Path, manifest: str) -> bool:
     saved = as_written_today(file.read_text(encoding="utf-8")) if file.is_file() else ""
     if saved != manifest:
         if saved.partition("\n")[0] != manifest.partition("\n")[0]:
-            print(f"{printable(path)} was stopped half-way by another version: the run begins anew")
+            print(f"{printable(path)} was interrupted in another version: the run starts again")
             return False
         raise InputError(
-            f"{path} was stopped half-way, and the images have changed since (manifest.csv); "
-            f"set {spelt('sweep.force', 'true')} to begin anew"
+            f"{path} was interrupted, and the images have changed since (manifest.csv); "
+            f"set {spelt('sweep.force', 'true')} to start again"
         )
     if not all(map(_is_whole, kept)):
-        print(f"a checkpoint in {printable(path)} is damaged: the run begins anew")
+        print(f"a checkpoint in {printable(path)} is damaged: the run starts again")
         return False
     return True
 

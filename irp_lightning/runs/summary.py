@@ -45,7 +45,7 @@ def print_summary(metrics: Mapping[str, Any], folder: Path) -> None:
     if m["noise_achieved"] is not None:
         table.add_row(
             "training images",
-            f"{m['train_images']}, noise {m['noise_achieved']:.3f} ({m['noise_requested']} asked for)",
+            f"{m['train_images']}, noise {m['noise_achieved']:.3f} ({m['noise_requested']} requested)",
         )
     converged = {True: ", converged", False: ", not converged"}
     table.add_row("rounds", f"{m['rounds']}{converged.get(m['converged'], '')}")
@@ -87,11 +87,11 @@ def _add_cleaning(table: Table, m: Mapping[str, Any]) -> None:
         "suspects", f"{c['suspects']} of {c['suspects'] + c['kept']} photographs, {c['kept']} kept"
     )
     if c["looks"]:
-        table.add_row("looked at", f"{counted(c['looks'], 'photograph')}, by a person")
-    rates = [f"{c['threshold']:.4g}: {percent(promised)} false alarms promised"]
+        table.add_row("reviewed", f"{counted(c['looks'], 'photograph')}, by a person")
+    rates = [f"{c['threshold']:.4g}: {percent(promised)} false alarms guaranteed"]
     if promised > asked:
         rates.append(
-            f"{percent(asked)} asked for; so few groups of photographs promise no less than 1 in "
+            f"{percent(asked)} requested; so few groups of photographs guarantee no less than 1 in "
             f"{round(1 / promised)}"
         )
     review = c.get("review")  # older versions have none

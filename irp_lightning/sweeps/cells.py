@@ -77,7 +77,7 @@ def list_cells(
         nowhere &= {key_of(override) for override in idlers}
     if nowhere:
         key = min(nowhere)
-        raise InputError(f"{key} does nothing in any cell of this sweep; leave it out")
+        raise InputError(f"{key} has no effect in any cell of this sweep; leave it out")
     swept = [o.key_or_group for o in parsed if o.is_sweep_override()]
     for name, jobs_of in cells.items():
         if len({tuple(i) for i in jobs_of}) < len(jobs_of):

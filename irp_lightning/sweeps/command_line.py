@@ -96,7 +96,7 @@ def run_job(cfg: DictConfig, run: Run) -> float:
                 _check_idle(job.overrides.task, cfg)
             metrics: Mapping[str, Any] | None = complete_run(folder, cfg)
             if metrics is not None:
-                print(f"skipped, it is complete: {folder}")
+                print(f"skipped, already complete: {folder}")
                 outcome = {"status": "skipped"}
             else:
                 with quiet():
@@ -113,7 +113,7 @@ def run_job(cfg: DictConfig, run: Run) -> float:
         # The other cells go on; Hydra prints this without a traceback at the end.
         raise CompactHydraException(f"irp_lightning: {error}") from None
     except SystemExit:
-        outcome["error"] = "whoever read what it prints went away"
+        outcome["error"] = "the reader of its output exited"
         raise
     except KeyboardInterrupt:
         outcome["error"] = "interrupted"
@@ -159,10 +159,10 @@ def _check_output(arguments: Sequence[str]) -> None:
     folder = Path(told[-1].strip("'\"") if told else "outputs").absolute()
     there = next(place for place in (folder, *folder.parents) if os.path.exists(place))  # noqa: PTH110
     if not there.is_dir():
-        raise InputError(f"{there} is no folder; give the results another one by hydra.run.dir=FOLDER")
+        raise InputError(f"{there} is not a folder; give the results another by hydra.run.dir=FOLDER")
     if not os.access(there, os.W_OK | os.X_OK):
         raise InputError(
-            f"{there} may not be written; give the results another folder by hydra.run.dir=FOLDER"
+            f"{there} is not writable; give the results another folder by hydra.run.dir=FOLDER"
         )
 
 
@@ -176,6 +176,6 @@ def _is_installed(module: str) -> bool:
 def _check_idle(overrides: Sequence[str], cfg: DictConfig) -> None:
     for override in idle_overrides(overrides, cfg.refine):
         raise InputError(
-            f"{override} does nothing for refine={cfg.refine.name}: nothing that it removes depends on "
-            f"{key_of(override)}; leave it out"
+            f"{override} has no effect with refine={cfg.refine.name}: nothing that it removes depends "
+            f"on {key_of(override)}; leave it out"
         )

@@ -1,4 +1,4 @@
-"""Which launcher can start which runs."""
+"""Checks of launchers against runs."""
 
 from typing import Any
 

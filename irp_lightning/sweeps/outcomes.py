@@ -1,4 +1,4 @@
-"""How each cell of a sweep went: noted by whoever runs it, told at the end."""
+"""Outcomes of a sweep's cells: recorded by each cell's process, reported at the end."""
 
 import shutil
 from collections import Counter

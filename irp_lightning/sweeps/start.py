@@ -1,4 +1,4 @@
-"""What is done before a command's first run: a sweep that cannot go well is refused."""
+"""Checks before a command's first run: a sweep that cannot succeed is refused."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -41,8 +41,8 @@ class CommandStart(Callback):
             raise SystemExit(f"irp_lightning: {error}") from None
         if cells is None and not str(config.hydra.sweeper._target_).endswith(".BasicSweeper"):
             print(
-                f"sweep.objective={config.sweep.objective}: this search looks at the test labels. What "
-                "it finds is tuned on the test set and is no result."
+                f"sweep.objective={config.sweep.objective}: this search uses the test labels. Its "
+                "result is tuned on the test set and is not valid."
             )
         print(f"sweep folder {folder}" + (f", {len(cells)} cells" if cells else ""))
         # Looked up here, it is the same for all cells.
@@ -64,7 +64,7 @@ def _planned(config: DictConfig) -> dict[str, list[list[str]]] | None:
 
     if not str(config.sweeper._target_).endswith(".BasicSweeper"):
         for override in idle([*task, *(f"{key_of(p)}=1" for p in params)]):
-            raise InputError(f"{key_of(override)} does nothing for this method; search something else")
+            raise InputError(f"{key_of(override)} has no effect on this method; search something else")
         return None
     if "cell_name" not in sweep["subdir"]:
         return None

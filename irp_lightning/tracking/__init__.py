@@ -1,1 +1,1 @@
-"""Where a run's curves and figures go besides its folder: loggers and W&B's pages."""
+"""Destinations of a run's curves and figures besides its folder: loggers and W&B pages."""

@@ -1,4 +1,4 @@
-"""Where curves go: group ``logger`` of the configuration."""
+"""Configuration group ``logger``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

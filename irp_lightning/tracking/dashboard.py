@@ -204,6 +204,6 @@ def save(entity: str | None, project: str, group: str | None) -> tuple[str, str]
         raise
     except Exception as error:  # the package raises bare ones, too
         raise InputError(
-            f"W&B did not take the page ({one_line(error)}); try again, or have it as JSON"
+            f"W&B did not take the page ({one_line(error)}); try again, or print it as JSON"
         ) from error
     return workspace.url, report.url

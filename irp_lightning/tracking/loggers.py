@@ -1,4 +1,4 @@
-"""Where a run's curves go: always a CSV file; Weights & Biases on top, if asked for."""
+"""Loggers of a run: always a CSV file; also Weights & Biases, if set."""
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence

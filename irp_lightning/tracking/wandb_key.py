@@ -1,4 +1,4 @@
-"""Whether this user can log in to Weights & Biases: asked without a prompt, a network, or Lightning."""
+"""Check for a Weights & Biases login, without a prompt, a network, or Lightning."""
 
 import netrc
 import os

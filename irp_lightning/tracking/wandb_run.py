@@ -1,4 +1,4 @@
-"""What a run shows in Weights & Biases, so that a dashboard can compare many."""
+"""Content of a run in Weights & Biases, so that a dashboard can compare many runs."""
 
 import math
 import re

@@ -119,7 +119,7 @@ def test_a_rate_that_cannot_be_promised_is_told(
     said = capsys.readouterr()
     (line,) = said.err.splitlines()
     assert line.startswith(
-        "irp_lightning: --false-alarms 0.0001: false alarms of 0.01 % cannot be promised"
+        "irp_lightning: --false-alarms 0.0001: false alarms of 0.01 % cannot be guaranteed"
     )
     calibration = load_detector(cleaned / "detector.ckpt").calibration
     assert calibration is not None
@@ -276,7 +276,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(photos: Path, tmp_path: Path) 
         ([str(photos), "--out", str(tmp_path / "o"), "refine=irp"], "refine=robust"),
         (
             [str(photos), "--out", str(tmp_path / "o"), "refine/scoring=cross_fit"],
-            r"refine\.scoring=cross_fit does not say where",
+            r"refine\.scoring=cross_fit does not show where",
         ),
         (
             [str(photos), "--out", str(tmp_path / "o"), "--review", str(review)],

@@ -79,7 +79,7 @@ def test_a_plain_command_keeps_the_review_and_force_says_what_it_forgets(
     assert "complete already" in own()
     assert "complete already" in own("--review", out / "review.csv")
     (tmp_path / "photos/07.png").rename(tmp_path / "photos/new.png")
-    assert f"--force --review {out / 'review.csv'} cleans them anew" in own()
+    assert f"--force --review {out / 'review.csv'} cleans again" in own()
     assert caught not in kept(out)
     own("--force", "--review", out / "review.csv")
     assert caught not in kept(out)
@@ -97,9 +97,7 @@ def test_a_review_changed_behind_its_results_is_not_passed_over(own: Clean, tmp_
     one, other = kept(out)[:2]
     own("--review", write_review(tmp_path / "mine.csv", {one: "defective"}))
     write_review(out / "review.csv", {one: "defective", other: "defective"})
-    with pytest.raises(
-        SystemExit, match=r"review\.csv was changed since it was followed; give --review"
-    ):
+    with pytest.raises(SystemExit, match=r"review\.csv has changed since it was applied; give --review"):
         own()
     own("--review", out / "review.csv")
     assert other not in kept(out)
@@ -111,7 +109,7 @@ def test_reviews_that_others_replace_are_all_kept(own: Clean, tmp_path: Path) ->
         write_review(tmp_path / f"{i}.csv", {name: "defective"}) for i, name in enumerate(kept(out)[:3])
     ]
     shutil.copy(reviews[0], out / "review.csv")  # saved there, and not followed yet
-    assert "review.csv is not followed; give --review" in own()
+    assert "review.csv is not applied; give --review" in own()
     own("--review", reviews[1])
     own("--review", reviews[2])
     aside = [file.read_text() for file in sorted(out.glob("review.before-*.csv"))]
@@ -200,7 +198,7 @@ def test_another_file_in_the_place_of_a_photograph_is_not_replaced(own: Clean, t
     own("--copy", to, "--yes")
     file = next(file for file in to.rglob("*.png"))
     file.write_bytes(b"somebody's own")
-    with pytest.raises(SystemExit, match="is there already; give an empty folder to --copy"):
+    with pytest.raises(SystemExit, match="exists already; give an empty folder to --copy"):
         own("--copy", to, "--yes")
     assert file.read_bytes() == b"somebody's own"
 
@@ -210,7 +208,7 @@ def test_places_of_another_list_are_refused(own: Clean, tmp_path: Path) -> None:
     out, to = tmp_path / "out", tmp_path / "to"
     own("--link", to, "--yes")
     review = write_review(tmp_path / "mine.csv", {kept(out)[0]: "defective"})
-    with pytest.raises(SystemExit, match="this list does not put it there; give an empty folder"):
+    with pytest.raises(SystemExit, match="is not from this list; give an empty folder"):
         own("--review", review, "--link", to, "--yes")
 
 

@@ -61,7 +61,7 @@ def test_what_is_proposed_and_saved_is_what_the_command_follows(
     cut = best_cut(known["count"], known["expected"], looks)
     # As follow() does: all before the cut goes, but for what is marked.
     going = sum(looks.get(place, place < cut) for place in range(known["count"]))
-    assert f"{going} of {known['count']} images would go" in page.inner_text("#progress")
+    assert f"{going} of {known['count']} images would be removed" in page.inner_text("#progress")
     with page.expect_download() as download:
         page.click("#save")
     download.value.save_as(tmp_path / "review.csv")

@@ -123,7 +123,7 @@ def test_what_is_no_place_for_photographs(
     before = contents(folder)
     (tmp_path / "file").write_text("mine")
     (tmp_path / "lost").symlink_to("nowhere")
-    with pytest.raises(SystemExit, match=r"lies in|is no folder") as refused:
+    with pytest.raises(SystemExit, match=r"is inside|is not a folder") as refused:
         command("--move", tmp_path / place, "--yes")
     assert "\n" not in str(refused.value)
     assert contents(folder) == before

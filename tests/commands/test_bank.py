@@ -57,7 +57,7 @@ def test_it_is_filled_ahead_of_a_run(
     where = ["+experiment=mvtec_noise", *ours, "refine=robust", f"cache_dir={tmp_path / 'cache'}"]
     first = command("bank", "fill", *where, cwd=tmp_path)
     assert first.returncode == 0, first.stderr
-    assert ", 0 of them there before" in first.stdout
+    assert ", 0 of them there already" in first.stdout
     before = {file: file.stat().st_mtime_ns for file in entries(tmp_path / "cache")}
     assert command("run", *where, "hydra.run.dir=out", cwd=tmp_path).returncode == 0
     assert {file: file.stat().st_mtime_ns for file in entries(tmp_path / "cache")} == before

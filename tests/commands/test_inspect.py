@@ -82,9 +82,9 @@ def test_what_would_falsify_comes_first_and_sets_the_status(look: Look, folder: 
     wrong = [line for line in text.splitlines() if line.startswith("!")]
     assert len(wrong) == 2
     assert "1 images in sub-folders are not read (train/good/lot1)" in wrong[0]
-    assert "1 photographs lie on both sides" in wrong[1]
+    assert "1 photographs are on both sides" in wrong[1]
     assert "- 1 files ending in .txt" in text.partition(wrong[1])[2]
-    assert "2 of this would falsify or stop a run" in text
+    assert "2 of these would falsify or stop a run" in text
 
 
 def test_an_image_that_stops_a_run_is_listed_with_all_others(look: Look, folder: Path) -> None:
@@ -121,7 +121,7 @@ def test_deep_images_are_read_for_their_depth(look: Look, folder: Path) -> None:
     assert row(text, "train", "good")[-3:] == ["PNG", "10", "bits"]
     assert "are read as 10 bits (data.bit_depth)" in text
     assert status == 1  # every one of them is of one grey
-    assert "show nothing but one colour" in text
+    assert "have only one colour" in text
 
 
 def test_noise_that_cannot_be_had_is_said(look: Look, folder: Path) -> None:

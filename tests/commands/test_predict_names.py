@@ -103,7 +103,7 @@ def test_a_reader_that_leaves(checkpoint: Path, picture: Path) -> None:
 def test_a_pickle_of_something_else_is_one_line(picture: Path) -> None:
     foreign = picture.with_name("foreign.ckpt")
     foreign.write_bytes(pickle.dumps({"a": 1}, protocol=4))
-    with pytest.raises(SystemExit, match=r"^irp_lightning: [^\n]*is not a whole checkpoint[^\n]*$"):
+    with pytest.raises(SystemExit, match=r"^irp_lightning: [^\n]*is not a complete checkpoint[^\n]*$"):
         main([str(foreign), str(picture)])
 
 
@@ -114,7 +114,7 @@ def test_what_is_no_share(
     with pytest.raises(SystemExit) as stopped:
         main([str(checkpoint), str(picture), f"--false-alarms={share}"])
     assert stopped.value.code == 2
-    assert f"{share} is no share between 0 and 1" in capsys.readouterr().err
+    assert f"{share} is not a share between 0 and 1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])

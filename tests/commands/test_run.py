@@ -115,7 +115,7 @@ def test_ksdd2_reports_defects_that_the_crop_cuts_away(
     assert run(cfg, tmp_path / "run")["image_auroc"] is not None
     m = metrics(tmp_path / "run")
     assert m["dataset"]["defects_cropped_away"] == 2
-    assert "cuts the whole defect away in 2 images" in capsys.readouterr().out
+    assert "crops out the whole defect in 2 images" in capsys.readouterr().out
     manifest = rows(tmp_path / "run" / "manifest.csv")
     injected = [row["path"] for row in manifest if row["role"] == "injected"]
     assert len(injected) == 3  # of 15 training images

@@ -100,7 +100,7 @@ def test_the_table_of_images_says_where_they_lie(tmp_path: Path, write_run, titl
     inside = np.asarray(group.images[0][1])[10:-10, 10:-10].astype(int)
     assert (np.abs(inside - RED).sum(axis=-1) < 10).any()
     assert len(remarks) == 1
-    assert "1 of 2 photographs looked for are not there any more" in remarks[0]
+    assert "1 of 2 photographs looked for no longer exist" in remarks[0]
 
 
 def test_a_table_of_an_older_version_says_nothing_and_that_is_said(

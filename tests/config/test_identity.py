@@ -195,7 +195,7 @@ def test_a_review_of_an_older_run_counts_by_its_name(experiment: Check, tmp_path
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("+verdicts=abc", "verdicts=abc is not to be set"),
+        ("+verdicts=abc", "verdicts=abc cannot be set"),
         ("review=/no/such.csv", "review=/no/such.csv is not a file"),
         ("review={}", "needs path and verdict"),
     ],

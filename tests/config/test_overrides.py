@@ -54,7 +54,7 @@ def test_paths_come_with_the_quotes_that_they_need(path: str) -> None:
 
 @pytest.mark.parametrize("value", ["null", "true", "3", "1.5", "{a:1}"])
 def test_a_group_chooses_a_file(value: str) -> None:
-    with pytest.raises(InputError, match=r"chooses nothing; name a file of conf/data"):
+    with pytest.raises(InputError, match=r"is empty; name a file of conf/data"):
         check_overrides([f"data={value}"])
 
 
@@ -163,5 +163,5 @@ def test_no_path_is_read_as_another(path: str) -> None:
 def test_an_older_spelling_is_answered_with_todays(older: str, now: str) -> None:
     with pytest.raises(InputError) as error:
         check_overrides([older])
-    assert str(error.value) == f"{older} is spelt {now} now; write that"
+    assert str(error.value) == f"{older} is spelt {now} now; write it so"
     check_overrides(now.split())

@@ -66,7 +66,7 @@ def test_values_are_taken_as_they_are(tmp_path: Path) -> None:
     [
         ("refine.max_round=1", "did you mean refine.max_rounds?"),
         ("model=patch_n", "did you mean patch_nn?"),
-        ("seed", "no key=value"),
+        ("seed", "not key=value"),
         ("refine.k=2", "is spelt refine.rule.k=2 now"),
         ("refine.scoring=mutual", "is spelt refine/scoring=mutual now"),
         ("refine/scoring=mutuall", "did you mean mutual?"),

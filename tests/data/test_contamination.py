@@ -269,7 +269,7 @@ def test_nothing_to_inject_is_said_with_the_remedy(kind: str) -> None:
 
 def test_defects_that_all_stay_in_the_test_set_are_counted() -> None:
     images = _images(("train", "good", 8), ("test", "bent", 3), group="one")
-    with pytest.raises(WrongValue, match=r"^noise=0.2 needs .*none of the 3 .* free .*; set noise=0$"):
+    with pytest.raises(WrongValue, match=r"^noise=0.2 needs .*none of the 3 .* pool: .*; set noise=0$"):
         draw_pool(images, "published", "share", 0.2, 0)
     assert draw_pool(images, "published", "share", 0.0, 0).injected == frozenset()
 

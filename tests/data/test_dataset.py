@@ -169,7 +169,7 @@ def test_reader_of_the_users_own_is_called_with_the_configuration(mine: DataConf
     [
         ("my_reader.folded", "my_reader has no folded"),
         ("no_such_module.flat", "start from the folder that holds no_such_module"),
-        ("my_reader.no_function", "is no function"),
+        ("my_reader.no_function", "is not a function"),
         ("my_reader.empty", "finds no images in"),
     ],
 )
@@ -183,10 +183,10 @@ def test_reader_that_cannot_be_used_is_named(mine: DataConfig, reader: str, reas
 
 def test_image_that_cannot_be_decoded_stops_with_its_name_and_the_remedy(data: DataConfig) -> None:
     _break(data, "test/bent/3.png")
-    with pytest.raises(InputError, match=r"bent/3\.png .*\); mend .*, or set on_bad_image=skip$"):
+    with pytest.raises(InputError, match=r"bent/3\.png .*\); repair .*, or set on_bad_image=skip$"):
         read_images(data)
     _break(data, "test/bent/4.png", "test/good/2.png")
-    with pytest.raises(InputError, match=r"bent/3\.png .*\) \(and 2 more\); mend"):
+    with pytest.raises(InputError, match=r"bent/3\.png .*\) \(and 2 more\); repair"):
         read_images(data)
 
 
@@ -275,10 +275,10 @@ def one(name: str = "a", side: str = "train", defect: str = "good", path: object
     [
         (None, "gives a NoneType, not a list of samples"),
         ([("a.png", "a")], "gives a tuple"),
-        ([one(path="a.png")], "gives a a path or mask that is no pathlib.Path"),
-        ([one(defect=True)], "is no text (True)"),  # type: ignore[arg-type]
-        ([one(side="val")], "puts a on the side 'val'; there are train and test"),
-        ([one(), one()], "calls 2 images a; names must tell them apart"),
+        ([one(path="a.png")], "gives a a path or mask that is not a pathlib.Path"),
+        ([one(defect=True)], "is not text (True)"),  # type: ignore[arg-type]
+        ([one(side="val")], "puts a on the side 'val'; the sides are train and test"),
+        ([one(), one()], "calls 2 images a; names must be unique"),
         (
             [one(defect="ok"), one("b", "test")],
             "no train/good image to train on, but 1 train/ok, 1 test/",

@@ -26,7 +26,7 @@ def test_verdicts_are_read_however_they_are_spelt(tmp_path: Path) -> None:
 
 
 def test_two_verdicts_on_one_image_are_refused_with_both_lines(tmp_path: Path) -> None:
-    with pytest.raises(WrongValue, match=r"a\.png defective in line 2 and normal in line 4; leave one"):
+    with pytest.raises(WrongValue, match=r"a\.png defective in line 2 and normal in line 4; keep one"):
         review(tmp_path, "a.png,defective", "=b.png,normal", "a.png,normal")
 
 
@@ -34,7 +34,7 @@ def test_photographs_that_are_gone_are_named_and_the_others_count(tmp_path: Path
     found, (remark,) = review(tmp_path, "gone.png,normal", "a.png,defective", "old/x.png,normal")
     assert found == {0: True}
     assert remark.text == (
-        "2 rows of review.csv name no training image (gone.png, old/x.png) and do not count"
+        "2 rows of review.csv match no training image (gone.png, old/x.png) and are ignored"
     )
     assert remark.count == 2
 
@@ -56,5 +56,5 @@ def test_columns_besides_are_named(tmp_path: Path) -> None:
 
 
 def test_another_word_is_refused_with_its_line(tmp_path: Path) -> None:
-    with pytest.raises(WrongValue, match="says 'good' in line 3; say normal or defective"):
+    with pytest.raises(WrongValue, match="has 'good' in line 3; write normal or defective"):
         review(tmp_path, "a.png,normal", "a.png,good")

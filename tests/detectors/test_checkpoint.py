@@ -144,7 +144,7 @@ def test_a_crafted_file_calls_nothing(depth: str, call: str, craft: Craft, tmp_p
     }[call]  # fmt: skip
     arguments = {"argument": {"neighbours": order}, "list": {"neighbours": [1, [order]]}, "dict": order}
     text = refusal(craft(arguments=arguments[depth]))
-    assert "not a whole checkpoint" in text
+    assert "not a complete checkpoint" in text
     assert canary.read_text() == "alive"
     assert not new.exists()
 
@@ -165,11 +165,11 @@ def test_what_is_no_detector_is_not_called(
     arguments = {"file": str(canary), "mode": "w"} if "open" in detector else {}
     file = craft(detector=detector.format(mine=mine), arguments=arguments)
     named = detector.format(mine=mine)
-    assert f"its detector is a class, {named}, that is not imported unasked" in refusal(file)
+    assert f"its detector is a class, {named}, that is not imported by default" in refusal(file)
     assert mine not in sys.modules
     assert canary.read_text() == "alive"
     text = refusal(file, own_code=True)
-    assert "no LightningModule with score" in text or "cannot be imported" in text
+    assert "not a LightningModule with score" in text or "cannot be imported" in text
     assert canary.read_text() == "alive"
 
 
@@ -179,7 +179,7 @@ def test_a_backbone_of_the_users_is_called_where_it_is_allowed(mine: str, tmp_pa
     calls = sys.modules[mine].calls
     calls.clear()
     text = refusal(file)
-    assert f"its backbone is a function, {mine}.backbone, that is not called unasked" in text
+    assert f"its backbone is a function, {mine}.backbone, that is not called by default" in text
     assert not calls
     assert load_detector(file, own_code=True).extractor.dim == 4
     assert calls
@@ -196,7 +196,7 @@ def test_a_backbone_of_the_users_is_called_where_it_is_allowed(mine: str, tmp_pa
 )  # fmt: skip
 def test_contents_that_make_no_sense(contents: dict[str, Any], craft: Craft) -> None:
     text = refusal(craft(**contents))
-    assert "not a whole checkpoint" in text or "its detector" in text
+    assert "not a complete checkpoint" in text or "its detector" in text
 
 
 def test_a_detector_that_cannot_be_imported_is_said_to_be(mine: str, tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_a_detector_that_cannot_be_imported_is_said_to_be(mine: str, tmp_path: P
     text = refusal(tmp_path / "a.ckpt", own_code=True)
     assert "gone_away.Mine cannot be imported (No module named 'gone_away')" in text
     assert "start from the folder that holds" in text
-    assert "whole checkpoint" not in text
+    assert "complete checkpoint" not in text
 
 
 def test_an_import_error_of_the_users_own_is_said(mine: str, craft: Craft, tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_a_detector_by_its_older_name_is_the_projects_own(craft: Craft) -> None:
 def test_a_checkpoint_of_an_older_version_is_said_to_be(tmp_path: Path) -> None:
     old = {"state_dict": {}, "RefinableData": {"active": torch.ones(3), "carried": {"model": {}}}}
     torch.save(old, tmp_path / "old.ckpt")
-    assert "is of an older version of irp_lightning" in refusal(tmp_path / "old.ckpt")
+    assert "is from an older version of irp_lightning" in refusal(tmp_path / "old.ckpt")
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "text", "pickle", "list", "other"])
@@ -404,7 +404,7 @@ def test_a_calibration_that_no_score_can_be_held_against_is_refused(
     whole = calibrate(torch.tensor([1.0, 2.0]), ["a", "b"], 0.5).state()
     assert load_detector(craft(calibration=whole)).calibration is not None
     text = refusal(craft(calibration=whole | change))
-    assert "calibrat" in text or "not a whole checkpoint" in text
+    assert "calibrat" in text or "not a complete checkpoint" in text
 
 
 def test_scores_of_a_calibration_that_the_file_does_not_hold_are_refused(craft: Craft) -> None:
@@ -420,7 +420,7 @@ def test_photographs_that_cannot_be_are_no_description(change: dict[str, Any], c
     header = Header(30, 20, 1, "8-bit", 1, True, "PNG")
     whole = appearance_of([header]).state()
     assert load_detector(craft(appearance=whole)).appearance == appearance_of([header])
-    assert "not a whole checkpoint" in refusal(craft(appearance=whole | change))
+    assert "not a complete checkpoint" in refusal(craft(appearance=whole | change))
 
 
 def test_a_checkpoint_that_lost_some_bytes_has_no_scores(checkpoint: Path, tmp_path: Path) -> None:
@@ -429,5 +429,5 @@ def test_a_checkpoint_that_lost_some_bytes_has_no_scores(checkpoint: Path, tmp_p
     middle = len(content) // 2
     content[middle : middle + 64] = bytes(255 - byte for byte in content[middle : middle + 64])
     (tmp_path / "x.ckpt").write_bytes(content)
-    with pytest.raises(InputError, match=r"is not a whole checkpoint|not as it was written"):
+    with pytest.raises(InputError, match=r"is not a complete checkpoint|not as it was written"):
         load_detector(tmp_path / "x.ckpt")

@@ -74,8 +74,8 @@ def test_copies_of_one_photograph_promise_a_half() -> None:
     found = calibrate(torch.full((12,), 3.0), ["one part"] * 12, 0.01)
     assert (found.groups, found.promised, found.threshold) == (1, 0.5, 3.0)
     assert found.shortfall == (
-        "false alarms of 1 % cannot be promised: 12 normal images in 1 group can promise no less than "
-        "50 % (1 in 2), which the threshold 3 is for"
+        "false alarms of 1 % cannot be guaranteed: 12 normal images in 1 group can guarantee no less "
+        "than 50 % (1 in 2), which the threshold 3 is for"
     )
 
 

@@ -57,7 +57,7 @@ def test_two_processes_find_what_one_finds(
         (["refine=robust", "refine/scoring=cross_fit"], "refine/scoring=cross_fit"),
         (["model=gaussian"], "model.name=gaussian has no gradient for several processes"),
         (["features.cache=memory"], "features.cache=memory"),
-        (["batch_size=1"], "batch_size=1 is too few for trainer.devices=2"),
+        (["batch_size=1"], "batch_size=1 is too small for trainer.devices=2"),
         (["trainer.strategy=ddp_spawn"], "trainer.strategy=ddp_spawn is unknown"),
     ],
 )

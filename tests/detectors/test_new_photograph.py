@@ -121,7 +121,7 @@ def test_predict_says_where_an_older_checkpoint_cannot_compare(
 ) -> None:
     write_checkpoint(tmp_path / "older.ckpt", appearance=None)
     main([str(tmp_path / "older.ckpt"), str(save(tmp_path / "a.png", GREYS))])
-    assert "does not hold what its training photographs were like" in capsys.readouterr().err
+    assert "does not describe its training photographs" in capsys.readouterr().err
 
 
 def test_predict_reads_sub_folders_and_counts_what_it_leaves_out(

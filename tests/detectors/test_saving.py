@@ -40,7 +40,7 @@ def test_all_who_write_checkpoints_give_it(checkpoint: Path) -> None:
 
 
 def test_the_run_folder_says_which_disk(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=f"^the disk of {tmp_path} is full; free some of it"):
+    with pytest.raises(InputError, match=f"^the disk of {tmp_path} is full; free some space"):
         RunFolder(tmp_path).write("checkpoints/last.ckpt", lambda _: save_tensors({}, FULL))
     assert not list((tmp_path / "checkpoints").iterdir())
 

@@ -71,7 +71,7 @@ def test_any_network_with_feature_maps_is_a_backbone(name: str) -> None:
     ],
 )
 def test_a_network_without_feature_maps_is_refused(name: str) -> None:
-    match = f"^name={name} is no network.*alexnet.*resnet18.*random"
+    match = f"^name={name} is not a torchvision network.*alexnet.*resnet18.*random"
     with pytest.raises(WrongValue, match=match) as error:
         architecture(name, 0)
     assert "\n" not in str(error.value)

@@ -32,5 +32,5 @@ def test_an_exported_extractor_is_restored() -> None:
 def test_a_checkpoint_with_another_network_is_refused(name: str) -> None:
     exported = extractor("random").export()
     exported["spec"]["backbone"] = name
-    with pytest.raises(InputError, match="is no network"):
+    with pytest.raises(InputError, match="is not a torchvision network"):
         FeatureExtractor.restore(exported)

@@ -80,12 +80,12 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "layers", "message"),
     [
-        ("nonsense", (), r"^name=nonsense is no model of timm's"),
-        ("hf-hub:somebody/model", (), r"^name=hf-hub:somebody/model is no model of timm's"),
+        ("nonsense", (), r"^name=nonsense is not a timm model"),
+        ("hf-hub:somebody/model", (), r"^name=hf-hub:somebody/model is not a timm model"),
         ("resnet18", (9,), r"^layers=\[9\] cannot be taken from resnet18"),
-        ("resnet18", ("layer2",), r"^layers=\['layer2'\] are no numbers in ascending order"),
-        ("resnet18", (2, 1), r"^layers=\[2, 1\] are no numbers in ascending order"),
-        ("resnet18", (-1,), r"^layers=\[-1\] are no numbers in ascending order"),
+        ("resnet18", ("layer2",), r"^layers=\['layer2'\] are not numbers in ascending order"),
+        ("resnet18", (2, 1), r"^layers=\[2, 1\] are not numbers in ascending order"),
+        ("resnet18", (-1,), r"^layers=\[-1\] are not numbers in ascending order"),
         ("resnet18.nope", (1,), r"^name=resnet18\.nope has no such weights; timm has resnet18\."),
     ],
 )
@@ -129,7 +129,7 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     state = torch.load(file, weights_only=True)
     state["layer1.0.conv1.weight"][0] = torch.nan
     torch.save(state, file)
-    with pytest.raises(WrongValue, match=r"holds values that are no numbers \(.*layer1"):
+    with pytest.raises(WrongValue, match=r"holds values that are not numbers \(.*layer1"):
         build_backbone(timm_backbone(name="resnet18", weights=file, layers=(1, 2)))
 
 
@@ -237,5 +237,5 @@ def test_a_checkpoint_cannot_fetch_a_network_from_the_hub(tmp_path: Path) -> Non
     config = timm_backbone(name="resnet18", weights=file_of("resnet18", tmp_path), layers=(1,))
     exported = extractor(config, 64).export()
     exported["spec"]["backbone"] = "hf-hub:somebody/model"
-    with pytest.raises(InputError, match="is no model of timm's"):
+    with pytest.raises(InputError, match="is not a timm model"):
         FeatureExtractor.restore(exported)

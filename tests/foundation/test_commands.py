@@ -19,7 +19,7 @@ from irp_lightning.runs.summary import print_wide
         (InputError("a=1 is wrong; give 2"), "irp_lightning: a=1 is wrong; give 2"),
         (
             PermissionError(errno.EACCES, "Permission denied", "/a"),
-            "irp_lightning: /a: Permission denied; mend that or name another place, and the same "
+            "irp_lightning: /a: Permission denied; fix that or choose another place, and the same "
             "command resumes",
         ),
         (KeyboardInterrupt(), 128 + signal.SIGINT),

@@ -43,12 +43,12 @@ def test_whatever_names_hold_the_message_is_a_line_that_can_be_printed(name: str
     ],
 )
 def test_what_the_system_refuses_is_a_line(number: int) -> None:
-    with pytest.raises(InputError, match=r"^/x/y: [A-Z].*; mend that"), refused_by_the_system():
+    with pytest.raises(InputError, match=r"^/x/y: [A-Z].*; fix that"), refused_by_the_system():
         raise OSError(number, os.strerror(number), "/x/y")
 
 
 def test_what_names_no_file_is_a_line_too() -> None:
-    with pytest.raises(InputError, match=r"^Cannot allocate memory; mend that"), refused_by_the_system():
+    with pytest.raises(InputError, match=r"^Cannot allocate memory; fix that"), refused_by_the_system():
         raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
 
 

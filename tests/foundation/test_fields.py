@@ -90,7 +90,7 @@ def test_what_is_right_is_loaded() -> None:
         ({"name": ["n"]}, "name=['n'] is not allowed; give a name or a path"),
         ({"name": "n" * 256}, "is longer than a name can be, 255 bytes"),
         ({"name": "a\0b"}, "holds a zero byte"),
-        ({"root": "~nosuchuser/x"}, "root=~nosuchuser/x names the home of a user that is not there"),
+        ({"root": "~nosuchuser/x"}, "root=~nosuchuser/x names the home of an unknown user"),
         ({"root": "/x/" + "é" * 128}, "is longer than a name can be, 255 bytes"),
         ({"extra": 1}, "extra=1 is unknown; known are name"),
     ],

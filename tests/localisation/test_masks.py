@@ -62,5 +62,5 @@ def test_a_defective_image_without_mask_is_refused(tmp_path: Path) -> None:
         load_mask(sample("hole"), 4, "none")
     (tmp_path / "m.png").write_bytes(b"text")
     for file in ("m.png", "missing.png"):
-        with pytest.raises(InputError, match=f"{file} is missing or no readable mask"):
+        with pytest.raises(InputError, match=f"{file} is missing or not a readable mask"):
             load_mask(sample("hole", tmp_path / file), 4, "none")

@@ -48,10 +48,10 @@ def test_so_may_a_users(own: str) -> None:
 
 @pytest.mark.parametrize("kind", ["Mute", "Whole"])
 def test_one_that_does_not_is_refused(own: str, kind: str) -> None:
-    with pytest.raises(WrongValue, match=rf"^scoring={own}\.{kind} does not say where"):
+    with pytest.raises(WrongValue, match=rf"^scoring={own}\.{kind} does not show where"):
         check_explains(refine(f"{own}.{kind}"))
 
 
 def test_so_is_a_scorer_of_whole_pictures() -> None:
-    with pytest.raises(WrongValue, match=r"^scoring=cross_fit does not say where"):
+    with pytest.raises(WrongValue, match=r"^scoring=cross_fit does not show where"):
         check_explains(refine("cross_fit"))

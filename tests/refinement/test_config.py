@@ -46,7 +46,7 @@ def test_a_method_that_never_prunes_has_no_settings(values: dict[str, Any]) -> N
         (block({"_target_": CROSS_FIT, "grid": 4}), "scoring.grid=4 is unknown"),
         (
             block({"_target_": CROSS_FIT, "backbone": BACKBONE}),
-            "scoring.backbone=convnext_tiny does nothi",
+            "scoring.backbone=convnext_tiny has no effect",
         ),
         (block({"_target_": MUTUAL, "folds": 4}), "scoring.folds=4 is unknown"),
         (

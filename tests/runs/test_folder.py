@@ -73,7 +73,7 @@ def test_a_full_disk_is_the_users_to_mend(number: int, kind: type, tmp_path: Pat
         RunFolder(tmp_path).write("a.txt", fails)
     assert isinstance(caught.value, InputError) == (number == errno.ENOSPC)
     if number == errno.ENOSPC:
-        assert str(caught.value).startswith(f"the disk of {tmp_path} is full; free some of it")
+        assert str(caught.value).startswith(f"the disk of {tmp_path} is full; free some space")
     assert not list(tmp_path.iterdir())
 
 

@@ -223,7 +223,7 @@ def test_a_damaged_checkpoint_is_not_gone_on_from(
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
     assert run(cfg, tmp_path)["resumed"] is False
     assert "a checkpoint in" in (told := capsys.readouterr().out)
-    assert "is damaged: the run begins anew" in told
+    assert "is damaged: the run starts again" in told
 
 
 def test_a_forced_run_begins_anew_once_for_each_command(
@@ -261,7 +261,7 @@ def test_a_run_that_an_older_version_left_half_done_begins_anew(
     older = [line.rsplit(",", 2)[0] for line in lines]  # it had no files and masks
     (tmp_path / "manifest.csv").write_text("\n".join(older) + "\n")
     assert run(cfg, tmp_path)["resumed"] is False
-    assert "by another version: the run begins anew" in capsys.readouterr().out
+    assert "in another version: the run starts again" in capsys.readouterr().out
 
 
 def test_what_the_rounds_before_a_fit_kept_goes_when_the_run_is_whole(

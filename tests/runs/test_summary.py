@@ -73,13 +73,13 @@ def test_a_run_of_an_older_version_is_told_of(printed: Any) -> None:
 
 def test_what_was_asked_for_and_what_is_promised_never_look_equal(printed: Any) -> None:
     told = printed({**UNLABELLED, "cleaning": CLEANED})
-    assert "1.25: 1 % false alarms promised" in told
-    assert "asked for" not in told
+    assert "1.25: 1 % false alarms guaranteed" in told
+    assert "requested" not in told
     assert "0.04 % to 2 %" in told
     short = printed({**UNLABELLED, "cleaning": {**CLEANED, "false_alarms_promised": 1 / 99}})
     assert (
-        "1.01 % false alarms promised 1 % asked for; so few groups of photographs promise no less "
-        "than 1 in 99" in short
+        "1.01 % false alarms guaranteed 1 % requested; so few groups of photographs guarantee no "
+        "less than 1 in 99" in short
     )
 
 

@@ -86,5 +86,5 @@ def test_a_cell_stands_for_all_that_differ_by_what_does_nothing() -> None:
 
 
 def test_what_does_nothing_anywhere_is_refused() -> None:
-    with pytest.raises(InputError, match="lam does nothing in any cell"):
+    with pytest.raises(InputError, match="lam has no effect in any cell"):
         list_cells(["refine=none", "lam=1.5,2", "seed=0,1"], lam_is_idle)

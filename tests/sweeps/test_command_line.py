@@ -151,7 +151,7 @@ def test_results_that_can_lie_nowhere_are_refused_in_a_line(command: Command, tm
     (tmp_path / "file").touch()
     result = command("run", "+experiment=demo", "hydra.run.dir=file/run", cwd=tmp_path)
     (line,) = result.stderr.splitlines()
-    assert line.startswith(f"irp_lightning: {tmp_path / 'file'} is no folder")
+    assert line.startswith(f"irp_lightning: {tmp_path / 'file'} is not a folder")
 
 
 @pytest.mark.slow

@@ -116,7 +116,7 @@ def test_a_search_maximises_its_objective_and_says_what_it_looks_at(
         cwd=tmp_path,
     )
     assert result.returncode == 0, result.stderr
-    assert "this search looks at the test labels" in result.stdout
+    assert "this search uses the test labels" in result.stdout
     folder = tmp_path / "outputs" / "mvtec_noise" / "search"
     best = OmegaConf.load(folder / "optimization_results.yaml")
     found = [m["image_auroc"] for m in metrics_of(folder).values()]

@@ -115,7 +115,7 @@ def test_cells_that_differ_by_what_does_nothing_are_computed_once(
 
     nothing = command(*sweep, "refine=none", "lam=1.5,2", cwd=tmp_path)
     assert nothing.returncode == 1
-    assert "lam does nothing in any cell of this sweep; leave it out" in nothing.stderr
+    assert "lam has no effect in any cell of this sweep; leave it out" in nothing.stderr
 
 
 def test_a_knob_that_does_nothing_is_refused_in_a_single_run(
@@ -123,7 +123,7 @@ def test_a_knob_that_does_nothing_is_refused_in_a_single_run(
 ) -> None:
     result = command("run", "+experiment=demo", *small, "refine=robust", "lam=2", cwd=tmp_path)
     assert result.returncode == 1
-    assert result.stderr.startswith("irp_lightning: lam=2 does nothing for refine=robust")
+    assert result.stderr.startswith("irp_lightning: lam=2 has no effect with refine=robust")
     assert len(result.stderr.splitlines()) == 1
     assert not list(tmp_path.iterdir())
 

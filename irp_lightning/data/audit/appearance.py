@@ -1,4 +1,4 @@
-"""What the files of training photographs are like, and how a new photograph differs from them."""
+"""Properties of training photographs' files, and differences of a new photograph."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -119,7 +119,7 @@ def oddities(header: Header, extent: Extent) -> dict[str, str]:
     if header.pages > 1:
         found["pages"] = f"has {header.pages} pages; the first is read"
     if extent.constant:
-        found["constant"] = "shows nothing but one colour"
+        found["constant"] = "has only one colour"
     if extent.transparent:
         found["transparent"] = "has transparent parts; the colours below them are read"
     if not extent.finite:

@@ -1,4 +1,4 @@
-"""What of the files tells normal images from defective ones, and is no defect."""
+"""File properties, other than defects, that separate normal from defective images."""
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
@@ -34,8 +34,8 @@ def confound_remarks(samples: Sequence[Sample], headers: Sequence[Header | None]
         (usual, count), (other, _) = normal.most_common(1)[0], defective.most_common(1)[0]
         if 2 * count > normal.total():
             text = (
-                f"normal images are {usual} and defective ones {other}, and none of these is the other: "
-                "what tells them apart may be the file and not the part"
+                f"normal images are {usual} and defective ones {other}, and the two do not overlap: "
+                "a detector may separate them by the file and not the part"
             )
             remarks.append(Remark(f"{kind}_tells", defective.total(), text, falsifies=True))
     return remarks

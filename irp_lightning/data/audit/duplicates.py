@@ -10,14 +10,14 @@ __all__ = ["duplicate_remarks", "identical"]
 
 
 TWO_LABELS = (
-    "{count} photographs are labelled normal and defective at once, byte for byte ({names}); remove the "
+    "{count} photographs are labelled both normal and defective, byte for byte ({names}); remove the "
     "wrong ones"
 )
 BOTH_SIDES = (
-    "those to train on are left out. Others may be nearly so: data.groups=auto finds them",
-    "data.split=grouped draws all copies of one to the same side",
+    "the training copies are left out. data.groups=auto finds near-duplicates",
+    "data.split=grouped draws all copies of an image to the same side",
 )
-REPEATED = "{count} photographs lie there several times, byte for byte ({names}); they stay together"
+REPEATED = "{count} photographs are there several times, byte for byte ({names}); they stay together"
 
 
 def identical(hashes: Sequence[str]) -> list[list[int]]:
@@ -49,7 +49,7 @@ def duplicate_remarks(samples: Sequence[Sample], hashes: Sequence[str], split: s
         else:
             repeated += [f"{those[0].name} = {those[1].name}"]
     drawn = split == "grouped"
-    both = "{count} photographs lie on both sides, byte for byte ({names}); " + BOTH_SIDES[drawn]
+    both = "{count} photographs are on both sides, byte for byte ({names}); " + BOTH_SIDES[drawn]
     return [
         *remarked("identical_under_two_labels", labels, TWO_LABELS, falsifies=True),
         *remarked("identical_on_both_sides", sides, both, falsifies=not drawn),

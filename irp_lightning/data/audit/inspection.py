@@ -1,4 +1,4 @@
-"""What a run would read and make of a dataset, in rows of text."""
+"""Preview of a dataset and of a run on it, in rows of text."""
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
@@ -104,7 +104,7 @@ def groups_line(images: Dataset) -> str:
 
 
 def noise_line(images: Dataset, pool: TrainingPool) -> str:
-    """What a run trains on and tests on."""
+    """Describe the training and test images of a run."""
     bad = len(pool.injected)
     tested = sum(images.samples[i].label for i in pool.test)
     tests = f"tests on {len(pool.test) - tested} normal and {tested} defective"

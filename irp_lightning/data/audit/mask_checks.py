@@ -1,4 +1,4 @@
-"""What masks say of a dataset before any of them is used."""
+"""Checks of a dataset's masks before use."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ MOST = 0.5
 
 EMPTY = (
     "{count} defective images have a mask without a defective pixel ({names}); they count in no pixel "
-    "measure"
+    "metric"
 )
 GREY = (
     "{count} masks hold shades of grey, as JPEG leaves them ({names}); pixels from the middle of the "
@@ -92,7 +92,7 @@ def _inverted(shares: Mapping[str, Sequence[float]]) -> list[Remark]:
         more = " or more" if len(inverted) > 1 else ""
         text = (
             f"masks of {listed(list(inverted))} mark {least:.0%} of their pictures{more} (median): "
-            "they may be black on white; defects are what is not black"
+            "they may be black on white; pixels that are not black count as defects"
         )
         count = sum(map(len, inverted.values()))
         return [Remark("inverted_masks", count, text, falsifies=True)]

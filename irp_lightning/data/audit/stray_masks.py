@@ -25,7 +25,7 @@ def stray_masks(
         InputError: A mask of a normal image cannot be read.
     """
     loose = [listing.name(path) for path in image_files(truth)]
-    text = f"{{count}} masks lie loose in {listing.name(truth)}/ and are not read ({{names}}); move them"
+    text = f"{{count}} masks are loose in {listing.name(truth)}/ and are not read ({{names}}); move them"
     remarks = remarked("masks_loose", loose, f"{text} into a folder each kind")
     for folder in sub_folders(truth):
         inside = [path for place in (folder, *sub_folders(folder)) for path in image_files(place)]
@@ -33,8 +33,8 @@ def stray_masks(
             continue
         if folder.name not in normal:
             text = (
-                f"{len(inside)} masks of {listing.name(folder)}/ are not read: there is no kind of "
-                "defect of that name"
+                f"{len(inside)} masks of {listing.name(folder)}/ are not read: no kind of defect has "
+                "that name"
             )
             remarks.append(Remark("masks_of_no_kind", len(inside), text))
         elif painted := painted_masks_of_normal(inside, f"{listing.name(folder)}/", listing):

@@ -1,4 +1,4 @@
-"""What a dataset's folder holds: listed, hashed, headers and masks read, and no image decoded."""
+"""Survey of a dataset's folder: files listed and hashed, headers and masks read, no image decoded."""
 
 import inspect
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +24,7 @@ __all__ = ["Survey", "list_images", "survey"]
 
 @dataclass(frozen=True)
 class Survey:
-    """What was found.
+    """Result of a survey.
 
     Attributes:
         samples: All images, those that cannot be opened too.
@@ -92,7 +92,7 @@ def survey(data: DataConfig, reading: Reading | None = None) -> Survey:
         *confound_remarks(samples, headers),
         *duplicate_remarks([samples[i] for i in known], [str(hashes[i]) for i in known], data.split),
     ]
-    text = f"crop={data.crop} cuts the whole defect away in {{count}} images; crop=none keeps them"
+    text = f"crop={data.crop} crops out the whole defect in {{count}} images; crop=none keeps them"
     remarks += remarked("defects_cropped_away", masks.cropped_away, text)
     return Survey(samples, hashes, headers, bad, len(masks.cropped_away), remarks)
 
@@ -118,7 +118,7 @@ def _read(data: DataConfig) -> Any:
     reader = named_object("reader", data.reader)
     wanted = "name one that takes data and lists samples; see docs/extending.md"
     if not callable(reader):
-        raise WrongValue("reader", data.reader, f"is no function; {wanted}")
+        raise WrongValue("reader", data.reader, f"is not a function; {wanted}")
     try:
         inspect.signature(reader).bind(data)
     except ValueError:  # some built-in ones have no signature

@@ -52,8 +52,7 @@ ARCHIVES = {
 
 NOT_OFFERED = {
     "ksdd2": "no digest of it is published; get it from www.vicos.si/resources/kolektorsdd2",
-    "mvtec_ad2": "a form comes before it; fill it in at "
-    "www.mvtec.com/company/research/datasets/mvtec-ad-2",
+    "mvtec_ad2": "it needs a form; fill it in at www.mvtec.com/company/research/datasets/mvtec-ad-2",
     "mtd": "it states no licence; get it from github.com/abin24/Magnetic-tile-defect-datasets.",
 }
 """Datasets that are to be had by hand alone, by reader, with the reason and the place."""

@@ -1,4 +1,4 @@
-"""Where a dataset's folder is looked for, and what to say where it is not."""
+"""Default folder of a dataset, and the message if it is missing."""
 
 import os
 from collections.abc import Mapping

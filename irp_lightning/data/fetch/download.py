@@ -65,7 +65,7 @@ def fetch(data: DataConfig) -> None:
                 _unpack(file, root)
     except (OSError, tarfile.TarError, zipfile.BadZipFile) as error:
         raise InputError(
-            f"{root} cannot be made of {file} ({one_line(error, 160)}); "
+            f"{root} cannot be unpacked from {file} ({one_line(error, 160)}); "
             f"set {spelt_key('data.root')} to another folder"
         ) from error
 
@@ -88,8 +88,8 @@ def _obtain(archive: Archive, file: Path) -> None:
     if (found := pooch.file_hash(str(part))) != archive.sha256:
         part.unlink()
         raise InputError(
-            f"{archive.url} gave a file with the SHA-256 {found} and not {archive.sha256}; it is thrown "
-            "away. The same command tries again"
+            f"{archive.url} gave a file with the SHA-256 {found} and not {archive.sha256}; the file "
+            "was deleted. The same command tries again"
         )
     part.rename(file)
 
@@ -204,6 +204,4 @@ def _leads_out(name: str) -> bool:
 
 
 def _refused(file: Path, name: str) -> InputError:
-    return InputError(
-        f"{file} holds {name}, which is no file or folder inside it; nothing of it is unpacked"
-    )
+    return InputError(f"{file} holds {name}, which is no file or folder inside it; nothing is unpacked")

@@ -1,4 +1,4 @@
-"""What the numbers of deep images mean: one rule for a folder, never image by image.
+"""Meaning of deep images' numbers: one rule for a folder, never image by image.
 
 Eight bits a channel are what they are. Of deeper files, ``data.bit_depth`` says how many bits hold data;
 ``auto`` takes, of all images together, the fewest that hold the highest value: 12 of a 12-bit camera
@@ -28,7 +28,7 @@ SLACK = 0.01
 
 @dataclass(frozen=True)
 class BitDepth:
-    """How deep numbers become 8-bit ones.
+    """Conversion of deep numbers to 8 bits.
 
     Attributes:
         integers: Bits that hold data in files of 16-bit (or longer) integers.

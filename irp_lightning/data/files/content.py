@@ -1,4 +1,4 @@
-"""What is in an image's file: its digest, by which features and images are known again."""
+"""Digest of an image file's content, which identifies images and features."""
 
 import hashlib
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""What a file says of its image before the pixels are decoded."""
+"""Header of an image file, read without decoding the pixels."""
 
 import re
 import struct
@@ -143,9 +143,9 @@ def header_of(file: Image.Image) -> Header:
 def _check_numbers(file: Any) -> None:
     """Of a TIFF's tags, Pillow passes over these two."""
     if file.tag_v2.get(PHOTOMETRIC) == 0 and file.mode not in ("1", "L"):
-        raise ValueError("zero is white, which is read of 8 bits alone; save it with zero black")
+        raise ValueError("zero is white, which is read only with 8 bits; save it with zero black")
     if 2 in file.tag_v2.get(SAMPLE_FORMAT, ()) and file.mode not in ("I", "F"):
-        raise ValueError("its 8 bits have a sign; save it without")
+        raise ValueError("its 8 bits are signed; save it unsigned")
 
 
 def _has_16_bits(file: Any) -> bool:

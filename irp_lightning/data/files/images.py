@@ -93,7 +93,7 @@ def _deep_colour(path: Path, file_format: str) -> NDArray[np.generic]:
     """(H, W, 3), or 4 with transparency: integers of 16 bits, which Pillow cuts down to 8."""
     if file_format != "PNG":
         raise ValueError(
-            f"16 bits a channel, in colour, are read of PNG alone and not of {file_format}; convert it"
+            f"16 bits a channel, in colour, are read only from PNG, not from {file_format}; convert it"
         )
     import imagecodecs
 

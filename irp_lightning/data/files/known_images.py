@@ -1,4 +1,4 @@
-"""What was seen of images when they were decoded, kept by their content."""
+"""Properties of decoded images, kept by their content."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Which files of a folder are images, and what was passed over."""
+"""Listing of a folder's images and of skipped files."""
 
 import os
 import re
@@ -161,7 +161,7 @@ class Listing:
             found.append(Remark("folders_of_masks", total, text))
         for parent, files in self._loose.items():
             place = "the root" if parent == self.root else f"{self.name(parent)}/"
-            text = f"{{count}} images lie loose in {place} and are not read ({{names}}); move them "
+            text = f"{{count}} images are loose in {place} and are not read ({{names}}); move them "
             loose = [path.name for path in files]
             found += remarked("loose", loose, f"{text}to where they belong", falsifies=True)
         for folder, count in self._elsewhere.items():
@@ -171,11 +171,11 @@ class Listing:
                 )
                 found.append(Remark("elsewhere", count, text))
         for ending, files in self._endings.items():
-            why, missed = "no known format of images", True
+            why, missed = "not a known image format", True
             if ending in OTHER_IMAGES:
-                why = "convert them, as to PNG"
+                why = "convert them, for example to PNG"
             elif any(map(_holds_image, files)):
-                why = "there are images among them; give these the ending of their format"
+                why = "some are images; give those the ending of their format"
             else:
                 missed = False
             text = (

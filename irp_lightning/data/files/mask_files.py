@@ -1,4 +1,4 @@
-"""Which file is the mask of which image: the ways in which masks lie and are called."""
+"""Matching of masks to images, by folder and name."""
 
 import unicodedata
 from collections import Counter, defaultdict
@@ -59,7 +59,7 @@ def masks_of_images(found: Iterable[Mapping[Path, Sequence[Path]]]) -> dict[Path
     for image, masks in candidates.items():
         if len(masks) > 1:
             raise InputError(
-                f"{image} has several masks, {' and '.join(map(str, masks[:2]))}; leave one, or put "
+                f"{image} has several masks, {' and '.join(map(str, masks[:2]))}; keep one, or put "
                 f"parts of a mask into a folder {image.stem}/"
             )
     chosen = {image: masks[0] for image, masks in candidates.items()}
@@ -67,8 +67,7 @@ def masks_of_images(found: Iterable[Mapping[Path, Sequence[Path]]]) -> dict[Path
         if count > 1:
             first, second = [image for image, found in chosen.items() if found == mask][:2]
             raise InputError(
-                f"{first} and {second} have one mask, {mask}; give each image a name and a mask of its "
-                "own"
+                f"{first} and {second} share one mask, {mask}; give each image its own name and mask"
             )
     return chosen
 

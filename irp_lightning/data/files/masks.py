@@ -47,7 +47,7 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
     """
     parts = [_values(file) for file in (image_files(path) if path.is_dir() else [path])]
     if len({part.shape for part in parts}) != 1:
-        raise InputError(f"{path} holds no mask, or parts of several sizes; mend it")
+        raise InputError(f"{path} holds no mask, or parts of several sizes; repair it")
     return np.any([part > _threshold(part, path) for part in parts], axis=0)
 
 
@@ -64,7 +64,7 @@ def _values(path: Path) -> NDArray[Any]:
             header = header_of(file)
             if (pages := header.pages) > 1:
                 raise InputError(
-                    f"{path} holds {pages} pages, and a mask is one; save each as a file of a folder "
+                    f"{path} holds {pages} pages, and a mask has one; save each as a file of a folder "
                     f"{path.stem}/ instead"
                 )
             mask = upright_picture(file, header.orientation)
@@ -82,7 +82,7 @@ def _values(path: Path) -> NDArray[Any]:
     except InputError:  # a ValueError, as some of a decoder's
         raise
     except DECODE_ERRORS as error:
-        raise InputError(f"{path} is missing or no readable mask ({one_line(error)})") from error
+        raise InputError(f"{path} is missing or not a readable mask ({one_line(error)})") from error
     return np.asarray(pixels.max(axis=-1) if pixels.ndim == 3 else pixels)
 
 
@@ -96,11 +96,11 @@ def _threshold(values: NDArray[Any], path: Path) -> float:
 
     highest = values.max()
     if not (np.isfinite(values).all() and values.min() >= 0):
-        raise refuse("values below zero, or none that are numbers")
+        raise refuse("values below zero, or values that are not numbers")
     if np.issubdtype(values.dtype, np.floating) and highest <= 1:
         few = len(np.unique(values)) <= 2
         if not few and highest <= 0.5:
-            raise refuse(f"numbers up to {highest:g}, and defects are from 0.5 on")
+            raise refuse(f"numbers up to {highest:g}, and defects start at 0.5")
         return 0 if few else 0.5
     if highest < CLASSES:
         return 0
@@ -114,7 +114,7 @@ def _threshold(values: NDArray[Any], path: Path) -> float:
             return 0
         if (levels[:-1] < CLASSES).all():
             told = ", ".join(f"{level:g}" for level in levels)
-            raise refuse(f"{told}: some may be numbers of classes, or what a lossy file left")
+            raise refuse(f"{told}: some may be class numbers, or artefacts of lossy compression")
     elif highest <= scale / 2:  # the middle of the scale would leave nothing of it
         raise refuse(
             f"{len(levels)} shades up to {highest:g}, which are neither black and white nor the numbers "
@@ -136,8 +136,8 @@ def upright_mask(image: Path, mask: Path) -> NDArray[np.bool_]:
     turned = header.upright != (header.width, header.height)
     if not turned or header.width == header.height:
         raise InputError(
-            f"{image} has a camera's orientation tag and its mask {mask} has none: whether the mask is "
-            "turned, too, cannot be told; save the image upright, without the tag"
+            f"{image} has a camera's orientation tag and its mask {mask} has none: it is unknown "
+            "whether the mask is turned too; save the image upright, without the tag"
         )
     height, width = pixels.shape
     if _alike((width, height), (header.width, header.height)):
@@ -155,8 +155,8 @@ def _of_proportions(
     height, width = pixels.shape
     if not _alike((width, height), size):
         raise InputError(
-            f"{mask} is {width} x {height} pixels and its image {image} {size[0]} x {size[1]}: another "
-            "aspect ratio; give the mask of that image"
+            f"{mask} is {width} x {height} pixels and its image {image} {size[0]} x {size[1]}: the "
+            "aspect ratios differ; give the mask of that image"
         )
     return pixels
 

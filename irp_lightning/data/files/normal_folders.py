@@ -75,5 +75,5 @@ def check_answer(
             raise WrongValue(
                 "normal",
                 name,
-                f"is no folder of images in {category}; there are: {', '.join(dict.fromkeys(names))}",
+                f"is not a folder of images in {category}; there are: {', '.join(dict.fromkeys(names))}",
             )

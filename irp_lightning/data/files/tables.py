@@ -23,7 +23,7 @@ OWN = frozenset(
 
 @dataclass(frozen=True)
 class Table:
-    """What a CSV file holds.
+    """Content of a CSV file.
 
     Attributes:
         file: The file.
@@ -86,11 +86,11 @@ def read_table(field: str, file: Path, needed: Sequence[str], wanted: str) -> Ta
     except OSError as error:
         raise refuse(f"cannot be read ({error.strerror})") from error
     if b"\0" in content:  # UTF-16, which spreadsheets offer as Unicode text, is full of them
-        raise refuse("holds zero bytes and is no CSV in UTF-8")
+        raise refuse("holds zero bytes and is not a UTF-8 CSV")
     try:
         (_, names), *lines = _lines(content.decode("utf-8-sig", "surrogateescape")) or [(0, [])]
     except csv.Error as error:
-        raise refuse(f"is no CSV: {error}") from error
+        raise refuse(f"is not a CSV: {error}") from error
     if not names:
         raise refuse("is empty")
     names = [name.strip() for name in names]

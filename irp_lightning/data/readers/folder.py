@@ -42,9 +42,9 @@ LABELS = {"0": GOOD, "1": DEFECTIVE, "-1": UNLABELLED, "": UNLABELLED}
 SIDES = {"train": "train", "test": "test", "val": "test", "": "train"}
 
 
-NO_LABEL = "{count} images to test on have no label and are not read ({names})"
+NO_LABEL = "{count} test images have no label and are not read ({names})"
 DEFECTIVE_TO_TRAIN_ON = (
-    "{count} images to train on are labelled defective and are tested on instead ({names})"
+    "{count} training images are labelled defective and are tested on instead ({names})"
 )
 
 
@@ -69,14 +69,14 @@ def read(data: DataConfig) -> Reading:
     samples = [_sample(path, listing, normal) for path in paths]
     for name in sorted(normal - {GOOD, NORMAL, *(data.normal or ())}):
         text = (
-            f"images of {TEST}/{printable(name)}/ are taken for normal ones, by its name; say "
+            f"images of {TEST}/{printable(name)}/ are taken for normal because of its name; set "
             f"data.normal={printable(name)}, or data.normal={GOOD} if it is a kind of defect"
         )
         remarks.append(Remark("normal_by_name", 1, text))
     loose = [s for s in samples if s is None]
     if loose:
         text = (
-            f"{len(loose)} images lie loose in {TEST}/ and are not read; move them into "
+            f"{len(loose)} images are loose in {TEST}/ and are not read; move them into "
             f"{TEST}/{NORMAL}/ or {TEST}/<kind of defect>/"
         )
         remarks.append(Remark("loose", len(loose), text, falsifies=True))
@@ -84,7 +84,7 @@ def read(data: DataConfig) -> Reading:
         if folder.name.lower() != NORMAL and means_normal(folder.name):
             text = (
                 f"images of {listing.name(folder)}/ are unlabelled like all others; call it {NORMAL}/ "
-                "if somebody has looked at each of them"
+                "if each of them was checked"
             )
             remarks.append(Remark("not_trusted", 1, text))
     return Reading(_trainable([s for s in samples if s], data.root), remarks)
@@ -150,8 +150,8 @@ def _table(file: Path) -> Reading:
         other, above = samples.setdefault(os.path.normpath(image), (sample, line))
         if (other.side, other.defect) != (side, defect):
             raise InputError(
-                f"{file} says of {name} {other.side}/{other.defect} in line {above} and {side}/{defect} "
-                f"in line {line}; leave one of the rows"
+                f"{file} lists {name} as {other.side}/{other.defect} in line {above} and as "
+                f"{side}/{defect} in line {line}; keep one of the rows"
             )
     remarks = [
         *table.unread(COLUMNS, MEANT),

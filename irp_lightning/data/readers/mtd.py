@@ -27,7 +27,7 @@ FREE = "MT_Free"
 IMAGES = "Imgs"
 
 LONELY = (
-    "{count} files ending in .png are not read, for want of a photograph of their name ({names}): here "
+    "{count} files ending in .png are not read, because no photograph has their name ({names}): here "
     "a .png is the mask of NAME.jpg"
 )
 

@@ -26,7 +26,7 @@ SOURCE = (
     "www.mvtec.com/company/research/datasets/mvtec-ad and unpack it"
 )
 EMPTY = "{names} holds no images"
-CALLED_MASKS = "{count} defective images are called as masks are ({names}); are they photographs?"
+CALLED_MASKS = "{count} defective images have names like masks ({names}); are they photographs?"
 MASKS = "in ground_truth/KIND: NAME_mask.png, NAME.png or NAME/*.png"
 
 
@@ -59,7 +59,7 @@ def category_folder(data: DataConfig, layout: str, source: str) -> Path:
     if not folder.is_dir():
         check_place(root, f"{data.category}/train")
         found = [p.name for p in sub_folders(root) if (p / "train").is_dir()]
-        choice = f"choose one of: {', '.join(found)}" if found else f"no category is: expected {layout}"
+        choice = f"choose one of: {', '.join(found)}" if found else f"there is none: expected {layout}"
         raise WrongValue("category", data.category, f"is not in {root}; {choice}")
     return folder
 
@@ -151,14 +151,14 @@ def _folder_of_masks(truth: Path, kind: Path, kinds: Sequence[Path]) -> Path:
 def _nothing_to_train_on(good: Path, listing: Listing, layout: str) -> str:
     passed = "".join(f"; {remark.text}" for remark in listing.remarks())
     if loose := len(image_files(good.parent)):
-        passed += f"; {loose} images lie loose in {good.parent}: move them into {good.name}/"
+        passed += f"; {loose} images are loose in {good.parent}: move them into {good.name}/"
     return f"{good} holds no images; training needs normal images there ({layout}){passed}"
 
 
 def about_masks(
     samples: list[Sample], unused: list[Path], listing: Listing, expected: str
 ) -> list[Remark]:
-    """Which defects have no mask, and which masks no defect.
+    """Report defects without a mask and masks without a defect.
 
     Args:
         samples: All images of the category.
@@ -168,11 +168,11 @@ def about_masks(
     """
     defective = [sample for sample in samples if sample.label]
     without = [sample.name for sample in defective if sample.mask is None]
-    text = f"none of the {len(defective)} defective images has a mask: there are no pixel measures"
+    text = f"none of the {len(defective)} defective images has a mask: there are no pixel metrics"
     if len(without) < len(defective) or unused:
         text = (
             f"{{count}} of {len(defective)} defective images have no mask ({{names}}) and count in no "
-            f"pixel measure; expected {expected}"
+            f"pixel metric; expected {expected}"
         )
     names = [listing.name(path) for path in unused]
     return [

@@ -18,7 +18,7 @@ PAGE = "www.mvtec.com/company/research/datasets/mvtec-ad-2"
 SOURCE = f"Download 'MVTec AD 2' from the page {PAGE} and unpack it"
 TEST = "test_public"
 UNREAD = {
-    "validation/good": "normal images to set thresholds by",
+    "validation/good": "normal images for setting thresholds",
     "test_private": "their labels are not published",
     "test_private_mixed": "their labels are not published",
 }

@@ -28,7 +28,7 @@ IMAGES, MASKS = Path("Data/Images"), Path("Data/Masks")
 
 LAYOUT = f"ROOT/CATEGORY/Data/Images and Data/Masks, ROOT/{TABLE}"
 SOURCE = (
-    "Set data.download=true, or download VisA_20220922.tar by the page github.com/amazon-science/"
+    "Set data.download=true, or download VisA_20220922.tar from the page github.com/amazon-science/"
     "spot-diff and unpack it"
 )
 
@@ -84,7 +84,7 @@ def _sample(row: dict[str, str], line: int, root: Path, listing: Listing) -> Sam
     def file_of(column: str, folder: Path) -> Path:
         file = Path(os.path.normpath(root / row[column]))
         if not (file.is_file() and file.is_relative_to(folder)):
-            raise InputError(f"{told}, and {file} is no file of {folder}; unpack VisA again")
+            raise InputError(f"{told}, and {file} is not a file of {folder}; unpack VisA again")
         return file
 
     image = file_of("image", listing.root / IMAGES)
@@ -92,7 +92,7 @@ def _sample(row: dict[str, str], line: int, root: Path, listing: Listing) -> Sam
     for folder in image.relative_to(listing.root / IMAGES).parts[:-1]:
         if folder.lower() in DEFECTS and folder.lower() != row["label"]:
             raise InputError(
-                f"{told}: the label contradicts the folder {folder}; mend the row, or move the image"
+                f"{told}: the label contradicts the folder {folder}; correct the row, or move the image"
             )
     return Sample(image, listing.name(image), row["split"], DEFECTS[row["label"]], mask)
 

@@ -71,7 +71,7 @@ def test_what_is_done_with_copies_on_both_sides_is_said_as_it_is(split: str) -> 
         for seed in range(9)
     }
     assert left_out == {split == "published"}
-    assert remark.falsifies == ("those to train on are left out" in remark.text) == left_out.pop()
+    assert remark.falsifies == ("the training copies are left out" in remark.text) == left_out.pop()
 
 
 def test_a_photograph_of_which_nobody_knows_has_no_second_label() -> None:

@@ -143,8 +143,8 @@ def test_smoothed_edges_are_halved(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        ([0.1, 0.2, 0.4], "numbers up to 0.4, and defects are from 0.5 on"),
-        ([0.1, 0.7, np.nan], "values below zero, or none that are numbers"),
+        ([0.1, 0.2, 0.4], "numbers up to 0.4, and defects start at 0.5"),
+        ([0.1, 0.7, np.nan], "values below zero, or values that are not numbers"),
         ([-1, 0, 1], "values below zero"),
         ([0.1, 0.2, 0.7], 1),
         ([0.4, 0.4, 0.4], 3),
@@ -171,7 +171,7 @@ def test_a_mask_of_printing_inks_is_read_as_it_looks(tmp_path: Path) -> None:
 def test_a_mask_of_several_pages_is_refused(tmp_path: Path) -> None:
     pages = [Image.new("L", (8, 8), value) for value in (0, 255)]
     pages[0].save(tmp_path / "m.tif", save_all=True, append_images=pages[1:])
-    with pytest.raises(InputError, match=r"m.tif holds 2 pages, and a mask is one"):
+    with pytest.raises(InputError, match=r"m.tif holds 2 pages, and a mask has one"):
         read_mask(tmp_path / "m.tif")
 
 

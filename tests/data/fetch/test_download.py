@@ -210,7 +210,7 @@ def test_a_folder_that_cannot_be_made(publish: Callable[..., Archive], tmp_path:
     publish(tar(FILES))
     (tmp_path / "file").write_bytes(b"x")
     message = refusal(tmp_path / "file" / "MVTecAD")
-    assert message.startswith(f"{tmp_path / 'file' / 'MVTecAD'} cannot be made of ")
+    assert message.startswith(f"{tmp_path / 'file' / 'MVTecAD'} cannot be unpacked from ")
 
 
 @pytest.mark.parametrize(

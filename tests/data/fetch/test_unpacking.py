@@ -68,7 +68,7 @@ def test_no_member_of_a_zip_leads_out(publish: Callable[..., Archive], root: Pat
 
 def test_a_file_that_is_no_archive(publish: Callable[..., Archive], root: Path) -> None:
     publish(b"x" * 1000)
-    assert refusal(root).startswith(f"{root} cannot be made of {root.with_name(NAME)} (")
+    assert refusal(root).startswith(f"{root} cannot be unpacked from {root.with_name(NAME)} (")
     assert left(root.parent) == {NAME}
 
 

@@ -153,7 +153,7 @@ def test_identical_files_on_both_sides_are_trained_on_no_longer(cases: Path) -> 
 
 
 def test_one_mask_of_two_photographs_is_refused(cases: Path) -> None:
-    with pytest.raises(InputError, match=r"000\.jpg and .*000\.png have one mask"):
+    with pytest.raises(InputError, match=r"000\.jpg and .*000\.png share one mask"):
         read_images(config(cases / "12_same_stem"))
 
 

@@ -96,7 +96,7 @@ def test_8_bits_whose_zero_is_white_are_turned(tmp_path: Path) -> None:
 
 
 def test_8_bits_with_a_sign_are_refused_and_16_are_read(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="its 8 bits have a sign; save it without"):
+    with pytest.raises(InputError, match="its 8 bits are signed; save it unsigned"):
         load_rgb(tiff(tmp_path / "a.tif", np.array([[-3, 5]], np.int8)))
     file = tiff(tmp_path / "b.tif", np.array([[-3, 512]], np.int16))
     found = examine([file], 1)[file]

@@ -95,10 +95,10 @@ def test_what_is_passed_over_is_counted_with_its_names(tmp_path: Path) -> None:
     remarks = {remark.text.split(" (")[0]: remark for remark in listing.remarks()}
     assert remarks["2 images in sub-folders are not read"].falsifies
     assert "data.recursive=true" in remarks["2 images in sub-folders are not read"].text
-    heic = remarks["2 files ending in .heic are not read: convert them, as to PNG"]
+    heic = remarks["2 files ending in .heic are not read: convert them, for example to PNG"]
     assert (heic.count, heic.falsifies) == (2, True)
     for ending in (".txt", "nothing"):
-        text = remarks[f"1 files ending in {ending} are not read: no known format of images"]
+        text = remarks[f"1 files ending in {ending} are not read: not a known image format"]
         assert (text.count, text.falsifies) == (1, False)
 
 
@@ -111,7 +111,7 @@ def test_images_without_the_ending_of_one_are_told_by_their_content(tmp_path: Pa
     said = {remark.text.split(": ")[0]: remark for remark in listing.remarks()}
     without = said["3 files ending in nothing are not read"]
     assert without.falsifies
-    assert "there are images among them" in without.text
+    assert "some are images" in without.text
     assert said["1 files ending in .png?width=640 are not read"].falsifies
     assert not said["1 files ending in .txt are not read"].falsifies
 

@@ -32,7 +32,7 @@ def test_groups_on_both_sides_of_a_published_split_are_said(folder: Path, tmp_pa
 def test_a_folder_whose_training_images_are_all_tested_on_is_refused(folder: Path) -> None:
     for file in files(folder, "train/good/*"):
         shutil.copy(folder / "test" / "good" / "000.png", file)
-    with pytest.raises(InputError, match="every normal image to train on is, byte for byte"):
+    with pytest.raises(InputError, match="every normal training image is identical to a test image"):
         draw_pool(read(folder), "published", "share", 0.2, 0)
 
 

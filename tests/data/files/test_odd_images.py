@@ -137,7 +137,7 @@ def test_bits_are_a_whole_number_however_they_are_written() -> None:
 
 def test_colour_of_16_bits_that_is_cut_down_is_refused_and_565_is_not(tmp_path: Path) -> None:
     (tmp_path / "a.ppm").write_bytes(b"P6\n2 2\n65535\n" + bytes(24))
-    with pytest.raises(InputError, match="16 bits a channel, in colour, are read of PNG alone"):
+    with pytest.raises(InputError, match="16 bits a channel, in colour, are read only from PNG"):
         load_rgb(tmp_path / "a.ppm")
     # Five, six and five bits of a pixel in 16: all of red.
     head = struct.pack("<IiiHHIIiiII", 40, 1, 1, 1, 16, 3, 4, 0, 0, 0, 0)
@@ -162,7 +162,7 @@ def test_colour_of_16_bits_in_jpeg_2000_is_refused_and_of_12_is_not(tmp_path: Pa
         file.write_bytes(content)
         if bits == 12:
             assert load_rgb(file).size == (8, 8)
-    with pytest.raises(InputError, match="16 bits a channel, in colour, are read of PNG alone"):
+    with pytest.raises(InputError, match="16 bits a channel, in colour, are read only from PNG"):
         load_rgb(file)
 
 

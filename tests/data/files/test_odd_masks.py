@@ -22,7 +22,7 @@ def test_a_second_mask_of_one_image_is_refused(folder: Path, name: str) -> None:
     other = mask_folder(folder) / name
     other.parent.mkdir(exist_ok=True)
     Image.new("L", (64, 64)).save(other)
-    with pytest.raises(InputError, match=r"000\.png has several masks, \S+ and \S+; leave one"):
+    with pytest.raises(InputError, match=r"000\.png has several masks, \S+ and \S+; keep one"):
         read(folder)
 
 

@@ -37,7 +37,7 @@ def test_btad_asks_of_further_folders_that_may_be_normal(btad: Path) -> None:
     assert "data.normal=ok if 'clean' is a kind of defect" in message
     assert kinds(read("btad", btad, normal=("ok",)).samples)["test/clean"] == 1
     assert kinds(read("btad", btad, normal=("clean",)).samples)["test/good"] == 3
-    assert "normal=clena is no folder" in refusal("btad", btad, normal=("clena",))
+    assert "normal=clena is not a folder" in refusal("btad", btad, normal=("clena",))
 
 
 def test_a_number_as_the_name_of_a_category_arrives_as_it_is_written() -> None:

@@ -59,12 +59,12 @@ def test_names_that_are_taken_for_normal_are_said_and_can_be_answered(tmp_path: 
 
     assert kinds() == {"test/0/b.png": "good", "test/1/c.png": "1", "test/good/d.png": "good"}
     (remark,) = read(config(tmp_path)).remarks
-    assert "images of test/0/ are taken for normal ones" in remark.text
+    assert "images of test/0/ are taken for normal because" in remark.text
     assert kinds(normal=("good",))["test/0/b.png"] == "0"
     answered = {"test/0/b.png": "0", "test/1/c.png": "good", "test/good/d.png": "good"}
     assert kinds(normal=("1",)) == answered
     assert read(config(tmp_path, normal=("0",))).remarks == []
-    with pytest.raises(InputError, match="normal=2 is no folder of images in"):
+    with pytest.raises(InputError, match="normal=2 is not a folder of images in"):
         kinds(normal=("2",))
 
 
@@ -143,7 +143,7 @@ def test_rows_that_are_not_trained_on_are_said(tmp_path: Path) -> None:
         ("path\na.png\n", "has the columns"),
         (
             "image_path,label_index\na.png,0\n./a.png,1\n",
-            "train/good in line 2 and test/defective in line 3",
+            "train/good in line 2 and as test/defective in line 3",
         ),
         ("image_path,label_index\na.png,0\n,0\n", "line 3: image_path=,"),
         ("image_path,label_index\na.png,bad\n", "line 2: image_path=a.png, label_index=bad"),

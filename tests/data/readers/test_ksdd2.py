@@ -170,7 +170,7 @@ def test_two_images_of_one_mask_are_refused(root: Path) -> None:
     Image.new("RGB", (WIDTH, HEIGHT)).save(root / "train/10001.jpg")
     message = _error(root)
     assert "train/10001.jpg and" in message
-    assert f"train/10001.png have one mask, {root / 'train/10001_GT.png'}" in message
+    assert f"train/10001.png share one mask, {root / 'train/10001_GT.png'}" in message
 
 
 def test_what_lies_beside_the_layout_is_said(root: Path) -> None:
@@ -180,7 +180,7 @@ def test_what_lies_beside_the_layout_is_said(root: Path) -> None:
     Image.new("L", (WIDTH, HEIGHT)).save(root / "test/20009_GT.png")
     told = _remarks(root)
     assert told["elsewhere"] == "2 images of val/ are not read: the layout has no such folder"
-    assert told["loose"].startswith("1 images lie loose in the root and are not read (loose.png)")
+    assert told["loose"].startswith("1 images are loose in the root and are not read (loose.png)")
     assert told["masks_unused"] == "1 masks belong to no image (test/20009_GT.png)"
 
 

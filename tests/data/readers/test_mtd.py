@@ -35,8 +35,8 @@ def test_mtd_tells_of_what_does_not_belong(mtd: Path) -> None:
         *[("masks_alone", 1), ("empty_folders", 1), ("without_mask", 1)],
     ]
     told = [remark.text for remark in found.remarks]
-    assert "1 images lie loose in the root and are not read (c.jpg)" in told[0]
-    assert "1 images lie loose in MT_Break/ and are not read (b.jpg)" in told[1]
+    assert "1 images are loose in the root and are not read (c.jpg)" in told[0]
+    assert "1 images are loose in MT_Break/ and are not read (b.jpg)" in told[1]
     assert "MT_Fray/Imgs/lonely.png" in told[4]
     assert told[5] == "MT_Scratch/ holds no images"
 
@@ -74,7 +74,7 @@ def test_mtd_says_that_photographs_ending_in_png_are_not_read(mtd: Path) -> None
 def test_mtd_refuses_two_photographs_of_one_mask(mtd: Path) -> None:
     write(mtd, "MT_Crack/Imgs/exp1_num_5.bmp")
     assert "exp1_num_5.bmp and" in refusal("mtd", mtd)
-    assert "exp1_num_5.jpg have one mask" in refusal("mtd", mtd)
+    assert "exp1_num_5.jpg share one mask" in refusal("mtd", mtd)
 
 
 def test_mtd_refuses_two_masks_of_one_photograph(mtd: Path) -> None:

@@ -72,7 +72,7 @@ def test_visa_refuses_a_table_without_a_column(visa: Path) -> None:
 def test_visa_refuses_a_quote_that_is_never_closed(visa: Path) -> None:
     table = visa / "split_csv/1cls.csv"
     table.write_text(table.read_text().replace("train,", '"train,', 1))
-    assert f"{table} is no CSV: line 11, unexpected end of data; give" in refusal("visa", visa)
+    assert f"{table} is not a CSV: line 11, unexpected end of data; give" in refusal("visa", visa)
 
 
 ROW = "candle/Data/Images"
@@ -87,8 +87,8 @@ TRUTH = "candle/Data/Masks/Anomaly"
         (("train", "normal", f"{ROW}/Normal/0001.JPG", ""), "Normal/0001.JPG in line 4 and in line 7"),
         (("train", "normal", f"{ROW}/x/../Normal/0001.JPG", ""), "in line 4 and in line 7"),
         (("test", "anomaly", f"{ROW}/Anomaly/002.JPG", f"{TRUTH}/001.png"), "in line 3 and in line 7"),
-        (("test", "anomaly", f"{ROW}/Anomaly/002.JPG", f"{ROW}/Normal/0001.JPG"), "is no file of"),
-        (("test", "anomaly", f"{TRUTH}/001.png", ""), "is no file of"),
+        (("test", "anomaly", f"{ROW}/Anomaly/002.JPG", f"{ROW}/Normal/0001.JPG"), "is not a file of"),
+        (("test", "anomaly", f"{TRUTH}/001.png", ""), "is not a file of"),
     ],
 )
 def test_visa_refuses_a_row_that_contradicts_folders_or_others(
