@@ -4,10 +4,11 @@ python experiments/robustness/removals.py --root ROOT [key=value ...]
 
 ROOT holds categories in the MVTec-AD layout. For each category, noise and seed: the AUROC of the first
 scores against what was injected, and what the whole method removes. ``--settings tuning`` compares
-settings, on the tuning categories and seeds alone; ``robust`` measures the default anywhere, ``views``
-its rotated views, ``published`` other people's scorings and a rule (``published.py``). On tuning
-categories and seeds: ``backbones`` what it looks through (``ALEXNET=FILE`` in the environment: its
-weights), ``thresholds`` pythresh's rules (``thresholds.py``; to be installed).
+settings, on the tuning categories and seeds alone; ``robust`` measures the default anywhere, ``before``
+the default before it looked at parts, ``views`` its rotated views, ``published`` other people's scorings
+and a rule (``published.py``). On tuning categories and seeds: ``backbones`` compares networks
+(``ALEXNET=FILE`` in the environment: its weights), ``thresholds`` pythresh's rules (``thresholds.py``;
+to be installed).
 A row that is in the file already is not computed again.
 """
 
@@ -21,24 +22,31 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import torch
-from common.inputs import Inputs, experiment
+from common.inputs import experiment
 from common.tables import read_rows, write_rows
 
-from irp_lightning.data.groups import fold_groups
+from irp_lightning.config.experiment import Experiment
 from irp_lightning.evaluation.metrics import auroc
-from irp_lightning.features.image_features import ImageFeatures
-from irp_lightning.refinement.build import build_pruning, build_scorer
-from irp_lightning.refinement.clean import Cleaning, clean
-from irp_lightning.refinement.copies import number_copies
-from irp_lightning.refinement.scoring import TrainingImages
+from irp_lightning.pipeline.fitting import Fitting
+from irp_lightning.pipeline.inputs import prepare
+from irp_lightning.pipeline.removal import remove
+from irp_lightning.refinement.two_groups import describe_groups
+from irp_lightning.runs.stopwatch import Stopwatch
 
 HERE = Path(__file__).parent
 CATEGORIES = ("bottle", "pill", "screw", "capsule", "magnetic_tile")
 TUNING = ("pill", "capsule", "magnetic_tile")
 NOISES = (0.0, 0.05, 0.1, 0.2, 0.4)
 
+BEFORE = [
+    *("patches.part=whole", "refine.scoring.by_place=false"),
+    *("refine/rule=false_discovery", "refine.max_rounds=3"),
+]
+"""What ``robust`` was before it looked at parts."""
+
 SETTINGS = {
     "robust": {"robust": []},
+    "before": {"before": BEFORE},
     "tuning": {
         "robust": [],
         "mutual, m = n": ["refine/scoring=mutual"],
@@ -88,40 +96,34 @@ def overrides_of(category: str, root: Path, setting: list[str]) -> list[str]:
         else []
     )
     return [
-        *("+experiment=mvtec_noise", "refine=robust", "backbone=efficientnet_lite0"),
+        # A detector of the same patches: nothing else is extracted.
+        *("+experiment=mvtec_noise", "refine=robust", "backbone=efficientnet_lite0", "model=patch_nn"),
         *("trainer.accelerator=cpu", f"data.root={root}", f"data.category={category}"),
         *by_tile,
         *setting,
     ]
 
 
-def measure(inputs: Inputs, patches: ImageFeatures, noise: float, seed: int) -> dict[str, Any]:
+def measure(e: Experiment) -> dict[str, Any]:
     """One removal."""
-    e = inputs.e
-    pool = inputs.pool(e.data.split, noise, seed)
-    read = inputs.images
-    known, hashes = pool.of(read.groups), pool.of(read.hashes)
-    groups = torch.tensor(
-        fold_groups(pool.of(read.samples), known, hashes, e.data.groups, read.bit_depth)
-    )
-    labels = torch.tensor([i in pool.injected for i in pool.train])
+    inputs = prepare(e, Stopwatch(), report=lambda line: None)
+    labels = torch.tensor([i in inputs.pool.injected for i in inputs.pool.train])
     began = time.perf_counter()
-    images = TrainingImages(
-        features=patches, positions=torch.tensor(pool.train), groups=groups, seed=seed
-    )
-    assert e.refine.scoring is not None
-    scorer = build_scorer(e.refine.scoring, images)
-    begun = Cleaning(torch.ones(len(labels)).bool())
-    done = clean(scorer, build_pruning(e.refine), begun, copies=number_copies(hashes))
-    gone = ~done.active
+    removal = remove(inputs, e.refine, Fitting.of(inputs, e))
+    seconds = round(time.perf_counter() - began, 1)
+    gone, scores = ~removal.active, removal.cleaning.rounds[0].scores
+    groups = describe_groups(scores)
     return {
+        "part": inputs.parts.get("removal", inputs.parts["detector"]).kind,
         "images": len(labels),
         "injected": int(labels.sum()),
-        "detection_auroc": auroc(done.rounds[0].scores, labels.int()),
+        "detection_auroc": auroc(scores, labels.int()),
         "removed_bad": int((gone & labels).sum()),
         "removed_good": int((gone & ~labels).sum()),
-        "rounds": len(done.rounds),
-        "seconds": round(time.perf_counter() - began, 1),
+        "rounds": len(removal.cleaning.rounds),
+        "clean_probability": round(groups.clean_probability, 4),
+        "share": round(groups.share, 4),
+        "seconds": seconds,
     }
 
 
@@ -149,10 +151,9 @@ def main() -> None:
         if not todo:
             continue
         root = chosen.root.resolve()
-        inputs = Inputs(experiment(*overrides_of(category, root, setting), *chosen.overrides))
-        patches = inputs.patches()
         for noise, seed in todo:
-            found = measure(inputs, patches, noise, seed)
+            pool = [f"noise={noise}", f"seed={seed}"]
+            found = measure(experiment(*overrides_of(category, root, setting), *pool, *chosen.overrides))
             row = {"setting": name, "category": category, "noise": noise, "seed": seed, **found}
             rows.append(row)
             write_rows(file, rows)

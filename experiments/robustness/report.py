@@ -16,6 +16,7 @@ from irp_lightning.evaluation.gap_closure import gap_closure
 HERE = Path(__file__).parent
 TITLES = {
     "robust": "Removals of robust",
+    "before": "Removals of robust before it looked at parts",
     "views": "Removals of robust with rotated views",
     "published": "Published scorings and a mixture as the rule",
     "backbones": "What robust looks through, on tuning categories and seeds",

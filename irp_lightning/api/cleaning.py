@@ -12,6 +12,7 @@ from irp_lightning.api.detector import Detector
 from irp_lightning.api.fitting import fitted_detector
 from irp_lightning.api.given import ARGUMENTS, IN_MEMORY, given_images, limits, report
 from irp_lightning.cleaning.review import ReviewCheck
+from irp_lightning.cleaning.suspects import removed_names
 from irp_lightning.config.plain import experiment_of
 from irp_lightning.data.config import MAX_PIXELS
 from irp_lightning.data.files.in_memory import GivenImage
@@ -162,7 +163,7 @@ def _clean_folder(
         overrides=overrides,
     )
     metrics = dict(clean_folder(e, out, report))
-    suspects = [row["path"] for row in csv_rows(out / SUSPECTS)]
+    suspects = removed_names(csv_rows(out / SUSPECTS))
     kept = [row for row in csv_rows(out / CLEAN) if row["split"] == "train"]
     names = [row["path"] for row in read_manifest(out) if row["split"] == "train"]
     gone, checked = set(suspects), metrics["cleaning"].get("review")

@@ -83,8 +83,10 @@ for (const item of data.items) {
 }
 const many = [...clusters].filter(([, members]) => members.length > 1);
 const removed = data.items.filter((item) => item.cluster !== null);
+const likely = data.items.filter((item) => item.grade === "likely");
 const choices = [
   [`all suspects (${removed.length})`, () => removed],
+  [`worth a look (${likely.length})`, () => likely],
   [`kept, next in line (${data.items.length - removed.length})`, () => data.items.filter((i) => i.cluster === null)],
   ["undecided suspects", () => removed.filter((i) => (verdicts[i.path] ?? null) === null)],
   ["all in order of suspicion", () => data.items],
@@ -128,7 +130,8 @@ function card(item) {
     picture(item.map, "where it stands out", `anomaly map of ${item.path}`),
     picture(data.pictures[item.alike], `most like ${item.alike}`, item.alike),
   );
-  const where = item.cluster === null ? "kept" : `removed in round ${item.round}`;
+  const look = item.grade === "likely" ? ", worth a look" : "";
+  const where = (item.cluster === null ? "kept" : `removed in round ${item.round}`) + look;
   const group = item.cluster !== null && clusters.get(item.cluster).length > 1 ? `, similar: group ${item.cluster + 1}` : "";
   const says = `no. ${item.rank + 1}, score ${item.score.toPrecision(4)}, above ${percent(item.percentile / 100)} of the kept, ${where}${group}`;
   const buttons = element("div", "buttons");

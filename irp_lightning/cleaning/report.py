@@ -47,6 +47,8 @@ class Content:
         settings: As names and values.
         looks: Verdicts that were followed, by name.
         expected: How many images the rule alone removes: where the page's search for the cut begins.
+        estimate: How many images are thought to be defective, in one line.
+        estimate: How many images are thought to be defective, in one line; None where nobody asked.
         carried_back: From an image file and its map to a map of the whole picture.
     """
 
@@ -59,6 +61,7 @@ class Content:
     settings: Sequence[tuple[str, str]]
     looks: Mapping[str, bool]
     expected: int
+    estimate: str | None = None
     carried_back: Callable[[Path, Tensor], Tensor] = lambda path, heat: heat
 
     @property
@@ -131,6 +134,7 @@ def _data(content: Content) -> dict[str, Any]:
                 "percentile": s.percentile,
                 "round": s.round,
                 "cluster": s.cluster,
+                "grade": s.grade,
                 "trusted": s.sample.trusted,
                 "why": s.why,
                 "copy": digests[s.sample.name],

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
+from irp_lightning.cleaning.suspects import removed_names
 from irp_lightning.foundation.atomic import PARTIAL_SUFFIX, remove_partial_files, write_whole
 from irp_lightning.foundation.errors import InputError
 from irp_lightning.foundation.names import named_file, printable
@@ -138,7 +139,7 @@ def _check_place(root: Path, how: str, to: Path) -> None:
 
 
 def _plan(record: Record, to: Path) -> list[tuple[Path, Path]]:
-    suspects = {row["path"] for row in csv_rows(record.folder / SUSPECTS)}
+    suspects = set(removed_names(csv_rows(record.folder / SUSPECTS)))
     plan, taken = [], set()
     for row in record.manifest():
         if row["split"] != "train":

@@ -1,6 +1,6 @@
 """Suspects and what is kept, as rows: ``suspects.csv`` and ``clean.csv``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,13 @@ from irp_lightning.refinement.clean import Cleaning
 from irp_lightning.refinement.ranking import Ranking
 from irp_lightning.refinement.rounds import Round
 
-__all__ = ["CLEAN_COLUMNS", "SUSPECT_COLUMNS", "Suspect", "clean_rows", "suspect_rows", "suspects_of"]
+__all__ = [
+    *("CLEAN_COLUMNS", "SUSPECT_COLUMNS", "Suspect"),
+    *("clean_rows", "removed_names", "suspect_rows", "suspects_of"),
+]
 
 FIGURES = ("final_score", "percentile", "round", "cluster")
-SUSPECT_COLUMNS = ("path", *FIGURES, "look_alike", "detector_score", "why")
+SUSPECT_COLUMNS = ("path", "grade", *FIGURES, "look_alike", "detector_score", "why")
 CLEAN_COLUMNS = ("image_path", "label_index", "split", "final_score", "detector_score")
 
 
@@ -38,6 +41,8 @@ class Suspect:
         cluster: Suspects of one number look alike where they stand out; None where it is kept.
         detector_score: By a detector that never saw it.
         why: Why it was removed or kept where its rank does not say so; empty where it does.
+        grade: ``sure``: removed, with few good ones among its like; ``likely``: worth a look, but kept
+            unless ``refine.rule.remove=likely``; empty for the rest.
     """
 
     index: int
@@ -50,6 +55,7 @@ class Suspect:
     cluster: int | None
     detector_score: float
     why: str = ""
+    grade: str = ""
 
     @property
     def is_kept(self) -> bool:
@@ -65,6 +71,7 @@ def suspects_of(
     clusters: Tensor,
     scores: Tensor,
     verdicts: Mapping[int, bool],
+    likely: Tensor,
 ) -> list[Suspect]:
     """All training images, the most suspicious first.
 
@@ -76,6 +83,7 @@ def suspects_of(
         clusters: (R,), of the removed ones, the most suspicious first.
         scores: (N,), by detectors that never saw the image.
         verdicts: By training image, whether somebody who looked calls it defective.
+        likely: (N,), bool: images that are worth a look.
     """
     kept = ranking.scores[cleaning.active].sort().values
     lower = torch.searchsorted(kept, ranking.scores)
@@ -100,9 +108,18 @@ def suspects_of(
                 cluster=None if is_kept else next(numbers),
                 detector_score=scores[i].item(),
                 why=why,
+                grade=_grade(is_kept, bool(likely[i]), train[i], verdicts.get(i)),
             )
         )
     return rows
+
+
+def _grade(is_kept: bool, is_likely: bool, sample: Sample, verdict: bool | None) -> str:
+    if verdict is not None or sample.trusted:  # somebody has looked
+        return "" if is_kept else "sure"
+    if is_likely:
+        return "likely"
+    return "" if is_kept else "sure"
 
 
 def _why_kept(sample: Sample, verdict: bool | None) -> str:
@@ -134,18 +151,24 @@ def _why_removed(image: int, removal: Round | None, higher: int, verdict: bool |
 
 
 def suspect_rows(suspects: Sequence[Suspect]) -> list[dict[str, Any]]:
-    """The rows of ``suspects.csv``: what was removed, the most suspicious first."""
+    """The rows of ``suspects.csv``: images removed or worth a look, the most suspicious first."""
     return [
         {
             "path": s.sample.name,
+            "grade": s.grade,
             **{name: getattr(s, name) for name in FIGURES},
             "look_alike": s.look_alike.name,
             "detector_score": s.detector_score,
             "why": s.why,
         }
         for s in suspects
-        if not s.is_kept
+        if s.grade
     ]
+
+
+def removed_names(rows: Iterable[Mapping[str, str]]) -> list[str]:
+    """The names of removed images among the rows of ``suspects.csv``, in their order."""
+    return [row["path"] for row in rows if row["cluster"]]
 
 
 def clean_rows(suspects: Sequence[Suspect], test: Sequence[Sample]) -> list[dict[str, Any]]:

@@ -34,6 +34,7 @@ ARGUMENTS = {
     "review": "--review={}",
     "sweep.force": "--force",
     "hydra.run.dir": "--out={}",
+    "refine.rule.remove": "--remove={}",
 }
 """How the keys that this command has arguments for are given."""
 
@@ -57,7 +58,10 @@ def _clean(chosen: argparse.Namespace) -> None:
         review=chosen.review,
         groups=chosen.groups,
         force=chosen.force,
-        overrides=chosen.overrides,
+        overrides=[
+            *([f"refine.rule.remove={chosen.remove}"] if chosen.remove else []),
+            *chosen.overrides,
+        ],
     )
     metrics = clean_folder(e, chosen.out)
     print_summary(metrics, chosen.out)
@@ -93,6 +97,12 @@ def _parser() -> argparse.ArgumentParser:
         default="none",
         metavar="none|auto|CSV",
         help="photographs of one part (default: %(default)s: near-duplicates are kept together)",
+    )
+    parser.add_argument(
+        "--remove",
+        choices=("sure", "likely"),
+        help="leave out of training only suspects that are probably all defective (default), or also "
+        "those of which one in three or more is",
     )
     how = parser.add_mutually_exclusive_group()
     for name in ("link", "copy", "move"):

@@ -14,6 +14,7 @@ from irp_lightning.localisation.localisation import Localisation, localise_some
 from irp_lightning.pipeline.fitting import Fitted
 from irp_lightning.pipeline.inputs import Inputs
 from irp_lightning.pipeline.removal import Removal
+from irp_lightning.refinement.two_groups import TwoGroups
 
 __all__ = ["evaluate", "localise"]
 
@@ -80,6 +81,7 @@ def evaluate(
         "rounds": len(rounds) - 1,
         "converged": fitted.converged,
         "epochs_trained": fitted.epochs,
+        **estimates(removal.groups),
         "train_images": len(train),
         "unlabelled_images": unlabelled,
         "test_images": len(test),
@@ -99,6 +101,15 @@ def evaluate(
         removed_maps=_of_whole_pictures(removal.cleaning.maps, gone, inputs),
         bit_depth=inputs.images.bit_depth,
     )
+
+
+def estimates(groups: TwoGroups | None) -> dict[str, object]:
+    """What ``metrics.json`` says of defective images among the training images, without a label."""
+    return {
+        "clean_probability": groups and groups.clean_probability,
+        "defective_share": groups and groups.share,
+        "defective_share_interval": groups and list(groups.interval),
+    }
 
 
 def _of_whole_pictures(maps: Tensor | None, rows: Sequence[Row], inputs: Inputs) -> Tensor | None:

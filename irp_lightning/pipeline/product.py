@@ -29,7 +29,6 @@ from irp_lightning.pipeline.calibration import calibrated
 from irp_lightning.pipeline.fitting import Fitted, Fitting
 from irp_lightning.pipeline.inputs import Inputs
 from irp_lightning.pipeline.removal import Removal
-from irp_lightning.refinement.clean import Cleaning
 from irp_lightning.refinement.config import RuleConfig
 from irp_lightning.refinement.ranking import Ranking
 from irp_lightning.refinement.scoring import TrainingImages
@@ -44,7 +43,7 @@ ORDINARY = 256
 def find_suspects(
     images: TrainingImages,
     train: Sequence[Sample],
-    cleaning: Cleaning,
+    removal: Removal,
     ranking: Ranking,
     scores: Tensor,
     verdicts: Mapping[int, bool],
@@ -54,12 +53,12 @@ def find_suspects(
     Args:
         images: The training images, with their patches.
         train: What they are.
-        cleaning: What was removed.
+        removal: What was removed, and what is worth a look.
         ranking: Their scores and maps.
         scores: (N,), by detectors that never saw the image.
         verdicts: By training image, whether somebody who looked calls it defective.
     """
-    kept = cleaning.active
+    kept = removal.active
     removed = [i for i in ranking.order.tolist() if not kept[i]]
     found = torch.zeros(len(removed), dtype=torch.long)
     if removed:
@@ -68,7 +67,7 @@ def find_suspects(
         ordinary = images.vectors(kept.nonzero().flatten()[:ORDINARY]).float().mean(dim=(0, 1)).cpu()
         found = clusters(worst, ordinary)
     alike = look_alikes(descriptions(images.vectors, len(train)), kept)
-    return suspects_of(train, cleaning, ranking, alike, found, scores, verdicts)
+    return suspects_of(train, removal.cleaning, ranking, alike, found, scores, verdicts, removal.likely)
 
 
 def write_product(
@@ -105,9 +104,7 @@ def write_product(
     )
     content = Content(
         title=printable(Path(e.data.root).name),
-        suspects=find_suspects(
-            removal.scored, inputs.train, removal.cleaning, removal.ranking, scores, verdicts
-        ),
+        suspects=find_suspects(removal.scored, inputs.train, removal, removal.ranking, scores, verdicts),
         maps=removal.ranking.maps,
         calibration=calibration,
         images=inputs.images,
@@ -115,6 +112,7 @@ def write_product(
         settings=_settings(e),
         looks={inputs.train[i].name: defective for i, defective in inputs.verdicts.items()},
         expected=removal.proposed,
+        estimate=removal.estimate,
         carried_back=inputs.removal_extractor.carried_back,
     )
     return {"cleaning": _write(folder, inputs.test, content)}
@@ -132,8 +130,9 @@ def _write(folder: RunFolder, test: Sequence[Sample], content: Content) -> dict[
     folder.write(DETECTOR, save)
     c = content.calibration
     return {
-        "suspects": len(rows),
-        "kept": len(content.suspects) - len(rows),
+        "suspects": sum(not s.is_kept for s in content.suspects),
+        "likely": sum(s.grade == "likely" and s.is_kept for s in content.suspects),
+        "kept": sum(s.is_kept for s in content.suspects),
         "looks": len(content.looks),
         "threshold": c.threshold,
         "false_alarms_asked": c.asked,

@@ -53,6 +53,8 @@ def run(e: Experiment, folder: Path, report: Callable[[str], None] = print) -> d
                     begun=load_cleaning(here.cleaning),
                     after_round=lambda cleaning: keep(CLEANING, partial(save_cleaning, cleaning)),
                 )
+                if removal.estimate and here.is_first:
+                    report(removal.estimate)
                 fitted = fitting.fit(
                     e.refine,
                     removal.cleaning,

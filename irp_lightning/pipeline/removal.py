@@ -6,16 +6,22 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from irp_lightning.foundation.amounts import percent
 from irp_lightning.foundation.errors import named
+from irp_lightning.foundation.fields import load
 from irp_lightning.pipeline.fitting import Fitting
 from irp_lightning.pipeline.inputs import Inputs
 from irp_lightning.refinement.build import build_pruning, build_scorer
 from irp_lightning.refinement.clean import Cleaning, clean
-from irp_lightning.refinement.config import RefineConfig
+from irp_lightning.refinement.config import TWO_GROUPS, RefineConfig, TwoGroupsConfig
 from irp_lightning.refinement.ranking import Ranking, follow, rank
 from irp_lightning.refinement.scoring import TrainingImages
+from irp_lightning.refinement.two_groups import TwoGroups, cutoff, describe_groups
 
 __all__ = ["Removal", "remove"]
+
+FEW_IMAGES = 100
+"""Estimates from fewer are reported as rough."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,12 +31,16 @@ class Removal:
     Attributes:
         cleaning: The images that are left, and the rounds that removed the others; a review is followed.
         proposed: How many images the rule removes by itself, whatever a review says.
+        groups: What the first scores say of defective images; None for rules that do not ask.
+        sure: (N,), bool: images that are removed in any case, whatever ``refine.rule.remove`` adds.
         ranking: All training images by what is left; None where it was not asked for.
         scored: What the scorer knew of the images; None where there was no scorer.
     """
 
     cleaning: Cleaning
     proposed: int
+    groups: TwoGroups | None = None
+    sure: Tensor | None = None
     ranking: Ranking | None = None
     scored: TrainingImages | None = None
 
@@ -38,6 +48,29 @@ class Removal:
     def active(self) -> Tensor:
         """(N,), bool: the training images that are left."""
         return self.cleaning.active
+
+    @property
+    def likely(self) -> Tensor:
+        """(N,), bool: images that are worth a look, but not removed in any case."""
+        if self.groups is None or self.sure is None:
+            return torch.zeros_like(self.active)
+        return self.groups.likely & ~self.sure
+
+    @property
+    def estimate(self) -> str | None:
+        """What is thought of the images, in one line; None for rules that do not ask."""
+        if (found := self.groups) is None:
+            return None
+        count, more = len(self.active), int((self.likely & self.active).sum())
+        look = f", {more} more to look at" if more else ""
+        if found.is_clean:
+            return f"the images look clean (probability {percent(found.clean_probability)}){look}"
+        low, high = (round(count * share) for share in found.interval)
+        rough = f"; a rough estimate, from {count} images" if count < FEW_IMAGES else ""
+        return (
+            f"about {round(count * found.share)} of {count} images are defective ({low} to {high})"
+            f"{rough}: {self.proposed} removed{look}"
+        )
 
 
 def remove(
@@ -77,7 +110,18 @@ def remove(
         trusted=inputs.trusted,
         after_round=after_round,
     )
-    removal = Removal(cleaning=cleaning, proposed=int((~cleaning.active).sum()), scored=scored)
+    groups, sure = None, None
+    if refine.rule is not None and refine.rule._target_ == TWO_GROUPS:
+        first = cleaning.rounds[0].scores
+        groups = describe_groups(first)
+        sure = first > cutoff(groups, first, load(TwoGroupsConfig, refine.rule.rest).k)
+    removal = Removal(
+        cleaning=cleaning,
+        proposed=int((~cleaning.active).sum()),
+        groups=groups,
+        sure=sure,
+        scored=scored,
+    )
     if not ranked:
         return removal
     ranking = rank(scorer, cleaning.active, inputs.copies)

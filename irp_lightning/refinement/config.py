@@ -23,7 +23,7 @@ from irp_lightning.foundation.fields import (
 __all__ = [
     *("CROSS_FIT", "IN_SAMPLE", "LABELS", "RULES", "SCORERS", "TWO_GROUPS"),
     *("CrossFitConfig", "EnsembleConfig", "GaussianConfig", "InSampleConfig", "MutualConfig"),
-    *("RefineConfig", "RuleConfig", "ScoringConfig"),
+    *("RefineConfig", "RuleConfig", "ScoringConfig", "TwoGroupsConfig"),
 ]
 
 IN_SAMPLE = "in_sample"
@@ -148,6 +148,18 @@ class ShareConfig:
 TWO_GROUPS = "irp_lightning.refinement.two_groups.two_groups"
 """The rule that also estimates how many images are defective."""
 
+
+@dataclass(frozen=True, kw_only=True)
+class TwoGroupsConfig(ShareConfig):
+    """Arguments of :func:`irp_lightning.refinement.two_groups.two_groups`.
+
+    Attributes:
+        remove: ``sure``, or ``likely``: all images that are worth a look.
+    """
+
+    remove: str = choice("sure", "likely", default="sure")
+
+
 RULES: dict[str, type] = {
     **{
         f"irp_lightning.refinement.rules.{name}": declared
@@ -157,7 +169,7 @@ RULES: dict[str, type] = {
             ("otsu", NoArguments),
         )
     },
-    TWO_GROUPS: ShareConfig,
+    TWO_GROUPS: TwoGroupsConfig,
 }
 """The arguments of the project's own rules; a user's function declares its own by its signature."""
 

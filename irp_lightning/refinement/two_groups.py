@@ -26,7 +26,7 @@ from torch import Tensor
 
 from irp_lightning.refinement.rules import logs_of, lower_half
 
-__all__ = ["TwoGroups", "describe_groups", "two_groups"]
+__all__ = ["TwoGroups", "cutoff", "describe_groups", "two_groups"]
 
 Values = NDArray[np.float64]
 
@@ -53,6 +53,9 @@ WIDENED = 1.5
 
 FEWEST = 8
 """Fewer scores are always one group: they do not determine the parameters of two."""
+
+LIKELY = 2 / 3
+"""Images that are normal with at most this probability are worth a look: one in three is defective."""
 
 COVERED = 0.9
 """Posterior probability that the interval of the share holds."""
@@ -84,8 +87,16 @@ class TwoGroups:
         """Whether one kind of image is at least as likely as two."""
         return self.clean_probability >= 0.5
 
+    @property
+    def likely(self) -> Tensor:
+        """(N,), bool: images that are worth a look; of the least suspicious one in three is defective.
 
-def two_groups(scores: Tensor, k: float) -> float:
+        The possibility that all images are of one kind counts with its probability.
+        """
+        return self.clean_probability + (1 - self.clean_probability) * self.normal_chances <= LIKELY
+
+
+def two_groups(scores: Tensor, k: float, remove: str = "sure") -> float:
     """The threshold above which a share ``k`` is expected to be normal, if there are two kinds of image.
 
     Nothing exceeds it where one kind is at least as likely as two. Scale-equivariant.
@@ -93,17 +104,25 @@ def two_groups(scores: Tensor, k: float) -> float:
     Args:
         scores: (N,), positive.
         k: The expected share of normal images among those above the threshold, in (0, 1).
+        remove: ``sure``; or ``likely``: a threshold that all images worth a look exceed, too, whatever
+            share of them is normal.
 
     Raises:
         InputError: A score is not positive: it has no logarithm.
     """
-    found = describe_groups(scores)
+    return cutoff(describe_groups(scores), scores, k, remove)
+
+
+def cutoff(found: TwoGroups, scores: Tensor, k: float, remove: str = "sure") -> float:
+    """The threshold of :func:`two_groups` for scores that were described before."""
     ordered, order = scores.double().sort(descending=True, stable=True)
-    if found.is_clean:
-        return ordered[0].item()
-    expected = found.normal_chances[order].cumsum(0)
-    enough = (expected <= k * torch.arange(1, len(order) + 1)).nonzero().flatten()
-    count = int(enough[-1]) + 1 if len(enough) else 0
+    count = 0
+    if not found.is_clean:
+        expected = found.normal_chances[order].cumsum(0)
+        enough = (expected <= k * torch.arange(1, len(order) + 1)).nonzero().flatten()
+        count = int(enough[-1]) + 1 if len(enough) else 0
+    if remove == "likely":
+        count = max(count, int(found.likely.sum()))
     return ordered[min(count, len(ordered) - 1)].item()
 
 
