@@ -1,6 +1,7 @@
 """What tests of refinement share: a small run's features, and all that is fitted in it."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import lightning as L
@@ -14,6 +15,7 @@ from irp_lightning.detectors.config import ModelConfig, TrainerConfig
 from irp_lightning.features.config import ViewsConfig
 from irp_lightning.features.image_features import ResidentFeatures
 from irp_lightning.foundation.fields import load
+from irp_lightning.pipeline.extractors import Extractors
 from irp_lightning.pipeline.fitting import Fitting
 from irp_lightning.pipeline.inputs import Inputs
 from irp_lightning.refinement.config import SCORERS, RefineConfig
@@ -49,6 +51,7 @@ class NoExtractor:
     """Stands where a checkpoint would take the extractor from."""
 
     dim = DIM
+    spec = SimpleNamespace(grid=1, patches=(1, 1))
 
     def export(self) -> dict[str, Any]:
         return {}
@@ -96,8 +99,16 @@ def inputs(fits: Fitting, groups: list[int] | None = None) -> Inputs:
         copies=torch.arange(len(fits.pool.train)),
         verdicts={},
         shared_verdicts={},
-        extractor=fits.extractor,
-        views=fits.views,
+        extractors=Extractors(
+            detector=fits.extractor,
+            dtype="float32",
+            own_views=fits.views,
+            removal=None,
+            patches_dtype="float32",
+            views_part="whole",
+            patches_part="whole",
+        ),
+        parts={},
         features=fits.features,
         patches=None,
         device=torch.device("cpu"),

@@ -81,6 +81,7 @@ def evaluate(
         "rounds": len(rounds) - 1,
         "converged": fitted.converged,
         "epochs_trained": fitted.epochs,
+        "parts": {name: found.kind for name, found in inputs.parts.items()},
         **estimates(removal.groups),
         "train_images": len(train),
         "unlabelled_images": unlabelled,

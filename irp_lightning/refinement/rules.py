@@ -50,8 +50,8 @@ def lambda_median(scores: Tensor, k: float) -> float:
     median = _median(scores.double())
     if median <= 0:
         raise InputError(
-            f"the median score is {median:.4g}: λ × median needs a positive one; take a score that is "
-            "positive (latent is), or another rule, such as iqr"
+            f"the median score is {median:.4g}: λ × median needs a positive one; use a positive score "
+            "(such as latent), or another rule, such as iqr"
         )
     return k * median
 

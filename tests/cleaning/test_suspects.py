@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from irp_lightning.cleaning.review import ReviewCheck, check_review
-from irp_lightning.cleaning.suspects import Suspect, clean_rows, suspect_rows, suspects_of
+from irp_lightning.cleaning.suspects import Suspect, clean_rows, removed_names, suspect_rows, suspects_of
 from irp_lightning.data.samples import UNLABELLED, Sample
 from irp_lightning.refinement.clean import Cleaning
 from irp_lightning.refinement.ranking import Ranking
@@ -16,7 +16,9 @@ AT_FIRST = torch.tensor([3.0, 1.40004, 1.2, 1.1, 1.0])
 FINAL = torch.tensor([3.0, 1.1, 1.3, 1.25, 0.123456789], dtype=torch.double)
 
 
-def found(verdicts: dict[int, bool], trusted: int | None = None) -> list[Suspect]:
+def found(
+    verdicts: dict[int, bool], trusted: int | None = None, likely: tuple[int, ...] = ()
+) -> list[Suspect]:
     """Five images, the first two removed in one round; two kept ones outrank the second in the end."""
     train = [
         Sample(Path(f"/{i}.png"), f"{i}.png", "train", UNLABELLED, trusted=i == trusted)
@@ -38,7 +40,23 @@ def found(verdicts: dict[int, bool], trusted: int | None = None) -> list[Suspect
         torch.tensor([0, 1]),
         torch.tensor([9.0, 5.0, 4.0, 3.0, 2.0]),
         verdicts,
+        torch.tensor([i in likely for i in range(5)]),
     )
+
+
+def test_suspects_have_two_grades_and_only_sure_ones_are_removed() -> None:
+    rows = suspect_rows(found({}, likely=(2, 3)))
+    assert {row["path"]: row["grade"] for row in rows} == {
+        **{"0.png": "sure", "1.png": "sure"},
+        **{"2.png": "likely", "3.png": "likely"},
+    }
+    written = [{key: "" if value is None else str(value) for key, value in row.items()} for row in rows]
+    assert removed_names(written) == ["0.png", "1.png"]
+
+
+def test_who_was_looked_at_is_graded_by_that() -> None:
+    grades = {s.index: s.grade for s in found({1: True, 2: False}, trusted=3, likely=(1, 2, 3))}
+    assert grades == {0: "sure", 1: "sure", 2: "", 3: "", 4: ""}
 
 
 def test_a_suspect_below_a_kept_image_says_why() -> None:

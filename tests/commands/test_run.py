@@ -178,7 +178,7 @@ def test_a_failure_in_training_is_written_down(config: Config, tmp_path: Path) -
     with pytest.raises(ValueError, match="median"):
         run(cfg, tmp_path)
     assert metrics(tmp_path)["status"] == "failed"
-    assert "(latent is)" in metrics(tmp_path)["error"]
+    assert "(such as latent)" in metrics(tmp_path)["error"]
 
 
 def test_references_train_nothing_twice(

@@ -64,7 +64,7 @@ def test_others_are_listed(write_run, sweep: Path, capsys) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith(f"unfinished: {sweep / 'c'}") for line in lines)
     assert f"failed or unreadable: {sweep / '[d]'} (noise=9 is refused)" in lines
-    assert f"repeated: {sweep / 'b'} (settings of {sweep / 'a'}, which counts)" in lines
+    assert f"repeated: {sweep / 'b'} (same settings as {sweep / 'a'}, which counts)" in lines
     page = (sweep / "comparison" / "index.html").read_text()
     assert "1 failed, 1 unfinished, 1 repeated" in page
 

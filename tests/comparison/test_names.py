@@ -74,7 +74,7 @@ def test_rules_and_scorings_of_one_method_are_told_apart(write_run, titled) -> N
     write_run("e", "robust", refine__scoring=CROSS_FIT)
     found = names(titled(), "method")
     assert found["c"] == found["d"] == "robust (scoring=ensemble, rule=otsu)"
-    assert found["b"] == "robust (scoring=ensemble, rule=false_discovery, k=2)"
+    assert found["b"] == "robust (scoring=ensemble, rule=two_groups, k=2)"
     assert len(set(found.values())) == 4
 
 

@@ -40,6 +40,10 @@ OLDER: dict[str, dict[str, Any]] = {
 
 BACKBONE = {"name": "resnet18", "library": "torchvision", "weights": None, "layers": None}
 BACKBONE |= {"n_scales": 3, "seed": 0}
+BEFORE = ["refine/rule=false_discovery", "refine.max_rounds=3"]
+"""``robust`` before it asked whether there are two kinds of image."""
+
+ONE_MEAN = "refine.scoring.by_place=false"
 CUSTOM_RULE = ["refine/rule=custom", "refine.rule._target_=my.rule", "+refine.rule.k=2"]
 MUTUAL = ["refine/scoring=mutual", "refine.scoring.references=9"]
 GAUSSIAN = ["refine/scoring=gaussian", "refine.scoring.folds=5"]
@@ -137,21 +141,26 @@ def test_an_older_run_looked_through_its_own_layers_or_efficientnet(
     assert run_identity(before).get("refine.scoring.backbone") == was
     same = [] if was != "resnet18" else ["backbone@refine.scoring.backbone=resnet18"]
     layers = ["refine.scoring.backbone.layers=[layer2]"] if same else []
-    assert differences(before, values(config(*run, *same, *layers))) == []
+    assert differences(before, values(config(*run, *BEFORE, ONE_MEAN, *same, *layers))) == []
 
 
 @pytest.mark.parametrize(
     ("name", "older", "now"),
     [
-        *((name, {}, []) for name in OLDER),
+        *((name, {}, []) for name in OLDER if name != "robust"),
+        ("robust", {}, [*BEFORE, ONE_MEAN]),
         ("none", AS_WAS_WRITTEN | {"max_rounds": 0}, []),
         ("irp", {"retrain": "scratch"}, ["refine.scoring.retrain=scratch"]),
         ("irp", {"rule": "otsu", "k": None}, ["refine/rule=otsu"]),
         ("irp", {"rule": "my.rule", "k": 2}, CUSTOM_RULE),
-        ("robust", {"scoring": "mutual", "references": 9}, MUTUAL),
-        ("robust", {"scoring": "gaussian", "folds": 5}, GAUSSIAN),
-        ("robust", {"scoring": "cross_fit", "rule": "mad", "k": 4}, CROSS_FIT),
-        ("robust", {"backbone": BACKBONE}, ["backbone@refine.scoring.backbone=resnet18"]),
+        ("robust", {"scoring": "mutual", "references": 9}, [*BEFORE, *MUTUAL]),
+        ("robust", {"scoring": "gaussian", "folds": 5}, [*BEFORE, *GAUSSIAN, ONE_MEAN]),
+        ("robust", {"scoring": "cross_fit", "rule": "mad", "k": 4}, [*BEFORE[1:], *CROSS_FIT]),
+        (
+            "robust",
+            {"backbone": BACKBONE},
+            [*BEFORE, ONE_MEAN, "backbone@refine.scoring.backbone=resnet18"],
+        ),
     ],
 )
 def test_a_method_of_an_older_run_is_what_it_was(

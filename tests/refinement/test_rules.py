@@ -184,7 +184,7 @@ def test_lower_mad_finds_outliers_that_lift_median_and_spread() -> None:
 @pytest.mark.parametrize("values", [[-3.0, -2.0, 5.0], [0.0, 0.0, 1.0]])
 @pytest.mark.parametrize("rule", ["lambda_median", "lower_mad", "otsu"])
 def test_scores_that_a_rule_cannot_judge_are_refused(values: list[float], rule: str) -> None:
-    with pytest.raises(InputError, match=r"\(latent is\)"):
+    with pytest.raises(InputError, match=r"a positive score \(such as latent\)"):
         threshold(torch.tensor(values), rule, 1.5)
 
 

@@ -16,7 +16,10 @@ LARGEST = 2**30
 """Bytes that a table may have: all of it is read into memory."""
 
 OWN = frozenset(
-    {"score", "final_score", "detector_score", "percentile", "round", "cluster", "look_alike", "why"}
+    {
+        *("grade", "score", "final_score", "detector_score", "percentile"),
+        *("round", "cluster", "look_alike", "why"),
+    }
 )
 """Columns that cleaning writes for people to look at: they come back with its tables."""
 

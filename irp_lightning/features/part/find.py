@@ -14,7 +14,7 @@ from PIL import Image
 
 from irp_lightning.data.files.bit_depth import BitDepth
 from irp_lightning.data.files.images import cropped, load_rgb
-from irp_lightning.features.part.layout import Layout, layout_of
+from irp_lightning.features.part.layout import EXPLAINED, Layout, layout_of
 from irp_lightning.features.part.part import Part
 from irp_lightning.features.part.upright import grow_template, small_grey, template_size
 from irp_lightning.foundation.amounts import percent
@@ -28,7 +28,7 @@ MOST_IMAGES = 500
 FEWEST_IMAGES = 10
 """With fewer, ``auto`` shows the whole picture: the next photograph's part may be elsewhere."""
 
-AREA, BORDER, EXPLAINED = (0.01, 0.6), 0.05, 0.7
+AREA, BORDER = (0.01, 0.6), 0.05
 """What ``auto`` takes for a part on a plain background: medians over the images."""
 
 ELONGATED, ALIGNED = 1.5, 0.9
