@@ -23,7 +23,7 @@ Score other images, and see where in a picture a score comes from:
 >>> bool(found.detector.score(good) < found.detector.threshold < found.detector.score(chipped))
 True
 >>> found.detector.score([good, chipped]).shape, found.detector.explain(chipped).shape
-(torch.Size([2]), torch.Size([10, 10]))
+(torch.Size([2]), torch.Size([64, 64]))
 
 A detector is one file:
 

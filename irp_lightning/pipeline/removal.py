@@ -20,9 +20,6 @@ from irp_lightning.refinement.two_groups import TwoGroups, cutoff, describe_grou
 
 __all__ = ["Removal", "remove"]
 
-FEW_IMAGES = 100
-"""Estimates from fewer are reported as rough."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Removal:
@@ -63,10 +60,13 @@ class Removal:
             return None
         count, more = len(self.active), int((self.likely & self.active).sum())
         look = f", {more} more to look at" if more else ""
+        clean = percent(found.clean_probability)
+        if found.is_clean and found.clean_probability < 0.5:
+            return f"{count} images are too few to tell whether all are good (probability {clean}){look}"
         if found.is_clean:
-            return f"the images look clean (probability {percent(found.clean_probability)}){look}"
+            return f"the images look clean (probability {clean}){look}"
         low, high = (round(count * share) for share in found.interval)
-        rough = f"; a rough estimate, from {count} images" if count < FEW_IMAGES else ""
+        rough = "; a rough estimate, from few images" if found.is_few else ""
         return (
             f"about {round(count * found.share)} of {count} images are defective ({low} to {high})"
             f"{rough}: {self.proposed} removed{look}"

@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 from scipy import optimize, special, stats
 from torch import Tensor
 
+from irp_lightning.foundation.shares import whole_share
 from irp_lightning.refinement.rules import logs_of, lower_half
 
-__all__ = ["TwoGroups", "cutoff", "describe_groups", "two_groups"]
+__all__ = ["FEW", "TwoGroups", "cutoff", "describe_groups", "two_groups"]
 
 Values = NDArray[np.float64]
 
@@ -53,6 +54,10 @@ WIDENED = 1.5
 
 FEWEST = 8
 """Fewer scores are always one group: they do not determine the parameters of two."""
+
+FEW, FEW_CERTAINTY, FEW_REMOVED = 100, 0.2, 0.1
+"""With so many images or fewer, one kind must be less likely than the second number before anything is
+removed, and at most the third, a share, is: in single draws such scores look like anything."""
 
 LIKELY = 2 / 3
 """Images that are normal with at most this probability are worth a look: one in three is defective."""
@@ -84,8 +89,13 @@ class TwoGroups:
 
     @property
     def is_clean(self) -> bool:
-        """Whether one kind of image is at least as likely as two."""
-        return self.clean_probability >= 0.5
+        """Whether one kind of image is at least as likely as two; of few images, likely enough."""
+        return self.clean_probability >= (FEW_CERTAINTY if self.is_few else 0.5)
+
+    @property
+    def is_few(self) -> bool:
+        """Whether there are so few images that more certainty is asked for."""
+        return len(self.normal_chances) <= FEW
 
     @property
     def likely(self) -> Tensor:
@@ -99,7 +109,8 @@ class TwoGroups:
 def two_groups(scores: Tensor, k: float, remove: str = "sure") -> float:
     """The threshold above which a share ``k`` is expected to be normal, if there are two kinds of image.
 
-    Nothing exceeds it where one kind is at least as likely as two. Scale-equivariant.
+    Nothing exceeds it where one kind is at least as likely as two. With 100 images or fewer, two kinds
+    must be four times as likely, and at most a tenth of the images exceeds it. Scale-equivariant.
 
     Args:
         scores: (N,), positive.
@@ -121,6 +132,8 @@ def cutoff(found: TwoGroups, scores: Tensor, k: float, remove: str = "sure") -> 
         expected = found.normal_chances[order].cumsum(0)
         enough = (expected <= k * torch.arange(1, len(order) + 1)).nonzero().flatten()
         count = int(enough[-1]) + 1 if len(enough) else 0
+        if found.is_few:
+            count = min(count, whole_share(FEW_REMOVED, len(order)))
     if remove == "likely":
         count = max(count, int(found.likely.sum()))
     return ordered[min(count, len(ordered) - 1)].item()

@@ -1,5 +1,7 @@
 """One kind of image or two: what is removed, and the estimates beside it."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from irp_lightning.foundation.errors import InputError
-from irp_lightning.refinement.two_groups import FEWEST, describe_groups, two_groups
+from irp_lightning.refinement.two_groups import FEWEST, TwoGroups, describe_groups, two_groups
 
 
 def drawn(normal: int, defective: int, seed: int) -> Tensor:
@@ -90,3 +92,18 @@ def test_scores_without_a_logarithm_are_refused() -> None:
         InputError, match=r"the lowest score is -1: the rule two_groups takes logarithms"
     ):
         two_groups(torch.tensor([-1.0, *range(1, 20)]), 0.1)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_of_few_images_at_most_a_tenth_goes(seed: int) -> None:
+    for scores in (drawn(40, 0, seed), drawn(30, 10, seed), drawn(80, 20, seed)):
+        assert (scores > two_groups(scores, 0.1)).sum() <= len(scores) / 10
+
+
+def test_few_images_ask_for_more_certainty() -> None:
+    doubtful = torch.full((100,), 0.01, dtype=torch.double)
+    few = TwoGroups(clean_probability=0.3, share=0.1, interval=(0, 0.4), normal_chances=doubtful)
+    many = replace(few, normal_chances=doubtful.repeat(2))
+    assert few.is_clean
+    assert not many.is_clean
+    assert not replace(few, clean_probability=0.1).is_clean
