@@ -89,7 +89,9 @@ def cut(picture: Image.Image, frame: Frame, size: tuple[int, int]) -> Image.Imag
             (frame.c + frame.a) * width,
             (frame.f + frame.e) * height,
         )
-        return picture.resize(size, Image.Resampling.BILINEAR, box=box)
+        # Sharper, and defects rank a little higher; whole pictures are the paper's.
+        sharp = Image.Resampling.BILINEAR if frame.is_whole else Image.Resampling.BICUBIC
+        return picture.resize(size, sharp, box=box)
     # Rotation looks at few pixels: a larger picture is averaged before.
     scale = min(1.0, size[0] / math.hypot(frame.a * width, frame.d * height))
     if scale < 1:
