@@ -83,19 +83,22 @@ for (const item of data.items) {
 }
 const many = [...clusters].filter(([, members]) => members.length > 1);
 const removed = data.items.filter((item) => item.cluster !== null);
+const kept = data.items.filter((item) => item.cluster === null);
 const likely = data.items.filter((item) => item.grade === "likely");
 const choices = [
   [`all suspects (${removed.length})`, () => removed],
   [`worth a look (${likely.length})`, () => likely],
-  [`kept, next in line (${data.items.length - removed.length})`, () => data.items.filter((i) => i.cluster === null)],
+  [`kept, next in line (${kept.length})`, () => kept],
   ["undecided suspects", () => removed.filter((i) => (verdicts[i.path] ?? null) === null)],
   ["all in order of suspicion", () => data.items],
   ...many.map(([number, members]) => [`similar: group ${number + 1} (${members.length})`, () => members]),
 ];
 const which = byId("which");
 choices.forEach(([name], i) => which.add(new Option(name, i)));
+const everything = choices.findIndex(([, list]) => list() === data.items);
+const first = Math.max(0, choices.findIndex(([, list]) => list().length));
 let page = 0;
-let shown = removed;
+let shown = [];
 
 function element(tag, name, text) {
   const made = document.createElement(tag);
@@ -208,7 +211,7 @@ function show(choice, path) {
 
 function lookAtNext() {
   const next = nextLook(bestCut());
-  if (next !== null) show(3, next.path);
+  if (next !== null) show(everything, next.path);
 }
 
 which.addEventListener("change", () => show(Number(which.value)));
@@ -303,5 +306,5 @@ addEventListener("afterprint", () => {
   page = turned;
   draw();
 });
-show(0);
+show(first);
 progress();

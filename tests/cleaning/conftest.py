@@ -18,6 +18,8 @@ def small_overrides(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """What makes a cleaning quick."""
     return [
         *("patches.image_size=64", "patches.grid=4", "model.patches=100", "refine.rule.k=0.3"),
+        # Bolder with so few images than the default.
+        *("refine/rule=false_discovery", "refine.max_rounds=3"),
         *("trainer.accelerator=cpu", f"cache_dir={tmp_path_factory.mktemp('cache')}"),
     ]
 
