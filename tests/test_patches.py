@@ -79,7 +79,9 @@ def test_the_cleaning_may_look_through_a_backbone_of_its_own(config: Config, tmp
 
 @pytest.mark.parametrize("network", ["refine.scoring.backbone=null", "~refine.scoring.backbone"])
 def test_a_removal_by_patches_needs_a_network(config: Config, tmp_path: Path, network: str) -> None:
-    with pytest.raises(InputError, match=r"^refine\.scoring\.backbone=None leaves ensemble no network"):
+    with pytest.raises(
+        InputError, match=r"^refine\.scoring\.backbone=None leaves ensemble without a network"
+    ):
         run(config("+experiment=demo", network), tmp_path)
     assert not list(tmp_path.iterdir())
 

@@ -30,7 +30,7 @@ from irp_lightning.refinement.checks import check_explains, check_refinement, ch
 from irp_lightning.refinement.copies import number_copies, shared_verdicts
 from irp_lightning.runs.stopwatch import Stopwatch
 
-__all__ = ["Inputs", "prepare", "read_inputs"]
+__all__ = ["Inputs", "prepare", "read_inputs", "show_parts"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,9 +164,7 @@ def prepare(
     _report(e, images, pool, remarks, report)
     device = choose_device(e.trainer)
     with watch("features"):
-        paths = [sample.path for sample in train]
-        extractors, parts = extractors.of_parts(partial(find_part, paths, e.data.crop, images.bit_depth))
-        _report_parts(parts, report)
+        extractors, parts = show_parts(extractors, images, train, e.data.crop, report)
         features, patches = _extract(e, images, extractors, device, report)
     return Inputs(
         images=images,
@@ -208,14 +206,34 @@ def _report(
         report(f"batch_size={e.batch_size}: an epoch is one batch of the {len(pool.train)} images")
 
 
-def _report_parts(parts: Parts, report: Callable[[str], None]) -> None:
-    """Report what is looked at in each picture, where that was decided or is not all of it."""
+def show_parts(
+    extractors: Extractors,
+    images: Dataset,
+    train: Sequence[Sample],
+    crop: str,
+    report: Callable[[str], None],
+) -> tuple[Extractors, Parts]:
+    """Extractors that show a part of each picture, where the training images have one.
+
+    Args:
+        extractors: Of the run.
+        images: All that was read.
+        train: The training images.
+        crop: Of pictures, before anything else.
+        report: Called with a line on what is looked at, unless that is the whole picture as asked for.
+
+    Raises:
+        WrongValue: A part was asked for, and most pictures show none.
+    """
+    paths = [sample.path for sample in train]
+    extractors, parts = extractors.of_parts(partial(find_part, paths, crop, images.bit_depth))
     names: dict[str, list[str]] = {}
     for name, found in parts.items():
         if not found.is_asked_for or found.part is not None:
             names.setdefault(str(found), []).append(name)
     for text, who in names.items():
         report(f"{' and '.join(who)} look{'s' * (len(who) == 1)} at {text}")
+    return extractors, parts
 
 
 def _extract(

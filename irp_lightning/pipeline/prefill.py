@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from irp_lightning.config.experiment import Experiment
+from irp_lightning.data.contamination import draw_pool
 from irp_lightning.detectors.devices import choose_device
 from irp_lightning.features.preparation import fill_bank, run_of
 from irp_lightning.foundation.cluster import connected_ray
 from irp_lightning.foundation.errors import InputError
-from irp_lightning.pipeline.inputs import read_inputs
+from irp_lightning.pipeline.inputs import read_inputs, show_parts
 
 __all__ = ["fill", "fill_over_ray"]
 
@@ -23,7 +24,8 @@ def fill(e: Experiment, say: Callable[[str], None] = print) -> None:
     """Extract what a run of an experiment needs and the bank lacks.
 
     Args:
-        e: The experiment: its data, backbone, views, patches, model, removal and device matter.
+        e: The experiment: its data, noise, seed, backbone, views, patches, model, removal and device
+            matter.
         say: Called with one line per bank: how many entries were made here.
 
     Raises:
@@ -33,6 +35,9 @@ def fill(e: Experiment, say: Callable[[str], None] = print) -> None:
         raise InputError(f"features.cache={e.features.cache} keeps nothing; set features.cache=bank")
     root = Path(e.cache_dir)
     images, extractors = read_inputs(e)
+    # What is shown of pictures depends on the training images: those of this noise and seed.
+    pool = draw_pool(images, e.data.split, e.contamination.kind, e.noise, e.seed)
+    extractors, _ = show_parts(extractors, images, pool.of(images.samples), e.data.crop, say)
     paths, wanted = [sample.path for sample in images.samples], set(images.hashes)
     device = choose_device(e.trainer)
     for extractor, bank in extractors.with_banks(root):

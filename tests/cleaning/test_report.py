@@ -79,7 +79,7 @@ def test_a_threshold_can_be_tried(page: Any) -> None:
     page.focus("#slider")
     page.keyboard.press("Home")
     assert page.inner_text("#alarms") != before
-    everything = re.search(r"alarm at (\d+) of (\d+) kept", page.inner_text("#alarms"))
+    everything = re.search(r"alarms for (\d+) of (\d+) kept", page.inner_text("#alarms"))
     assert everything is not None
     assert int(everything[1]) >= int(everything[2]) - 1  # the lowest is not above itself
 

@@ -74,7 +74,7 @@ def test_jobs_of_ray_fill_one_bank(
     assert command("bank", "fill", *where, f"cache_dir={alone}", cwd=tmp_path).returncode == 0
     done = command("bank", "--cache-dir", str(shared), "fill", *where, "--jobs", "2", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("there before") == 2 * len(list(shared.glob("*/spec.json")))
+    assert done.stdout.count("there already") == 2 * len(list(shared.glob("*/spec.json")))
     made = {file.relative_to(shared): file.read_bytes() for file in entries(shared)}
     assert made == {file.relative_to(alone): file.read_bytes() for file in entries(alone)}
     refused = command("bank", "fill", *where, "data.root=/no/such", "--jobs", "2", cwd=tmp_path)

@@ -45,7 +45,8 @@ def test_detectors_without_gradients_run_and_predict(
 
 @pytest.mark.parametrize("scoring", ["mutual", "cross_fit"])
 def test_out_of_sample_rounds_come_before_the_fit(config: Config, tmp_path: Path, scoring: str) -> None:
-    run(config("+experiment=demo", f"refine/scoring={scoring}", "refine.rule.k=0.5"), tmp_path)
+    rounds_of = ("refine/rule=false_discovery", "refine.rule.k=0.5", "refine.max_rounds=3")
+    run(config("+experiment=demo", f"refine/scoring={scoring}", *rounds_of), tmp_path)
     m, rounds = metrics(tmp_path), rows(tmp_path / "rounds.csv")
     assert m["removed_good"] + m["removed_bad"] > 0
     assert len(rounds) == m["rounds"] + 1 > 2

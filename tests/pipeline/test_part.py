@@ -10,10 +10,13 @@ import torch
 from PIL import Image, ImageDraw
 
 from irp_lightning import Detector, fit
+from irp_lightning.config.experiment import Experiment
 from irp_lightning.config.plain import experiment_of
 from irp_lightning.detectors.checkpoint import load_detector
+from irp_lightning.features.extractor import FeatureExtractor
 from irp_lightning.localisation.heat_map_folder import write_heat_maps
 from irp_lightning.pipeline.inputs import prepare
+from irp_lightning.pipeline.prefill import fill
 from irp_lightning.runs.stopwatch import Stopwatch
 
 SIDE = 120
@@ -96,28 +99,35 @@ def test_a_photograph_without_a_part_is_scored_as_it_lies_and_reported(tmp_path:
     assert score > detector.threshold
 
 
-def test_views_and_rotated_views_stay_whole_unless_a_part_is_asked_for(tmp_path: Path) -> None:
-    for i, picture in enumerate(ALIKE):
-        (tmp_path / "a/train/good").mkdir(parents=True, exist_ok=True)
-        picture.save(tmp_path / f"a/train/good/{i}.png")
-    (tmp_path / "a/test/good").mkdir(parents=True)
-    photograph(2).save(tmp_path / "a/test/good/0.png")
+def experiment(root: Path, *overrides: str) -> Experiment:
+    """A run on a category of parts that lie alike."""
+    if not (root / "a").exists():
+        (root / "a/train/good").mkdir(parents=True)
+        (root / "a/test/good").mkdir(parents=True)
+        for i, picture in enumerate(ALIKE):
+            picture.save(root / f"a/train/good/{i}.png")
+        photograph(2).save(root / "a/test/good/0.png")
+    values = {"data.root": root, "data.category": "a", "noise": 0, "cache_dir": root / "cache"}
+    values |= {"patches.image_size": 64, "patches.grid": 8, "views.count": 4, "data.image_size": 64}
+    values |= {"trainer.accelerator": "cpu"}
+    given = [f"{key}={value}" for key, value in values.items()]
+    return experiment_of(["data=mvtec", "backbone=random", *given, *overrides])
 
+
+def test_the_bank_is_filled_with_what_a_run_looks_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    e = experiment(tmp_path, "model=patch_nn")
+    said: list[str] = []
+    fill(e, said.append)
+    assert any("one box" in line for line in said)
+    monkeypatch.setattr(FeatureExtractor, "load", lambda self, path: pytest.fail("it is in the bank"))
+    assert prepare(e, Stopwatch(), report=lambda line: None).parts["detector"].kind == "box"
+
+
+def test_views_and_rotated_views_stay_whole_unless_a_part_is_asked_for(tmp_path: Path) -> None:
     def parts(*overrides: str) -> dict[str, str]:
-        e = experiment_of(
-            [
-                *(
-                    "data=mvtec",
-                    f"data.root={tmp_path}",
-                    "data.category=a",
-                    "noise=0",
-                    "backbone=random",
-                ),
-                *("patches.image_size=64", "patches.grid=8", "views.count=4", "data.image_size=64"),
-                *(f"cache_dir={tmp_path / 'cache'}", "trainer.accelerator=cpu", *overrides),
-            ]
-        )
-        inputs = prepare(e, Stopwatch(), report=lambda line: None)
+        inputs = prepare(experiment(tmp_path, *overrides), Stopwatch(), report=lambda line: None)
         assert inputs.features.scored(torch.tensor([0])).shape[1] == inputs.extractor.spec.n_vectors
         return {name: found.kind for name, found in inputs.parts.items()}
 

@@ -86,14 +86,15 @@ def test_a_stopped_run_ends_like_one_that_was_not(
 def test_a_run_that_an_older_version_stopped_is_no_stranger(
     config: Config, stop: Callable[..., None], tmp_path: Path
 ) -> None:
-    cfg = config("+experiment=demo", *LOCAL)
+    then = ("refine/rule=false_discovery", "refine.scoring.by_place=false", "patches.part=whole")
+    cfg = config("+experiment=demo", *LOCAL, *then)
     stop(cfg, tmp_path)
     written = OmegaConf.load(tmp_path / "config.yaml")
     scoring, rule = written.refine.pop("scoring"), written.refine.pop("rule")
     names = {"scoring": "ensemble", "rule": "false_discovery", "k": rule.k, "backbone": None}
     arguments = {key: value for key, value in scoring.items() if key not in ("_target_", "backbone")}
     written.refine = {**written.refine, **names, **arguments}
-    del written["verdicts"]
+    del written["verdicts"], written["patches"]["part"], written["views"]["part"]
     OmegaConf.save(written, tmp_path / "config.yaml")
     assert run(cfg, tmp_path)["resumed"] is True
     assert "tf_efficientnet_lite0" in (tmp_path / "config.yaml").read_text()
