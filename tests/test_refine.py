@@ -22,7 +22,9 @@ def features(vectors: int = 4, outliers: int = 3) -> Tensor:
 @pytest.mark.parametrize("scoring", ["ensemble", "mutual"])
 @pytest.mark.parametrize("vectors", [1, 4, 9])
 def test_what_lies_far_off_is_removed(scoring: str, vectors: int) -> None:
-    removal = refine(features(vectors), overrides=[f"refine/scoring={scoring}"])
+    # The default rule is careful with thirty images of one vector each.
+    rule = ["refine/rule=false_discovery", "refine.max_rounds=3"]
+    removal = refine(features(vectors), overrides=[f"refine/scoring={scoring}", *rule])
     gone = removal.removed.tolist()
     assert (removal.active.dtype, removal.active.shape) == (torch.bool, (N,))
     assert sorted(gone) == (~removal.active).nonzero().flatten().tolist()
