@@ -47,7 +47,6 @@ class Content:
         settings: As names and values.
         looks: Verdicts that were followed, by name.
         expected: How many images the rule alone removes: where the page's search for the cut begins.
-        estimate: How many images are thought to be defective, in one line.
         estimate: How many images are thought to be defective, in one line; None where nobody asked.
         carried_back: From an image file and its map to a map of the whole picture.
     """
